@@ -1,0 +1,40 @@
+/**
+ * The ordered key-value store that holds the state machines' records, behind one small interface:
+ * RocksDB (`rocks.ts`), LevelDB (`level.ts`), memory (`memory.ts`). It is rebuildable from the log and
+ * from peers, never the only keeper of a promise.
+ *
+ * Contract (one suite over all engines: `test/conformance/kv.ts`):
+ *  1. A batch is atomic and batches take effect in the order of their calls.
+ *  2. After a power cut a prefix of the batches survives, at least up to the last one with `sync`.
+ *  3. An iterator sees the store as it was when it was made.
+ */
+
+/** `value` null deletes. */
+export interface KvOp {
+  readonly key: Uint8Array
+  readonly value: Uint8Array | null
+}
+
+export type KvPair = readonly [key: Uint8Array, value: Uint8Array]
+
+/** Keys compare as bytes. Bounds are optional: absent means open. */
+export interface KvRange {
+  readonly gte?: Uint8Array
+  readonly lt?: Uint8Array
+}
+
+export interface KvIterator {
+  /** Up to `max` next pairs; an empty list means the end. */
+  next(max: number): Promise<readonly KvPair[]>
+  close(): Promise<void>
+}
+
+export interface Kv {
+  readonly engine: 'rocksdb' | 'leveldb' | 'memory'
+  get(key: Uint8Array): Promise<Uint8Array | undefined>
+  batch(ops: readonly KvOp[], options: { readonly sync: boolean }): Promise<void>
+  iterate(range: KvRange): KvIterator
+  /** Deletes every key of the range. Not atomic with anything else. */
+  clear(range: KvRange): Promise<void>
+  close(): Promise<void>
+}

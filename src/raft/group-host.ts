@@ -1,0 +1,90 @@
+/**
+ * The face of the Raft host: what the cluster floor may do with the groups of this node. One actor (`raft`) drives
+ * all of them: one Ready, one WAL append and one frame per peer for whatever a turn brought.
+ */
+import type { ActorId, Plain } from '../actors/envelope.ts'
+import type { GroupId, LogIndex, MemberId, Millis, NodeId, ReplicaId } from '../base/ids.ts'
+import type { Membership, ProposeResult } from './core/types.ts'
+import type { RaftStatus } from './core/raft-core.ts'
+import type { StateMachine } from './machine.ts'
+
+/** Who is where. Kept by the cluster floor, read by the host at every send. */
+export interface Directory {
+  /** The node of a member, or null while it is unknown. */
+  nodeOf(member: MemberId): NodeId | null
+  /** The nodes that hold a replica of the group, likeliest leader first: where to forward when none is here. */
+  hostsOf(group: GroupId): readonly NodeId[]
+}
+
+export interface GroupHostOptions {
+  /** Path of the key-value store and the log below the storage's root. */
+  readonly machineFor: (group: GroupId) => StateMachine
+  readonly directory: Directory
+  readonly member: MemberId
+  readonly tickMs: Millis
+  readonly electionTimeoutMs: Millis
+  readonly heartbeatIntervalMs: Millis
+  readonly segmentBytes: number
+  /** Bytes of applied entries a group keeps in memory for slow followers before it compacts. */
+  readonly logBytesMax: number
+  /** Longest time a changed record waits for the key-value store. */
+  readonly checkpointIntervalMs: Millis
+  /** A disk that can no longer be trusted: the process stops with 74. */
+  readonly onDiskFatal: (error: Error) => void
+  readonly onLog: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
+}
+
+export interface GroupStatus extends RaftStatus {
+  readonly group: GroupId
+  readonly appliedTime: Millis
+  /** False while the replica is loading, or was found damaged and waits to be replaced. */
+  readonly serving: boolean
+  /** Applied index that is durable in the key-value store. */
+  readonly checkpointed: LogIndex
+}
+
+export interface HostStats {
+  readonly elections: number
+  /** Drained by the reader. Milliseconds. */
+  takeCommitLatencies(): readonly number[]
+  readonly proposals: number
+  readonly commandsApplied: number
+  readonly walFsyncs: number
+  readonly walBytes: number
+  readonly walSegments: number
+  readonly walQueuedBytes: number
+  takeFsyncDurations(): readonly number[]
+  readonly diskFull: boolean
+  readonly snapshotsSent: number
+  readonly snapshotsReceived: number
+}
+
+export interface GroupHost {
+  /** The address of the actor: `<node>/raft`. */
+  readonly id: ActorId
+  /** Replicas that recovery found, and those found damaged (to be replaced by the cluster floor, never served). */
+  readonly recovered: readonly GroupId[]
+  readonly damaged: readonly { readonly group: GroupId; readonly replica: ReplicaId }[]
+  /** Begins a replica. With a membership: a founding one (the same on all founders). Without: it waits for a leader to contact it. */
+  createReplica(group: GroupId, replica: ReplicaId, founding: Membership | null): void
+  /** Ends a replica and deletes its data. */
+  removeReplica(group: GroupId): void
+  replicaOf(group: GroupId): ReplicaId | null
+  groups(): readonly GroupId[]
+  status(group: GroupId): GroupStatus | null
+  proposeMembership(group: GroupId, voters: readonly ReplicaId[], learners: readonly ReplicaId[]): ProposeResult
+  transferLeadership(group: GroupId, to: ReplicaId): boolean
+  /** The node detector's verdicts: a dead node's groups wake up and elect. */
+  nodeDown(node: NodeId): void
+  nodeUp(node: NodeId): void
+  /** Called after each change of leader, term or applied membership of a group on this node. */
+  onChange(listener: (group: GroupId) => void): void
+  /** Called with each event that a group's machine emitted while this node led it. */
+  onEvent(listener: (group: GroupId, event: Plain, index: LogIndex, time: Millis) => void): void
+  /** The local machine, for reads that need no agreement (status pages, the placement table). */
+  machine(group: GroupId): StateMachine | null
+  readonly stats: HostStats
+  /** Hands leadership over, flushes records and the log. */
+  drain(timeoutMs: Millis): Promise<void>
+  close(): Promise<void>
+}
