@@ -15,7 +15,10 @@ const bytes = z.int().positive()
 const nodeName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a node id is 1 to 64 of A-Z a-z 0-9 _ -')
 
 const cluster = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a cluster name is 1 to 64 of A-Z a-z 0-9 _ -').default('tricord'),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'a cluster name is 1 to 64 of A-Z a-z 0-9 _ -')
+    .default('tricord'),
   node_id: nodeName.default('n1'),
   peers: z.array(nodeName).min(1).max(7).default(['n1', 'n2', 'n3']),
   partitions: z.int().min(1).max(1024).default(64),

@@ -99,10 +99,18 @@ export interface RingPlan {
 export interface Cluster {
   status(): Promise<ClusterStatus>
   ring(): RingView
-  explain(key: string): { readonly partition: number; readonly replicas: readonly NodeId[]; readonly leader: NodeId | null; readonly epoch: number }
+  explain(key: string): {
+    readonly partition: number
+    readonly replicas: readonly NodeId[]
+    readonly leader: NodeId | null
+    readonly epoch: number
+  }
   plan(change: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] }): RingPlan
   /** Admits a node: it gets its member number and its share. Resolves once committed. */
-  addMember(member: { readonly id: NodeId; readonly uid: string; readonly url: string; readonly version: string }, timeoutMs: Millis): Promise<Member>
+  addMember(
+    member: { readonly id: NodeId; readonly uid: string; readonly url: string; readonly version: string },
+    timeoutMs: Millis,
+  ): Promise<Member>
   /** Begins taking a node out; the node is gone from the table once nothing is left on it. */
   removeMember(id: NodeId, timeoutMs: Millis): Promise<void>
   /** True once this node can serve: it has the table, and the groups it carries have leaders. */

@@ -194,7 +194,20 @@ export interface CommandOptions {
 /** What the API sees of the lock manager. Implemented by `facade.ts` over a Proposer. */
 export interface Locks {
   /** Hot path: `done` once, later. Refusals come as TricordError. */
-  submit(command: LockCommand, options: CommandOptions, done: (reply: Exclude<LockReply, Refused> | import('../base/errors.ts').TricordError) => void): { cancel(): void }
-  status(namespace: string, name: string, options: { readonly timeoutMs: Millis; readonly consistency: 'linearizable' | 'stale'; readonly traceparent?: string }): Promise<LockStatus>
-  sessions(namespace: string, cursor: string, limit: number, timeoutMs: Millis): Promise<{ readonly sessions: readonly SessionView[]; readonly cursor: string | null }>
+  submit(
+    command: LockCommand,
+    options: CommandOptions,
+    done: (reply: Exclude<LockReply, Refused> | import('../base/errors.ts').TricordError) => void,
+  ): { cancel(): void }
+  status(
+    namespace: string,
+    name: string,
+    options: { readonly timeoutMs: Millis; readonly consistency: 'linearizable' | 'stale'; readonly traceparent?: string },
+  ): Promise<LockStatus>
+  sessions(
+    namespace: string,
+    cursor: string,
+    limit: number,
+    timeoutMs: Millis,
+  ): Promise<{ readonly sessions: readonly SessionView[]; readonly cursor: string | null }>
 }

@@ -23,13 +23,28 @@ export type WalRecord =
   | { readonly kind: 'create'; readonly group: GroupId; readonly replica: ReplicaId }
   /** The replica ended here. */
   | { readonly kind: 'remove'; readonly group: GroupId }
-  | { readonly kind: 'entry'; readonly group: GroupId; readonly index: LogIndex; readonly term: Term; readonly type: number; readonly data: Uint8Array }
+  | {
+      readonly kind: 'entry'
+      readonly group: GroupId
+      readonly index: LogIndex
+      readonly term: Term
+      readonly type: number
+      readonly data: Uint8Array
+    }
   | { readonly kind: 'hardState'; readonly group: GroupId; readonly term: Term; readonly vote: ReplicaId; readonly commit: LogIndex }
   /**
    * The state at `index` is durable in the key-value store (generation `generation`): entries up to it are not
    * needed for recovery. `reset` says it came from a peer and replaces the whole log.
    */
-  | { readonly kind: 'snapshot'; readonly group: GroupId; readonly index: LogIndex; readonly term: Term; readonly generation: number; readonly reset: boolean; readonly config: Uint8Array }
+  | {
+      readonly kind: 'snapshot'
+      readonly group: GroupId
+      readonly index: LogIndex
+      readonly term: Term
+      readonly generation: number
+      readonly reset: boolean
+      readonly config: Uint8Array
+    }
 
 /** What recovery found of one group. */
 export interface RecoveredGroup {
