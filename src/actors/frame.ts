@@ -1,0 +1,111 @@
+/**
+ * A frame: what a transport carries, one per peer and turn, with as many envelopes as came together.
+ *
+ *   u8 version | u8 kind | u32 crc of the rest | u32 cluster | f64 from incarnation | f64 to incarnation
+ *   | u8 n, from node | then per envelope: u32 length, bytes        (little endian)
+ *
+ * `to incarnation` names the receiver's boot: a frame meant for a past life is dropped by it, so that no old vote
+ * or acknowledgement can reach a process that has forgotten what it was about.
+ */
+import { crc32 } from '../io/crc32.ts'
+import type { Incarnation, NodeId } from '../base/ids.ts'
+
+export const FRAME_VERSION = 1
+export const KIND_DATA = 0
+/** Announces a life: to everybody. */
+export const KIND_HELLO = 1
+/** Answers a hello: to the one that said it. */
+export const KIND_HELLO_REPLY = 2
+export type FrameKind = typeof KIND_DATA | typeof KIND_HELLO | typeof KIND_HELLO_REPLY
+
+const FIXED = 2 + 4 + 4 + 8 + 8 + 1
+const CRC_AT = 2
+const CRC_FROM = 6
+
+export interface FrameHeader {
+  readonly kind: FrameKind
+  readonly cluster: number
+  readonly from: NodeId
+  readonly fromIncarnation: Incarnation
+  readonly toIncarnation: Incarnation
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/** Bytes of a frame before its first envelope. */
+export function headerBytes(node: NodeId): number {
+  return FIXED + encoder.encode(node).length
+}
+
+/** Bytes one envelope takes in a frame. */
+export function envelopeBytes(envelope: Uint8Array): number {
+  return 4 + envelope.length
+}
+
+export function encodeFrame(header: FrameHeader, envelopes: readonly Uint8Array[]): Uint8Array {
+  const name = encoder.encode(header.from)
+  let length = FIXED + name.length
+  for (const envelope of envelopes) length += 4 + envelope.length
+  const bytes = new Uint8Array(length)
+  const view = new DataView(bytes.buffer)
+  bytes[0] = FRAME_VERSION
+  bytes[1] = header.kind
+  view.setUint32(6, header.cluster, true)
+  view.setFloat64(10, header.fromIncarnation, true)
+  view.setFloat64(18, header.toIncarnation, true)
+  bytes[26] = name.length
+  bytes.set(name, FIXED)
+  let at = FIXED + name.length
+  for (const envelope of envelopes) {
+    view.setUint32(at, envelope.length, true)
+    bytes.set(envelope, at + 4)
+    at += 4 + envelope.length
+  }
+  view.setUint32(CRC_AT, crc32(bytes.subarray(CRC_FROM)), true)
+  return bytes
+}
+
+/** The header and views of the envelopes, or null where the frame is not whole. Never throws. */
+export function decodeFrame(bytes: Uint8Array): { readonly header: FrameHeader; readonly envelopes: readonly Uint8Array[] } | null {
+  if (bytes.length < FIXED || bytes[0] !== FRAME_VERSION) return null
+  const kind = bytes[1]
+  if (kind !== KIND_DATA && kind !== KIND_HELLO && kind !== KIND_HELLO_REPLY) return null
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (view.getUint32(CRC_AT, true) !== crc32(bytes.subarray(CRC_FROM))) return null
+  let at = FIXED + (bytes[26] ?? 0)
+  if (at > bytes.length) return null
+  const from = decodeName(bytes.subarray(FIXED, at))
+  if (from === null) return null
+  const envelopes: Uint8Array[] = []
+  while (at < bytes.length) {
+    if (at + 4 > bytes.length) return null
+    const length = view.getUint32(at, true)
+    if (at + 4 + length > bytes.length) return null
+    envelopes.push(bytes.subarray(at + 4, at + 4 + length))
+    at += 4 + length
+  }
+  const header = {
+    kind,
+    cluster: view.getUint32(6, true),
+    from,
+    fromIncarnation: view.getFloat64(10, true),
+    toIncarnation: view.getFloat64(18, true),
+  } as const
+  return { header, envelopes }
+}
+
+function decodeName(bytes: Uint8Array): string | null {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    return null
+  }
+}
+
+/** FNV-1a of the cluster's name: enough to tell clusters on one bus apart. */
+export function clusterNumber(name: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
+  return hash >>> 0
+}

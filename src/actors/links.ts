@@ -1,0 +1,169 @@
+/**
+ * The links of one node over one transport: who is alive in which life, and one outgoing frame per peer and turn.
+ *
+ *   start:  hello ──broadcast──> everybody         every second again, for those that missed it
+ *           <──hello_reply────── each peer         "this is my life; yours is the one you said"
+ *   data:   [from life, to life, envelopes…]       to a peer whose life is known; else a dead letter
+ *
+ * Invariants:
+ *  1. A frame that names another life of this node is dropped (`past-life`).
+ *  2. The known life of a peer never goes back: an older hello is ignored, an older frame dropped.
+ *  3. A peer that `admit` refuses is not talked to, and its frames are dropped.
+ *  4. No frame is larger than the transport takes; an envelope that cannot fit is refused to its sender.
+ */
+import type { Incarnation, Millis, NodeId } from '../base/ids.ts'
+import type { Clock, Timer } from '../io/clock.ts'
+import type { Transport } from '../io/transport.ts'
+import { packPlain, unpackPlain } from './codec.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import type { Plain } from './envelope.ts'
+import {
+  type FrameHeader,
+  type FrameKind,
+  KIND_DATA,
+  KIND_HELLO,
+  KIND_HELLO_REPLY,
+  clusterNumber,
+  decodeFrame,
+  encodeFrame,
+  envelopeBytes,
+  headerBytes,
+} from './frame.ts'
+
+const HELLO_INTERVAL_MS: Millis = 1_000
+
+interface Outbox {
+  envelopes: Uint8Array[]
+  bytes: number
+}
+
+export interface LinksOptions {
+  readonly cluster: string
+  readonly clock: Clock
+  readonly transport: Transport
+  readonly deadLetters: DeadLetters
+  readonly hello: Plain
+  readonly admit: (node: NodeId, incarnation: Incarnation, hello: Plain) => boolean
+  readonly onEnvelope: (bytes: Uint8Array) => void
+  readonly onPeer: (node: NodeId, incarnation: Incarnation) => void
+}
+
+export class Links {
+  readonly peers = new Map<NodeId, Incarnation>()
+  framesIn = 0
+  framesOut = 0
+  readonly #options: LinksOptions
+  readonly #cluster: number
+  readonly #outboxes = new Map<NodeId, Outbox>()
+  readonly #header: number
+  #timer: Timer | null = null
+  #closed = false
+
+  constructor(options: LinksOptions) {
+    this.#options = options
+    this.#cluster = clusterNumber(options.cluster)
+    this.#header = headerBytes(options.transport.node)
+    options.transport.listen({ onFrame: (frame) => this.#receive(frame), onConnection: (connected) => this.#connection(connected) })
+    this.#announce()
+  }
+
+  /** Queues for the peer's next frame; false where it is too large for any frame. */
+  send(to: NodeId, envelope: Uint8Array): boolean {
+    const size = envelopeBytes(envelope)
+    const max = this.#options.transport.frameBytesMax
+    if (this.#header + size > max) {
+      this.#options.deadLetters.count('too-large')
+      return false
+    }
+    let box = this.#outboxes.get(to)
+    if (!box) this.#outboxes.set(to, (box = { envelopes: [], bytes: this.#header }))
+    if (box.bytes + size > max) this.#flushTo(to, box)
+    box.envelopes.push(envelope)
+    box.bytes += size
+    return true
+  }
+
+  /** One frame to each peer that something was queued for. */
+  flush(): void {
+    for (const [to, box] of this.#outboxes) if (box.envelopes.length > 0) this.#flushTo(to, box)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#timer?.cancel()
+  }
+
+  #flushTo(to: NodeId, box: Outbox): void {
+    const { envelopes } = box
+    box.envelopes = []
+    box.bytes = this.#header
+    const life = this.peers.get(to)
+    const { transport, deadLetters } = this.#options
+    if (life === undefined) deadLetters.count('unknown-peer', envelopes.length)
+    else if (!transport.connected) deadLetters.count('disconnected', envelopes.length)
+    else this.#transmit(KIND_DATA, to, life, envelopes)
+  }
+
+  /** What was queued for a peer's past life is not for the next one. */
+  #forget(node: NodeId): void {
+    const box = this.#outboxes.get(node)
+    if (!box) return
+    this.#options.deadLetters.count('past-life', box.envelopes.length)
+    this.#outboxes.delete(node)
+  }
+
+  #transmit(kind: FrameKind, to: NodeId | null, life: Incarnation, parts: readonly Uint8Array[]): void {
+    const { transport } = this.#options
+    const header = { kind, cluster: this.#cluster, from: transport.node, fromIncarnation: transport.incarnation, toIncarnation: life }
+    const frame = encodeFrame(header, parts)
+    this.framesOut++
+    if (to === null) transport.broadcast(frame)
+    else transport.send(to, life, frame)
+  }
+
+  #announce(): void {
+    if (this.#closed) return
+    if (this.#options.transport.connected) this.#transmit(KIND_HELLO, null, 0, [packPlain(this.#options.hello)])
+    this.#timer = this.#options.clock.after(HELLO_INTERVAL_MS, () => this.#announce())
+  }
+
+  #connection(connected: boolean): void {
+    if (!connected || this.#closed) return
+    this.#timer?.cancel()
+    this.#announce()
+  }
+
+  #receive(frame: Uint8Array): void {
+    if (this.#closed) return
+    const { deadLetters, transport } = this.#options
+    const decoded = decodeFrame(frame)
+    if (!decoded) return deadLetters.count('bad-frame')
+    const { header, envelopes } = decoded
+    if (header.cluster !== this.#cluster || header.from === transport.node) return
+    this.framesIn++
+    if (header.kind !== KIND_DATA) return this.#greet(header, envelopes)
+    if (header.toIncarnation !== transport.incarnation || header.fromIncarnation !== this.peers.get(header.from)) {
+      return deadLetters.count('past-life', envelopes.length)
+    }
+    for (const envelope of envelopes) this.#options.onEnvelope(envelope)
+  }
+
+  #greet(header: FrameHeader, parts: readonly Uint8Array[]): void {
+    const { admit, transport, deadLetters, onPeer, hello } = this.#options
+    if (header.kind === KIND_HELLO_REPLY && header.toIncarnation !== transport.incarnation) return deadLetters.count('past-life')
+    const said = parts[0] ? unpackPlain(parts[0]) : undefined
+    if (said === undefined) return deadLetters.count('bad-frame')
+    const { from, fromIncarnation } = header
+    if (!admit(from, fromIncarnation, said)) {
+      this.peers.delete(from)
+      return deadLetters.count('not-admitted')
+    }
+    const known = this.peers.get(from)
+    if (known !== undefined && fromIncarnation < known) return deadLetters.count('past-life')
+    if (header.kind === KIND_HELLO) this.#transmit(KIND_HELLO_REPLY, from, fromIncarnation, [packPlain(hello)])
+    if (known === fromIncarnation) return
+    if (known !== undefined) this.#forget(from)
+    this.peers.set(from, fromIncarnation)
+    onPeer(from, fromIncarnation)
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The actor `admin`: what a gateway (on its own thread or in its own process) may ask of the node behind it.
+ * One message type each way; the gateway's half is `gateway.ts`. Questions that need other nodes are promises of the
+ * cluster facade, brought back by `pipeToSelf`.
+ */
+import type { Actor, ActorContext } from './actors/actor.ts'
+import type { Envelope, Plain } from './actors/envelope.ts'
+import { TricordError } from './base/errors.ts'
+import type { NodeId } from './base/ids.ts'
+import type { Cluster } from './cluster/types.ts'
+
+export const ADMIN_PATH = 'admin'
+export const ADMIN = 'admin'
+export const ADMIN_REPLY = 'admin_reply'
+
+export const ADMIN_WIRE = {
+  admin: 'gateway -> its node: [operation, argument]; asks for the cluster status, the ring, membership changes, metrics',
+  admin_reply: 'node -> gateway: the answer, as plain data',
+} as const
+
+/** Operation -> argument and answer. All plain data. */
+export interface AdminOperations {
+  readonly status: { readonly argument: null }
+  readonly ring: { readonly argument: null }
+  readonly explain: { readonly argument: string }
+  readonly plan: { readonly argument: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] } }
+  readonly addMember: {
+    readonly argument: {
+      readonly id: NodeId
+      readonly uid: string
+      readonly url: string
+      readonly version: string
+      readonly timeoutMs: number
+    }
+  }
+  readonly removeMember: { readonly argument: { readonly id: NodeId; readonly timeoutMs: number } }
+  readonly ready: { readonly argument: null }
+  readonly metrics: { readonly argument: null }
+}
+export type AdminOperation = keyof AdminOperations
+
+export interface AdminDeps {
+  readonly cluster: Cluster
+  readonly ready: () => { readonly ready: boolean; readonly reason: string }
+  readonly metrics: () => Promise<string>
+}
+
+export function createAdmin(deps: AdminDeps): Actor {
+  return {
+    receive(envelope: Envelope, ctx: ActorContext): void {
+      if (envelope.msgType !== ADMIN || !Array.isArray(envelope.payload)) {
+        ctx.fail(envelope, 'INVALID_ARGUMENT', `admin does not take ${envelope.msgType}`)
+        return
+      }
+      const [operation, argument] = envelope.payload as [AdminOperation, never]
+      ctx.pipeToSelf(
+        answer(deps, operation, argument),
+        (reply) => ctx.reply(envelope, ADMIN_REPLY, reply as Plain),
+        (error) => {
+          if (!(error instanceof TricordError)) throw error
+          ctx.fail(envelope, error.code, error.message)
+        },
+      )
+    },
+  }
+}
+
+async function answer(deps: AdminDeps, operation: AdminOperation, argument: never): Promise<unknown> {
+  const { cluster } = deps
+  switch (operation) {
+    case 'status':
+      return cluster.status()
+    case 'ring':
+      return cluster.ring()
+    case 'explain':
+      return cluster.explain(argument)
+    case 'plan':
+      return cluster.plan(argument)
+    case 'addMember': {
+      const { timeoutMs, ...member } = argument as AdminOperations['addMember']['argument']
+      return cluster.addMember(member, timeoutMs)
+    }
+    case 'removeMember': {
+      const { id, timeoutMs } = argument as AdminOperations['removeMember']['argument']
+      await cluster.removeMember(id, timeoutMs)
+      return null
+    }
+    case 'ready':
+      return deps.ready()
+    case 'metrics':
+      return deps.metrics()
+    default:
+      throw new TricordError('INVALID_ARGUMENT', `admin has no operation ${String(operation)}`)
+  }
+}

@@ -1,0 +1,58 @@
+/** Commands against a running node: one HTTP call each, a readable answer. */
+import type { ClusterStatus } from '../cluster/types.ts'
+
+/** An answer that was not 2xx, or no answer; the text is for a person. */
+export class CallError extends Error {
+  override readonly name = 'CallError'
+}
+
+export async function callNode(url: string, method: string, path: string, body?: unknown): Promise<unknown> {
+  let response: Response
+  try {
+    const init = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+    response = await fetch(new URL(path, url), { method, ...init })
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+    throw new CallError(`${url} does not answer: ${cause}`)
+  }
+  const text = await response.text()
+  const answer = text === '' ? null : (JSON.parse(text) as Record<string, unknown>)
+  if (!response.ok)
+    throw new CallError(`${response.status} ${String(answer?.['code'])}: ${String(answer?.['detail'] ?? answer?.['title'])}`)
+  return answer
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+export function formatStatus(status: ClusterStatus): string {
+  const led = new Map<string, number>()
+  for (const { leader } of status.groups) if (leader) led.set(leader, (led.get(leader) ?? 0) + 1)
+  const carried = (id: string) => status.groups.filter((group) => group.replicas.includes(id)).length
+  const head = `cluster ${status.cluster}  epoch ${status.epoch}  lock leader ${status.leader ?? 'none'}  quorum ${status.quorum ? 'yes' : 'NO'}`
+  const rows = status.nodes.map((node) => [
+    node.id,
+    node.state,
+    String(led.get(node.id) ?? 0),
+    String(carried(node.id)),
+    node.url,
+    node.version,
+  ])
+  const leaderless = status.groups.filter((group) => group.leader === null).map((group) => group.id)
+  const tail = leaderless.length > 0 ? `\nwithout a leader: ${leaderless.join(' ')}` : ''
+  return `${head}\n\n${table([['NODE', 'STATE', 'LEADS', 'REPLICAS', 'URL', 'VERSION'], ...rows])}${tail}\n`
+}
+
+export async function printStatus(url: string, json: boolean): Promise<void> {
+  const status = (await callNode(url, 'GET', '/v1/cluster/status')) as ClusterStatus
+  process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : formatStatus(status))
+}
