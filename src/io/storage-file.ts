@@ -1,0 +1,221 @@
+/**
+ * The real disk, under one root directory.
+ *
+ * A durable write is one writev and one fdatasync on the same descriptor. The lock file holds the process id: a second
+ * process on the same root is refused, one left behind by a dead process is taken over.
+ */
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, readFile, readdir, rename, statfs, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Kv } from './kv/kv.ts'
+import { type KvEngine, openKv } from './kv/open.ts'
+import { DiskFullError, type File, type Storage } from './storage.ts'
+
+const LOCK_FILE = 'LOCK'
+
+/** Another process holds the directory. */
+export class DirectoryLockedError extends Error {
+  override readonly name = 'DirectoryLockedError'
+}
+
+export function createFileStorage(root: string, engine: KvEngine): Storage {
+  return new FileStorage(root, engine)
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
+async function orDiskFull<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT') throw new DiskFullError('no space left on the disk', { cause: error })
+    throw error
+  }
+}
+
+class OpenFile implements File {
+  readonly #handle: FileHandle
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle
+  }
+
+  async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    const { bytesWritten } = await orDiskFull(this.#handle.writev(chunks as Uint8Array[], position))
+    if (bytesWritten < length) await this.#rest(position, chunks, bytesWritten)
+  }
+
+  async writeDurable(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    await this.write(position, chunks)
+    await this.#handle.datasync()
+  }
+
+  async sync(): Promise<void> {
+    await this.#handle.datasync()
+  }
+
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length)
+    let filled = 0
+    while (filled < length) {
+      const { bytesRead } = await this.#handle.read(bytes, filled, length - filled, position + filled)
+      if (bytesRead === 0) break
+      filled += bytesRead
+    }
+    return bytes.subarray(0, filled)
+  }
+
+  async size(): Promise<number> {
+    return (await this.#handle.stat()).size
+  }
+
+  async truncate(length: number): Promise<void> {
+    await orDiskFull(this.#handle.truncate(length))
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close()
+  }
+
+  /** The system wrote a part: the disk is nearly full, or a signal came; the rest is one plain buffer. */
+  async #rest(position: number, chunks: readonly Uint8Array[], written: number): Promise<void> {
+    const all = Buffer.concat(chunks as Uint8Array[])
+    for (let at = written; at < all.length;) {
+      const { bytesWritten } = await orDiskFull(this.#handle.write(all, at, all.length - at, position + at))
+      at += bytesWritten
+    }
+  }
+}
+
+class FileStorage implements Storage {
+  readonly #root: string
+  readonly #engine: KvEngine
+  #locked = false
+
+  constructor(root: string, engine: KvEngine) {
+    this.#root = root
+    this.#engine = engine
+  }
+
+  async open(path: string): Promise<File> {
+    const full = this.#full(path)
+    await orDiskFull(mkdir(dirname(full), { recursive: true }))
+    return new OpenFile(await orDiskFull(open(full, constants.O_RDWR | constants.O_CREAT, 0o644)))
+  }
+
+  async readFile(path: string): Promise<Uint8Array | null> {
+    try {
+      return await readFile(this.#full(path))
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return null
+      throw error
+    }
+  }
+
+  async replace(path: string, bytes: Uint8Array): Promise<void> {
+    const aside = `${path}.tmp`
+    const file = await this.open(aside)
+    try {
+      await file.truncate(0)
+      await file.writeDurable(0, [bytes])
+    } finally {
+      await file.close()
+    }
+    await this.rename(aside, path)
+    await this.syncDirectory(dirname(path))
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await rename(this.#full(from), this.#full(to))
+  }
+
+  async remove(path: string): Promise<void> {
+    try {
+      await unlink(this.#full(path))
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+    }
+  }
+
+  async list(directory: string): Promise<readonly string[]> {
+    try {
+      const entries = await readdir(this.#full(directory), { withFileTypes: true })
+      return entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => entry.name)
+        .sort()
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return []
+      throw error
+    }
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    await mkdir(this.#full(directory), { recursive: true })
+    const handle = await open(this.#full(directory), constants.O_RDONLY)
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  }
+
+  async kv(directory: string): Promise<Kv> {
+    await mkdir(this.#full(directory), { recursive: true })
+    return openKv(this.#engine, this.#full(directory))
+  }
+
+  async freeBytes(): Promise<number> {
+    await mkdir(this.#root, { recursive: true })
+    const { bavail, bsize } = await statfs(this.#root)
+    return bavail * bsize
+  }
+
+  async lock(): Promise<void> {
+    await mkdir(this.#root, { recursive: true })
+    for (let attempt = 0; attempt < 2; attempt++) {
+      try {
+        const handle = await open(this.#full(LOCK_FILE), 'wx')
+        await handle.writeFile(`${process.pid}\n`)
+        await handle.close()
+        this.#locked = true
+        return
+      } catch (error) {
+        if (codeOf(error) !== 'EEXIST') throw error
+        await this.#takeOver()
+      }
+    }
+    throw new DirectoryLockedError(`${this.#root} was locked by another process just now`)
+  }
+
+  async close(): Promise<void> {
+    if (this.#locked) await this.remove(LOCK_FILE)
+    this.#locked = false
+  }
+
+  /** Removes the lock of a process that is gone; refuses where it lives. */
+  async #takeOver(): Promise<void> {
+    const text = await this.readFile(LOCK_FILE)
+    const holder = Number(new TextDecoder().decode(text ?? new Uint8Array()))
+    if (holder > 0 && holder !== process.pid && isAlive(holder)) {
+      throw new DirectoryLockedError(`${this.#root} is in use by process ${holder}`)
+    }
+    await this.remove(LOCK_FILE)
+  }
+
+  #full(path: string): string {
+    return join(this.#root, path)
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return codeOf(error) === 'EPERM'
+  }
+}
