@@ -90,7 +90,10 @@ export interface HeartbeatResponse extends Routed {
   /** False: the follower could not fall asleep (it is behind or was woken), so the leader must not either. */
   readonly quiesced: boolean
 }
-/** Tells the host to stream its snapshot to `to`; what crosses the wire in its stead are `snapshot_chunk`s. */
+/**
+ * Tells the host to stream its snapshot to `to`; what crosses the wire in its stead are `snapshot_chunk`s. The receiver's
+ * host may `step` it when the stream begins (a sign of life from the leader, no more); `restore` alone takes the snapshot.
+ */
 export interface InstallSnapshot extends Routed {
   readonly type: 'install_snapshot'
   readonly snapshot: SnapshotMeta
@@ -139,7 +142,8 @@ export interface AppendWork {
   /**
    * Promises about durable state: votes, vote *requests*, append responses, the leader's acknowledgement to itself.
    * The host releases them (those to this replica by `step`) once the write is durable, in order. Sending one
-   * early is the classic Raft bug, so they are a field of their own (P1, P2, P3).
+   * early is the classic Raft bug, so they are a field of their own (P1, P2, P3). Where `mustSync` is false they wait
+   * for the *earlier* works alone (there is one that is not yet durable), not for a sync of this one.
    */
   readonly thenSend: readonly PeerMessage[]
   /** Hand back with `appended()` once durable: carries the term it was made in (ABA, P8). */
@@ -148,9 +152,12 @@ export interface AppendWork {
 
 export interface AppendTicket {
   readonly term: Term
+  /** The end of the log as handed to the storage so far, by this work or an earlier one. */
   readonly lastIndex: LogIndex
   readonly lastTerm: Term
   readonly snapshotIndex: LogIndex
+  /** Number of the work since boot: the core's own count of what is still being written. */
+  readonly seq: number
 }
 
 export interface Ready {
