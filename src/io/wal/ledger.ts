@@ -1,0 +1,74 @@
+/**
+ * What the writer keeps of each group: its summary for the head of the next segment, its record count, and which segments
+ * still hold entries that nobody has released. Pure bookkeeping; a segment may go when no group needs it.
+ */
+import type { GroupId, LogIndex, ReplicaId } from '../../base/ids.ts'
+import { type GroupSummary, summarize } from './group-log.ts'
+import { KIND_CREATE, KIND_ENTRY, KIND_REMOVE, KIND_STATE, type RawRecord } from './record.ts'
+
+interface GroupLedger {
+  summary: GroupSummary | null
+  sequence: number
+  released: LogIndex
+  /** Segment -> the highest entry index of the group in it. */
+  readonly entries: Map<number, LogIndex>
+}
+
+export class Ledger {
+  readonly #groups = new Map<GroupId, GroupLedger>()
+  /** Groups that recovery could not vouch for: they hold on to every segment until they are made anew. */
+  readonly #damaged = new Map<GroupId, ReplicaId>()
+
+  /** What recovery found of a group. */
+  adopt(group: GroupId, summary: GroupSummary | null, sequence: number, entries: ReadonlyMap<number, LogIndex>): void {
+    this.#groups.set(group, { summary, sequence, released: 0, entries: new Map(entries) })
+  }
+
+  markDamaged(group: GroupId, replica: ReplicaId): void {
+    this.#damaged.set(group, replica)
+  }
+
+  /** The number of a record of the group: the next, or for a `state` that of the record before. */
+  sequenceOf(group: GroupId, kind: number): number {
+    const ledger = this.#of(group)
+    if (kind !== KIND_STATE) ledger.sequence = (ledger.sequence + 1) >>> 0
+    return ledger.sequence
+  }
+
+  note(segment: number, record: Pick<RawRecord, 'group' | 'kind' | 'type' | 'term' | 'index' | 'payload'>): void {
+    const ledger = this.#of(record.group)
+    ledger.summary = summarize(ledger.summary, record)
+    if (record.kind === KIND_CREATE || record.kind === KIND_REMOVE) {
+      this.#damaged.delete(record.group)
+      ledger.entries.clear()
+      ledger.released = 0
+    } else if (record.kind === KIND_ENTRY) {
+      ledger.entries.set(segment, record.index)
+    }
+  }
+
+  release(group: GroupId, index: LogIndex): void {
+    const ledger = this.#of(group)
+    ledger.released = Math.max(ledger.released, index)
+    for (const [segment, highest] of ledger.entries) if (highest <= ledger.released) ledger.entries.delete(segment)
+  }
+
+  /** The live groups with what they are, for the head of a segment. */
+  *summaries(): Generator<readonly [GroupId, GroupSummary]> {
+    for (const [group, { summary }] of this.#groups) if (summary && !this.#damaged.has(group)) yield [group, summary]
+  }
+
+  /** The oldest segment that somebody needs; `current` where nobody does. */
+  oldestNeeded(current: number): number {
+    if (this.#damaged.size > 0) return 0
+    let oldest = current
+    for (const { entries } of this.#groups.values()) for (const segment of entries.keys()) oldest = Math.min(oldest, segment)
+    return oldest
+  }
+
+  #of(group: GroupId): GroupLedger {
+    let ledger = this.#groups.get(group)
+    if (!ledger) this.#groups.set(group, (ledger = { summary: null, sequence: 0, released: 0, entries: new Map() }))
+    return ledger
+  }
+}
