@@ -27,6 +27,16 @@ export const LIMITS = {
   priorityMax: 9,
   reentryMax: 64,
   waitersPerLockMax: 10_000,
+  grantsMax: 10_000_000,
+  waitersMax: 200_000,
+  sessionsMax: 200_000,
+  /** Holders, and waiters, that one status shows; `queueLength` and `holderCount` tell the whole. */
+  statusEntriesMax: 1_000,
+  /** Holders named in a refusal. */
+  refusalHoldersMax: 16,
+  sessionListMax: 1_000,
+  /** Deadlines that pass in one entry; what is due beyond them lives until the next. */
+  expiriesPerEntryMax: 1_000,
 } as const
 
 /** A claim to be a session: its id and the hash of its secret. */
@@ -161,6 +171,7 @@ export interface LockStatus {
   readonly holders: readonly HolderView[]
   readonly waiters: readonly WaiterView[]
   readonly queueLength: number
+  readonly holderCount: number
 }
 export interface SessionView {
   readonly id: string

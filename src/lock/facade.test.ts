@@ -1,0 +1,70 @@
+/** The facade over a proposer that applies to a machine at once and answers later, as the real one does. */
+import { expect, test } from 'vitest'
+import { Bed, acquireCommand } from '../../test/lock/bed.ts'
+import { LOCKS_GROUP } from '../base/ids.ts'
+import type { GroupId } from '../base/ids.ts'
+import type { Plain } from '../actors/envelope.ts'
+import type { Proposer, SubmitOptions, SubmitResult } from '../raft/proposer.ts'
+import type { LockCommand, LockReply } from './types.ts'
+import { TricordError } from '../base/errors.ts'
+import { createLocks } from './facade.ts'
+
+class DirectProposer implements Proposer {
+  readonly bed = new Bed()
+  readonly options: SubmitOptions[] = []
+  failWith: TricordError | null = null
+  pending = 0
+
+  submit(group: GroupId, command: Uint8Array, options: SubmitOptions, done: (result: SubmitResult) => void): { cancel(): void } {
+    expect(group).toBe(LOCKS_GROUP)
+    this.options.push(options)
+    const error = this.failWith
+    const reply = this.bed.machine.apply(this.bed, ++this.bed.ticket, command)
+    queueMicrotask(() => (error !== null ? done({ ok: false, error }) : done({ ok: true, reply })))
+    return { cancel: () => {} }
+  }
+
+  query(group: GroupId, request: Plain): Promise<{ reply: Plain; appliedIndex: number; time: number }> {
+    expect(group).toBe(LOCKS_GROUP)
+    return Promise.resolve({ reply: this.bed.machine.query(request, this.bed.time), appliedIndex: 1, time: this.bed.time })
+  }
+
+  close(): void {}
+}
+
+function submit(proposer: Proposer, command: LockCommand, options: object = {}): Promise<LockReply | TricordError> {
+  return new Promise((resolve) => createLocks(proposer).submit(command, { timeoutMs: 1_000, ...options }, resolve))
+}
+
+test('commands go through the log and come back as replies, refusals as errors', async () => {
+  const proposer = new DirectProposer()
+  const idempotencyKey = { key: 'k', fingerprint: 'f' }
+  const reply = await submit(proposer, acquireCommand([['a', 'exclusive']], { owner: 'x' }), { idempotencyKey, traceparent: '00-1' })
+  expect(reply).toMatchObject({ type: 'granted', grants: [{ name: 'a', token: 1, owner: 'x' }] })
+  expect(proposer.options).toEqual([{ timeoutMs: 1_000, key: idempotencyKey, traceparent: '00-1' }])
+  const refusal = await submit(proposer, acquireCommand([['a', 'exclusive']]))
+  expect(refusal).toBeInstanceOf(TricordError)
+  expect(refusal).toMatchObject({
+    code: 'LOCK_HELD',
+    retryable: true,
+    outcome: 'not-applied',
+    details: { queueLength: 0, holders: [{ owner: 'x' }] },
+  })
+  expect(proposer.options[1]).toEqual({ timeoutMs: 1_000 })
+})
+
+test('errors of the way itself are passed on', async () => {
+  const proposer = new DirectProposer()
+  proposer.failWith = new TricordError('UNKNOWN_OUTCOME', 'no answer')
+  expect(await submit(proposer, acquireCommand([['a', 'exclusive']]))).toBe(proposer.failWith)
+})
+
+test('reads', async () => {
+  const proposer = new DirectProposer()
+  const locks = createLocks(proposer)
+  proposer.bed.take('a')
+  const session = proposer.bed.open()
+  expect(await locks.status('default', 'a', { timeoutMs: 100, consistency: 'stale' })).toMatchObject({ state: 'held', mode: 'exclusive' })
+  expect(await locks.sessions('default', '', 10, 100)).toMatchObject({ sessions: [{ id: session.id }], cursor: null })
+  await expect(locks.sessions('default', 'nonsense', 10, 100)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+})

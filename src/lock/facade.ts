@@ -1,0 +1,45 @@
+/**
+ * The lock manager as the API sees it: commands become bytes, go through the log of the `locks` group, and come back as
+ * replies or refusals. No promise on the way of a command.
+ */
+import { LOCKS_GROUP } from '../base/ids.ts'
+import { TricordError } from '../base/errors.ts'
+import type { Plain } from '../actors/envelope.ts'
+import type { Proposer, QueryOptions, SubmitOptions } from '../raft/proposer.ts'
+import type { CommandOptions, LockStatus, LockQuery, Locks, SessionView } from './types.ts'
+import { decodeReply } from './replies.ts'
+import { encodeCommand } from './codec.ts'
+
+export function createLocks(proposer: Proposer): Locks {
+  return {
+    submit(command, options, done) {
+      return proposer.submit(LOCKS_GROUP, encodeCommand(command), submitOptions(options), (result) => {
+        if (!result.ok) return done(result.error)
+        const reply = decodeReply(result.reply)
+        done(reply.type === 'refused' ? new TricordError(reply.code, reply.message, reply.details) : reply)
+      })
+    },
+    status: async (namespace, name, options) =>
+      (await ask(proposer, { type: 'lock_status', namespace, name }, options)) as unknown as LockStatus,
+    async sessions(namespace, cursor, limit, timeoutMs) {
+      const question = { type: 'session_list', namespace, cursor, limit } as const
+      const answer = await ask(proposer, question, { timeoutMs, consistency: 'linearizable' })
+      return answer as unknown as { readonly sessions: readonly SessionView[]; readonly cursor: string | null }
+    },
+  }
+}
+
+async function ask(proposer: Proposer, question: LockQuery, options: QueryOptions): Promise<Plain> {
+  const { reply } = await proposer.query(LOCKS_GROUP, question, options)
+  if (!Array.isArray(reply)) return reply
+  // Views are objects; a tuple is a refusal.
+  const refusal = decodeReply(reply)
+  if (refusal.type === 'refused') throw new TricordError(refusal.code, refusal.message, refusal.details)
+  return reply
+}
+
+function submitOptions(options: CommandOptions): SubmitOptions {
+  const { timeoutMs, idempotencyKey, traceparent } = options
+  const key = idempotencyKey === undefined ? {} : { key: idempotencyKey }
+  return traceparent === undefined ? { timeoutMs, ...key } : { timeoutMs, traceparent, ...key }
+}

@@ -1,0 +1,103 @@
+/**
+ * Takes records back, in any order. Grants without a session and sessions go to their places at once; what refers to
+ * a session that has not come yet waits for `finish`, and so do the few things whose order in memory matters.
+ */
+import { assert } from '../base/assert.ts'
+import { COUNTERS, GRANT, SESSION, VERSION, WAITER, numberOf, requestOf } from './records.ts'
+import { Grant } from './grant.ts'
+import { Session } from './session.ts'
+import { Waiter } from './waiter.ts'
+import type { Lock } from './lock.ts'
+import type { LockTable } from './table.ts'
+import type { CountersTuple, GrantTuple, SessionTuple, WaiterTuple } from './records.ts'
+import { packer } from './codec-packer.ts'
+
+type Pending<T> = readonly [number: number, tuple: T]
+
+export class Loader {
+  readonly #table: LockTable
+  #grants: Pending<GrantTuple>[] = []
+  #waiters: Pending<WaiterTuple>[] = []
+  #crowds = new Set<Lock>()
+
+  constructor(table: LockTable) {
+    this.#table = table
+  }
+
+  /** One record. A record that is not ours is a bug or a damaged store: it asserts. */
+  load(key: Uint8Array, value: Uint8Array): void {
+    const tuple: unknown = packer.unpack(value)
+    assert(Array.isArray(tuple) && tuple[0] === VERSION, 'a lock record of an unknown version')
+    switch (key[0]) {
+      case COUNTERS:
+        return this.#loadCounters(tuple as unknown as CountersTuple)
+      case GRANT:
+        return this.#takeGrant(numberOf(key), tuple as unknown as GrantTuple)
+      case SESSION:
+        return this.#loadSession(numberOf(key), tuple as unknown as SessionTuple)
+      case WAITER:
+        this.#waiters.push([numberOf(key), tuple as unknown as WaiterTuple])
+        return
+    }
+    assert(false, `a lock record of an unknown kind: ${key[0]}`)
+  }
+
+  finish(): void {
+    for (const [number, tuple] of this.#grants) this.#loadGrant(number, tuple)
+    for (const [number, tuple] of this.#waiters) this.#loadWaiter(number, tuple)
+    for (const lock of this.#crowds) lock.crowd?.restoreOrder()
+    const { sessions } = this.#table
+    const ordered = [...sessions].sort(([a], [b]) => a - b)
+    sessions.clear()
+    for (const [number, session] of ordered) sessions.set(number, session)
+    this.#grants = []
+    this.#waiters = []
+    this.#crowds = new Set()
+  }
+
+  #loadCounters([, lastToken, lastSession]: CountersTuple): void {
+    this.#table.lastToken = lastToken
+    this.#table.lastSession = lastSession
+  }
+
+  #takeGrant(token: number, tuple: GrantTuple): void {
+    const session = tuple[5]
+    if (session === 0 || this.#table.sessions.has(session)) this.#loadGrant(token, tuple)
+    else this.#grants.push([token, tuple])
+  }
+
+  #loadSession(number: number, tuple: SessionTuple): void {
+    const [, namespace, proof, name, ttlMs, deadline, metadata] = tuple
+    const session = new Session(number, this.#table.intern(namespace), proof, name, ttlMs, deadline, metadata)
+    session.stored = true
+    this.#table.linkSession(session)
+  }
+
+  #loadGrant(token: number, tuple: GrantTuple): void {
+    const table = this.#table
+    const [, namespace, name, mode, owner, session, proof, grantedAt, leaseMs, deadline, count, metadata] = tuple
+    const lock = table.lockFor(namespace, name)
+    const by = this.#session(session)
+    const grant = new Grant(lock, token, mode, by, proof, table.intern(owner), grantedAt, leaseMs, deadline, count, metadata)
+    grant.stored = true
+    table.link(grant)
+    if (lock.crowd !== null) this.#crowds.add(lock)
+  }
+
+  #loadWaiter(ticket: number, tuple: WaiterTuple): void {
+    const table = this.#table
+    const [, , session, , , since] = tuple
+    const request = requestOf(tuple)
+    const locks = request.items.map(({ name }) => table.lockFor(request.namespace, name))
+    const waiter = new Waiter(ticket, request, this.#session(session), since, locks)
+    waiter.stored = true
+    table.linkWaiter(waiter)
+  }
+
+  #session(number: number): Session | null {
+    if (number === 0) return null
+    const session = this.#table.sessions.get(number)
+    assert(session !== undefined, `record of a session that is not there: ${number}`)
+    return session
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Opening, keeping and ending sessions. When a session ends, all it has ends with it in the same apply: first its waits
+ * (by ticket), then its grants (by token), then the pump runs.
+ *
+ * An implicit session is its grant: keepalive renews it, close releases it, and it never waits.
+ */
+import type { ApplyContext } from '../raft/machine.ts'
+import type { Plain } from '../actors/envelope.ts'
+import type { OpenSession, SessionCommand } from './codec.ts'
+import type { LockTable } from './table.ts'
+import type { Refused } from './types.ts'
+import type { Session } from './session.ts'
+import type { Tally } from './tally.ts'
+import type { Claim, Waiter } from './waiter.ts'
+import { Grant } from './grant.ts'
+import { LIMITS } from './types.ts'
+import { blockedClaim } from './rule.ts'
+import { alive, closed, opened, refused } from './replies.ts'
+import { contentionDetails } from './views.ts'
+import { findSession } from './proof.ts'
+import { grantEvent, sessionExpiredEvent } from './events.ts'
+import { refuse } from './refusal.ts'
+import { sessionId } from './ids.ts'
+
+export function openSession(table: LockTable, tally: Tally, ctx: ApplyContext, command: OpenSession): Plain | Refused {
+  if (table.sessions.size >= LIMITS.sessionsMax) return refuse('OVERLOADED', 'too many sessions are open')
+  const { namespace, proof, name, ttlMs, metadata } = command
+  const session = table.openSession(namespace, proof, name, ttlMs, ctx.time + ttlMs, metadata)
+  tally.sessionsOpened += 1
+  return opened(session.number, ttlMs)
+}
+
+export function sessionCommand(table: LockTable, tally: Tally, ctx: ApplyContext, command: SessionCommand): Plain | Refused {
+  const session = findSession(table, command.session, command.proof)
+  if ('type' in session) return session
+  if (session instanceof Grant) return implicitCommand(table, tally, ctx, command, session)
+  switch (command.type) {
+    case 'session_keepalive':
+      table.keepAlive(session, ctx.time + session.ttlMs)
+      return alive(session.ttlMs)
+    case 'session_close': {
+      const grants = session.grantCount
+      endSession(table, tally, ctx, session, 'released')
+      return closed(grants)
+    }
+    case 'session_detach':
+      for (const waiter of session.waiters()) cancelWait(table, tally, ctx, waiter)
+      return closed(0)
+  }
+}
+
+function implicitCommand(table: LockTable, tally: Tally, ctx: ApplyContext, command: SessionCommand, grant: Grant): Plain {
+  switch (command.type) {
+    case 'session_keepalive':
+      table.update(grant, grant.count, ctx.time + grant.leaseMs)
+      tally.renewed += 1
+      return alive(grant.leaseMs)
+    case 'session_close':
+      endGrant(table, tally, ctx, grant, 'released')
+      return closed(1)
+    case 'session_detach':
+      return closed(0)
+  }
+}
+
+/** Ends a session and everything it has. `how` says whether its holder let go or was lost. */
+export function endSession(table: LockTable, tally: Tally, ctx: ApplyContext, session: Session, how: 'released' | 'expired'): void {
+  const gone = refused(refuse('SESSION_EXPIRED', `session ${sessionId(session.number, '')} ended while this request waited`))
+  for (const waiter of session.waiters()) {
+    table.unwait(waiter)
+    tally.cancelled += 1
+    ctx.settle(waiter.ticket, gone)
+  }
+  for (const grant of session.grants()) endGrant(table, tally, ctx, grant, how)
+  table.dropSession(session)
+  if (how === 'released') return
+  tally.sessionsExpired += 1
+  ctx.emit(sessionExpiredEvent(session))
+}
+
+export function endGrant(table: LockTable, tally: Tally, ctx: ApplyContext, grant: Grant, how: 'released' | 'expired'): void {
+  table.drop(grant)
+  tally[how] += 1
+  ctx.emit(grantEvent(how, grant))
+}
+
+/** Ends a wait whose caller has gone. */
+export function cancelWait(table: LockTable, tally: Tally, ctx: ApplyContext, waiter: Waiter): void {
+  tally.cancelled += 1
+  endWait(table, ctx, waiter, 'was cancelled')
+}
+
+/** Ends a wait at its deadline. */
+export function timeOutWait(table: LockTable, tally: Tally, ctx: ApplyContext, waiter: Waiter): void {
+  tally.timedOut += 1
+  endWait(table, ctx, waiter, `was not granted within ${waiter.request.waitMs} ms`)
+}
+
+function endWait(table: LockTable, ctx: ApplyContext, waiter: Waiter, why: string): void {
+  const { lock } = blockedClaim(waiter) ?? (waiter.claims[0] as Claim)
+  table.unwait(waiter)
+  ctx.settle(waiter.ticket, refused(refuse('WAIT_TIMEOUT', `the wait for ${lock.name} ${why}`, contentionDetails(lock, ctx.time))))
+}
