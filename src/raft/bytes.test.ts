@@ -1,0 +1,64 @@
+/** Binary building blocks: everything written is read back; a damaged input is told, never thrown. */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { ByteReader, ByteWriter } from './bytes.ts'
+import { readPlain, writePlain } from './plain.ts'
+
+const plain = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 3 },
+    fc.constant(null),
+    fc.boolean(),
+    fc.double({ noNaN: true }),
+    fc.integer(),
+    fc.string(),
+    fc.uint8Array({ maxLength: 10 }),
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.dictionary(
+      fc.string({ minLength: 1 }).filter((key) => key !== '__proto__'),
+      tie('value'),
+      { maxKeys: 4, noNullPrototype: true },
+    ),
+  ),
+})).value
+
+describe('bytes', () => {
+  it('reads back varints over all safe integers', () => {
+    fc.assert(
+      fc.property(fc.array(fc.maxSafeNat()), (numbers) => {
+        const out = new ByteWriter(1)
+        for (const number of numbers) out.varint(number)
+        const input = new ByteReader(out.take())
+        expect(numbers.map(() => input.varint())).toEqual(numbers)
+        expect([input.ok, input.left]).toEqual([true, 0])
+      }),
+    )
+  })
+
+  it('turns not ok past the end and gives zeros', () => {
+    const input = new ByteReader(new Uint8Array([1, 2]))
+    expect([input.u32(), input.u8(), input.text(), input.ok]).toEqual([0, 0, '', false])
+  })
+})
+
+describe('plain', () => {
+  it('reads back every value', () => {
+    fc.assert(
+      fc.property(plain, (value) => {
+        const out = new ByteWriter()
+        writePlain(out, value as never)
+        const input = new ByteReader(out.take())
+        expect(readPlain(input)).toEqual(value)
+        expect([input.ok, input.left]).toEqual([true, 0])
+      }),
+    )
+  })
+
+  it('survives arbitrary bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        readPlain(new ByteReader(bytes))
+      }),
+    )
+  })
+})

@@ -1,0 +1,187 @@
+/**
+ * Brings changed records into the key-value store, off the critical path, and lets the log go where they are durable.
+ *
+ *   drain: changed records + header of every group that is due ──> one atomic batch       (often, not synced)
+ *   checkpoint: the same, synced ──> `snapshot` record in the log ──> compact, release     (now and then)
+ *
+ * One batch is being written at a time, in order; a few more may wait. So a slow store slows the drains down, the
+ * machines remember the changes meanwhile, and beyond a bound the leader takes no more commands (intake.ts).
+ */
+import type { GroupId, Millis } from '../../base/ids.ts'
+import type { Kv, KvOp, KvRange } from '../../io/kv/kv.ts'
+import { DiskFullError } from '../../io/storage.ts'
+import type { WalRecord } from '../../io/wal/wal.ts'
+import type { Group } from './group.ts'
+import { type StateHeader, encodeMembership } from './keys.ts'
+import type { HostShared } from './shared.ts'
+import type { StateStore } from './state-store.ts'
+
+const DIRTY_DRAIN = 2_000
+/** So many changes are drained even while batches wait. */
+const DIRTY_URGENT = 20_000
+const WAITING_MAX = 8
+/** Bytes of log after which a checkpoint is due. */
+const CHECKPOINT_BYTES = 8 * 1024 * 1024
+/** A checkpoint is due after so many drain intervals, if anything was applied. */
+const CHECKPOINT_INTERVALS = 10
+const DISK_FULL_RETRY_MS: Millis = 1_000
+
+interface Drained {
+  readonly group: Group
+  readonly store: StateStore
+  readonly header: StateHeader
+}
+
+type Job =
+  | { readonly kind: 'batch'; readonly ops: KvOp[]; readonly sync: boolean; readonly drained: Drained[]; readonly done: () => void }
+  | { readonly kind: 'clear'; readonly range: KvRange }
+
+const NOTHING = (): void => {}
+
+export class Checkpoints {
+  readonly #shared: HostShared
+  readonly #kv: Kv
+  readonly #jobs: Job[] = []
+  #running = false
+  #closed = false
+  readonly #drainedAt = new Map<GroupId, Millis>()
+  readonly #syncedAt = new Map<GroupId, Millis>()
+
+  constructor(shared: HostShared) {
+    this.#shared = shared
+    this.#kv = shared.kv
+  }
+
+  /** Drains whatever is due. Called at every tick, and after turns in which much changed. */
+  consider(groups: Iterable<Group>, now: Millis): void {
+    const plain: Group[] = []
+    const synced: Group[] = []
+    const busy = this.#jobs.length > 0
+    if (this.#jobs.length >= WAITING_MAX || this.#closed) return
+    for (const group of groups) {
+      if (group.loading || group.closed) continue
+      const dirty = group.dirtyRecords
+      if (busy && dirty < DIRTY_URGENT) continue
+      if (this.#syncDue(group, now)) synced.push(group)
+      else if (this.#drainDue(group, dirty, now)) plain.push(group)
+    }
+    if (plain.length > 0) this.#drain(plain, false, NOTHING)
+    if (synced.length > 0) this.#drain(synced, true, NOTHING)
+  }
+
+  static urgent(group: Group): boolean {
+    return group.dirtyRecords >= DIRTY_DRAIN
+  }
+
+  #drainDue(group: Group, dirty: number, now: Millis): boolean {
+    if (group.applier.index === group.store.drained.index) return false
+    const since = this.#drainedAt.get(group.id)
+    if (since === undefined) this.#drainedAt.set(group.id, now)
+    return dirty >= DIRTY_DRAIN || (since !== undefined && now - since >= this.#shared.options.checkpointIntervalMs)
+  }
+
+  #syncDue(group: Group, now: Millis): boolean {
+    if (group.applier.index === group.store.synced) {
+      this.#syncedAt.delete(group.id)
+      return false
+    }
+    const since = this.#syncedAt.get(group.id)
+    if (since === undefined) this.#syncedAt.set(group.id, now)
+    const late = since !== undefined && now - since >= CHECKPOINT_INTERVALS * this.#shared.options.checkpointIntervalMs
+    return late || group.window.growth >= CHECKPOINT_BYTES
+  }
+
+  #drain(groups: readonly Group[], sync: boolean, done: () => void): void {
+    const ops: KvOp[] = []
+    const drained: Drained[] = []
+    const now = this.#shared.clock.now()
+    for (const group of groups) {
+      const header = group.store.drain(group.applier, group.core.appliedMembership, ops)
+      drained.push({ group, store: group.store, header })
+      this.#drainedAt.set(group.id, now)
+      if (!sync) continue
+      this.#syncedAt.set(group.id, now)
+      group.window.resetGrowth()
+    }
+    this.#add({ kind: 'batch', ops, sync, drained, done })
+  }
+
+  /** Everything of these groups, synced; `done` once the log knows. */
+  flush(groups: readonly Group[], done: () => void): void {
+    this.#drain(
+      groups.filter((group) => !group.loading && !group.closed && group.applier.index > 0),
+      true,
+      done,
+    )
+  }
+
+  /** Deletes a range, after every batch that was drained before. */
+  clear(range: KvRange): void {
+    this.#add({ kind: 'clear', range })
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  #add(job: Job): void {
+    this.#jobs.push(job)
+    if (!this.#running) this.#next()
+  }
+
+  #next(): void {
+    const job = this.#jobs[0]
+    this.#running = job !== undefined && !this.#closed
+    if (job === undefined || this.#closed) return
+    const { ctx } = this.#shared.outgoing
+    const work = job.kind === 'batch' ? this.#kv.batch(job.ops, { sync: job.sync }) : this.#kv.clear(job.range)
+    ctx.pipeToSelf(
+      work,
+      () => {
+        this.#jobs.shift()
+        if (job.kind === 'batch') this.#taken(job)
+        this.#next()
+      },
+      (error) => this.#failed(error),
+    )
+  }
+
+  /** The same batch again once there may be space: nothing is lost, and nothing may overtake it. */
+  #failed(error: Error): void {
+    if (!(error instanceof DiskFullError)) return this.#shared.options.onDiskFatal(error)
+    this.#shared.options.onLog('error', 'the disk is full: records wait for the key-value store')
+    this.#shared.clock.after(DISK_FULL_RETRY_MS, () => this.#shared.outgoing.ctx.enter(() => this.#next()))
+  }
+
+  #taken(job: Extract<Job, { kind: 'batch' }>): void {
+    const records: WalRecord[] = []
+    for (const { group, store, header } of job.drained) {
+      store.written = header
+      if (!job.sync || group.closed || group.store !== store || group.staged !== null) continue
+      const { index, term, membership } = header
+      records.push({
+        kind: 'snapshot',
+        group: group.id,
+        index,
+        term,
+        generation: store.generation,
+        reset: false,
+        config: encodeMembership(membership),
+      })
+      group.writes.takeLazy(records)
+    }
+    if (records.length === 0) return job.done()
+    this.#shared.wal.append(records, () => this.#shared.outgoing.ctx.enter(() => this.#recorded(job)))
+  }
+
+  /** A restart begins at the header now: what is before may go, but for what slow followers may still ask for. */
+  #recorded(job: Extract<Job, { kind: 'batch' }>): void {
+    for (const { group, store, header } of job.drained) {
+      if (group.closed || group.store !== store || group.staged !== null) continue
+      store.synced = header.index
+      this.#shared.wal.release(group.id, header.index)
+      group.core.compact(group.window.compact(header.index, this.#shared.options.logBytesMax))
+    }
+    job.done()
+  }
+}

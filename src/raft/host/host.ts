@@ -1,0 +1,254 @@
+/**
+ * The actor `raft`: drives every group of this node.
+ *
+ *   receive: peer messages, proposals, queries ──> groups (marked dirty)
+ *   flush:   each dirty group's turn ──> one append to the log for all of them ──> heartbeats and answers, gathered
+ *   tick:    the groups that are awake; cluster time; drains and checkpoints; snapshot streams
+ *
+ * Sleeping groups are not ticked, but for one comparison: has the cluster clock reached their next deadline.
+ */
+import type { Actor, ActorContext } from '../../actors/actor.ts'
+import { type ActorId, type Envelope, type Plain, nodeOf } from '../../actors/envelope.ts'
+import type { GroupId, LogIndex, Millis, NodeId } from '../../base/ids.ts'
+import type { GroupHostOptions } from '../group-host.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { isCount, readBeats, decodePeer } from './codec.ts'
+import type { Group } from './group.ts'
+import { generations } from './keys.ts'
+import { Applier } from './applier.ts'
+import { Replicas } from './replicas.ts'
+import { Router } from './router.ts'
+import type { Gathered, HostShared } from './shared.ts'
+import { SnapshotReceives } from './snapshot-receive.ts'
+import { SnapshotSends } from './snapshot-send.ts'
+import { StateStore, loadState } from './state-store.ts'
+
+/** Rounds over dirty groups in one flush; what is left comes in the next turn. */
+const ROUNDS_MAX = 16
+
+export type SharedParts = Omit<HostShared, 'dirty' | 'sendSnapshot' | 'changed' | 'event' | 'reload'>
+
+export class Host implements Actor {
+  readonly shared: HostShared
+  readonly replicas: Replicas
+  readonly checkpoints: Checkpoints
+  readonly changeListeners: ((group: GroupId) => void)[] = []
+  readonly eventListeners: ((group: GroupId, event: Plain, index: LogIndex, time: Millis) => void)[] = []
+  readonly #options: GroupHostOptions
+  readonly #sends: SnapshotSends
+  readonly #receives: SnapshotReceives
+  readonly #router: Router
+  readonly #down = new Set<NodeId>()
+  /** Groups of dead leaders, and when to campaign: at random, so that one wins. */
+  readonly #campaigns = new Map<Group, Millis>()
+  readonly #loading = new Set<Group>()
+  #dirty = new Set<Group>()
+  #gathered: Gathered = { records: [], works: [] }
+  #closed = false
+
+  constructor(parts: SharedParts, node: NodeId) {
+    this.#options = parts.options
+    this.shared = {
+      ...parts,
+      dirty: (group) => void this.#dirty.add(group),
+      sendSnapshot: (group, peer, term) => this.#sends.begin(group, peer, term),
+      changed: (group) => this.#changed(group),
+      event: (group, event, index, time) => this.eventListeners.forEach((listener) => listener(group, event, index, time)),
+      reload: (group) => this.#reload(group),
+    }
+    this.replicas = new Replicas(this.shared, (group) => this.#live(group))
+    this.checkpoints = new Checkpoints(this.shared)
+    this.#sends = new SnapshotSends(this.shared)
+    this.#receives = new SnapshotReceives(this.shared, (group, generation) => {
+      this.checkpoints.clear(generations(group.id, generation, generation + 1))
+    })
+    this.#router = new Router(this.shared, this.replicas, node, this.#down)
+  }
+
+  start(ctx: ActorContext): void {
+    this.shared.outgoing.bind(ctx)
+    ctx.after(this.#options.tickMs, 'raft_tick')
+  }
+
+  stop(): void {
+    this.#closed = true
+    this.checkpoints.close()
+    this.#sends.close()
+    for (const group of this.replicas.live()) group.close()
+    this.shared.outgoing.flush()
+  }
+
+  receive(envelope: Envelope, ctx: ActorContext): void {
+    const { msgType, payload } = envelope
+    switch (msgType) {
+      case 'heartbeat':
+      case 'heartbeat_response':
+        for (const { group, message } of readBeats(msgType, payload)) this.replicas.get(group)?.step(message)
+        return
+      case 'propose':
+        return this.#router.propose(envelope)
+      case 'query':
+        return this.#router.query(envelope)
+      case 'raft_tick':
+        return this.#onTick(envelope, ctx)
+      case 'snapshot_chunk':
+        return this.#onChunk(payload)
+      case 'snapshot_chunk_response':
+        return this.#sends.response(payload)
+      default:
+        return this.#onPeer(envelope)
+    }
+  }
+
+  #onPeer({ msgType, payload, traceparent }: Envelope): void {
+    const decoded = decodePeer(msgType, payload)
+    if (decoded === null) return this.#options.onLog('warn', 'a message that is none was dropped', { msgType })
+    this.replicas.get(decoded.group)?.step(decoded.message, traceparent)
+  }
+
+  #onChunk(payload: Plain): void {
+    const id = Array.isArray(payload) ? payload[0] : null
+    const group = isCount(id) ? this.replicas.get(id) : null
+    if (group !== null) this.#receives.chunk(group, payload)
+  }
+
+  #onTick(envelope: Envelope, ctx: ActorContext): void {
+    // Our own timer's, not a peer's; and one at a time, so a stall is followed by one tick (pitfall 27).
+    if (envelope.senderId !== ctx.self) return
+    ctx.after(this.#options.tickMs, 'raft_tick')
+    const now = ctx.clock.now()
+    this.shared.uptime.advance(now)
+    for (const group of this.replicas.live()) {
+      if (!group.core.quiesced) group.tick()
+      if (group.deadlinePassed) this.#dirty.add(group)
+    }
+    this.#campaign(now)
+    this.#sends.tick(now)
+    this.checkpoints.consider(this.replicas.live(), now)
+  }
+
+  flush(ctx: ActorContext): void {
+    if (this.#closed) return
+    const now = ctx.clock.now()
+    this.shared.uptime.advance(now)
+    const busy = new Set<Group>()
+    for (let round = 0; round < ROUNDS_MAX && this.#dirty.size > 0; round++) {
+      const groups = this.#dirty
+      this.#dirty = new Set()
+      for (const group of groups) {
+        group.turn(this.#gathered)
+        if (Checkpoints.urgent(group)) busy.add(group)
+      }
+    }
+    this.#append(ctx)
+    if (busy.size > 0) this.checkpoints.consider(busy, now)
+    this.shared.outgoing.flush()
+    if (this.#dirty.size > 0) this.wake()
+  }
+
+  /** One append for everything that the turn brought. */
+  #append(ctx: ActorContext): void {
+    const { records, works } = this.#gathered
+    if (records.length === 0) return
+    this.#gathered = { records: [], works: [] }
+    this.shared.wal.append(records, () =>
+      ctx.enter(() => {
+        for (const work of works) work.durable = true
+        for (const work of works) work.group.release()
+      }),
+    )
+  }
+
+  /** Makes sure that a flush comes: after a call from outside of a turn. */
+  wake(): void {
+    this.shared.outgoing.ctx.enter(() => {})
+  }
+
+  #live(group: Group): void {
+    this.#dirty.add(group)
+    this.#changed(group)
+  }
+
+  #changed(group: Group): void {
+    if (this.#closed) return
+    this.#router.tellLeader(group)
+    for (const listener of this.changeListeners) listener(group.id)
+  }
+
+  /** The log names a new generation: its records become the state. One load at a time; the latest generation wins. */
+  #reload(group: Group): void {
+    if (this.#loading.has(group)) return
+    this.#loading.add(group)
+    const { kv, outgoing } = this.shared
+    const generation = group.installed
+    const { machine } = group.applier
+    machine.reset()
+    outgoing.ctx.pipeToSelf(loadState(kv, group.id, generation, machine), (loaded) => {
+      this.#loading.delete(group)
+      if (group.closed) return
+      if (group.installed !== generation) return this.#reload(group)
+      if (typeof loaded === 'string') return this.#damaged(group, loaded)
+      if (group.staged !== generation) return
+      const { header, requests, digest } = loaded
+      group.adopt(new Applier(machine, requests, header), new StateStore(group.id, generation, header, digest))
+      this.checkpoints.clear(generations(group.id, 0, generation))
+    })
+  }
+
+  #damaged(group: Group, why: string): void {
+    this.#options.onLog('error', `a replica is damaged: ${why}`, { group: group.id, replica: group.replica })
+    this.replicas.markDamaged(group.id, group.replica)
+    this.#changed(group)
+  }
+
+  remove(group: GroupId): void {
+    this.#receives.forget(group)
+    this.replicas.remove(group)
+  }
+
+  nodeDown(node: NodeId): void {
+    this.#down.add(node)
+    const now = this.shared.clock.now()
+    for (const group of this.replicas.live()) {
+      const { core } = group
+      if (core.role === 'leader') this.#unreachable(group, node)
+      else if (core.leader !== 0 && this.shared.outgoing.nodeOf(core.leader) === node) {
+        core.wake()
+        const delay = this.shared.random.below(Math.max(1, Math.floor(this.#options.electionTimeoutMs / 2)))
+        this.#campaigns.set(group, now + delay)
+      }
+    }
+    this.wake()
+  }
+
+  #unreachable(group: Group, node: NodeId): void {
+    for (const { replica } of group.core.status().progress) {
+      if (replica !== group.replica && this.shared.outgoing.nodeOf(replica) === node) group.core.unreachable(replica)
+    }
+    this.#dirty.add(group)
+  }
+
+  nodeUp(node: NodeId): void {
+    this.#down.delete(node)
+  }
+
+  #campaign(now: Millis): void {
+    for (const [group, at] of this.#campaigns) {
+      if (at > now) continue
+      this.#campaigns.delete(group)
+      const { core, closed } = group
+      const node = core.leader === 0 ? null : this.shared.outgoing.nodeOf(core.leader)
+      if (closed || core.role === 'leader' || (node !== null && !this.#down.has(node))) continue
+      core.campaign()
+      this.#dirty.add(group)
+    }
+  }
+
+  get id(): ActorId {
+    return this.shared.outgoing.ctx.self
+  }
+
+  get node(): NodeId {
+    return nodeOf(this.id)
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * Opens the Raft host of a node: store, log, recovered groups with their states loaded; then the actor starts. What
+ * cannot be trusted is named in `damaged` and not served: the cluster floor replaces it with a new life.
+ */
+import type { ActorSystem } from '../../actors/actor.ts'
+import type { Plain } from '../../actors/envelope.ts'
+import type { GroupId, LogIndex, Millis, NodeId, ReplicaId } from '../../base/ids.ts'
+import type { Kv } from '../../io/kv/kv.ts'
+import type { Ports } from '../../io/ports.ts'
+import { openWal } from '../../io/wal/open.ts'
+import type { Recovered, Wal } from '../../io/wal/wal.ts'
+import type { Membership, ProposeResult } from '../core/types.ts'
+import type { GroupHost, GroupHostOptions, GroupStatus, HostStats } from '../group-host.ts'
+import type { StateMachine } from '../machine.ts'
+import { recoverGroup } from './build.ts'
+import { Uptime } from './cluster-clock.ts'
+import { drainHost } from './drain.ts'
+import type { Group } from './group.ts'
+import { Host } from './host.ts'
+import { generations, groupOfKey, wholeGroup } from './keys.ts'
+import type { RaftObserver } from './observer.ts'
+import { Outgoing } from './outgoing.ts'
+import { HostCounters } from './stats.ts'
+import { RAFT_PATH } from './wire.ts'
+
+const WAL_DIRECTORY = 'wal'
+const STATE_DIRECTORY = 'state'
+const GENERATION_END = 2 ** 32 - 1
+/** One envelope per command in flight is far below this; beyond it the host is not keeping up and says so. */
+const MAILBOX_MAX = 1_000_000
+
+export interface HostOptions extends GroupHostOptions {
+  readonly observer?: RaftObserver
+}
+
+export async function openGroupHost(system: ActorSystem, ports: Ports, options: HostOptions): Promise<GroupHost> {
+  const kv = await ports.storage.kv(STATE_DIRECTORY)
+  const recovered = await openWal(ports.storage, ports.clock, {
+    directory: WAL_DIRECTORY,
+    segmentBytes: options.segmentBytes,
+    onFatal: options.onDiskFatal,
+    onDiskFull: (full) => options.onLog(full ? 'error' : 'info', full ? 'the disk is full' : 'there is space on the disk again'),
+  })
+  for (const finding of recovered.findings) options.onLog('warn', finding)
+  const host = new Host(partsOf(ports, options, kv, recovered.wal), system.node)
+  await recover(host, recovered, kv, options)
+  system.spawn(RAFT_PATH, host, { mailboxMax: MAILBOX_MAX })
+  return new Face(host, system, kv, recovered.wal, options)
+}
+
+function partsOf(ports: Ports, options: HostOptions, kv: Kv, wal: Wal): ConstructorParameters<typeof Host>[0] {
+  const { clock, random } = ports
+  return {
+    options,
+    observer: options.observer ?? null,
+    clock,
+    random,
+    uptime: new Uptime(clock.now(), options.tickMs),
+    kv,
+    wal,
+    outgoing: new Outgoing(options.directory),
+    counters: new HostCounters(),
+  }
+}
+
+async function recover(host: Host, recovered: Recovered, kv: Kv, options: HostOptions): Promise<void> {
+  for (const { group, replica } of recovered.damaged) host.replicas.markDamaged(group, replica)
+  const keep = new Map<GroupId, number>()
+  for (const found of recovered.groups) {
+    const group = await recoverGroup(host.shared, found)
+    if (typeof group === 'string') {
+      options.onLog('error', `a replica is damaged: ${group}`, { group: found.group, replica: found.replica })
+      host.replicas.markDamaged(found.group, found.replica)
+    } else {
+      host.replicas.adopt(group)
+      keep.set(group.id, group.store.generation)
+      host.shared.dirty(group)
+    }
+  }
+  await sweep(kv, keep)
+}
+
+/** Deletes what a crash left behind: groups that were removed, generations that were replaced or never finished. */
+async function sweep(kv: Kv, keep: ReadonlyMap<GroupId, number>): Promise<void> {
+  for (const [group, generation] of keep) {
+    await kv.clear(generations(group, 0, generation))
+    await kv.clear(generations(group, generation + 1, GENERATION_END))
+  }
+  for (let from: GroupId | null = 0; from !== null;) {
+    const iterator = kv.iterate({ gte: wholeGroup(from).gte! })
+    const [first] = await iterator.next(1)
+    await iterator.close()
+    if (first === undefined) return
+    const group = groupOfKey(first[0])
+    if (!keep.has(group)) await kv.clear(wholeGroup(group))
+    from = group + 1
+  }
+}
+
+/** What the floors above see of the host. */
+class Face implements GroupHost {
+  readonly id: string
+  readonly recovered: readonly GroupId[]
+  readonly stats: HostStats
+  readonly #host: Host
+  readonly #system: ActorSystem
+  readonly #kv: Kv
+  readonly #wal: Wal
+  readonly #options: HostOptions
+
+  constructor(host: Host, system: ActorSystem, kv: Kv, wal: Wal, options: HostOptions) {
+    this.#host = host
+    this.#system = system
+    this.#kv = kv
+    this.#wal = wal
+    this.#options = options
+    this.id = host.id
+    this.recovered = host.replicas.groups
+    this.stats = statsOf(host.shared.counters, wal)
+    host.wake()
+  }
+
+  get damaged(): readonly { readonly group: GroupId; readonly replica: ReplicaId }[] {
+    return this.#host.replicas.damaged
+  }
+
+  createReplica(group: GroupId, replica: ReplicaId, founding: Membership | null): void {
+    this.#host.replicas.create(group, replica, founding)
+  }
+
+  removeReplica(group: GroupId): void {
+    this.#host.remove(group)
+    this.#host.wake()
+  }
+
+  replicaOf(group: GroupId): ReplicaId | null {
+    return this.#host.replicas.replicaOf(group)
+  }
+
+  groups(): readonly GroupId[] {
+    return this.#host.replicas.groups
+  }
+
+  status(group: GroupId): GroupStatus | null {
+    return this.#host.replicas.get(group)?.status() ?? null
+  }
+
+  proposeMembership(group: GroupId, voters: readonly ReplicaId[], learners: readonly ReplicaId[]): ProposeResult {
+    return this.#with(group, (live) => live.core.proposeMembership({ voters, learners })) ?? { ok: false, reason: 'not-leader' }
+  }
+
+  transferLeadership(group: GroupId, to: ReplicaId): boolean {
+    return this.#with(group, (live) => live.core.transferLeadership(to)) ?? false
+  }
+
+  #with<T>(group: GroupId, run: (live: Group) => T): T | null {
+    const live = this.#host.replicas.get(group)
+    if (live === null) return null
+    const result = run(live)
+    this.#host.shared.dirty(live)
+    this.#host.wake()
+    return result
+  }
+
+  nodeDown(node: NodeId): void {
+    this.#host.nodeDown(node)
+  }
+
+  nodeUp(node: NodeId): void {
+    this.#host.nodeUp(node)
+  }
+
+  onChange(listener: (group: GroupId) => void): void {
+    this.#host.changeListeners.push(listener)
+  }
+
+  onEvent(listener: (group: GroupId, event: Plain, index: LogIndex, time: Millis) => void): void {
+    this.#host.eventListeners.push(listener)
+  }
+
+  machine(group: GroupId): StateMachine | null {
+    const live = this.#host.replicas.get(group)
+    return live === null || live.loading ? null : live.applier.machine
+  }
+
+  drain(timeoutMs: Millis): Promise<void> {
+    return drainHost(this.#host, this.#options, this.#system.clock, timeoutMs)
+  }
+
+  async close(): Promise<void> {
+    this.#system.stop(RAFT_PATH)
+    await this.#host.replicas.settled()
+    await this.#wal.close()
+    await this.#kv.close()
+  }
+}
+
+function statsOf(counters: HostCounters, wal: Wal): HostStats {
+  return {
+    get elections() {
+      return counters.elections
+    },
+    takeCommitLatencies: () => counters.takeCommitLatencies(),
+    get proposals() {
+      return counters.proposals
+    },
+    get commandsApplied() {
+      return counters.commandsApplied
+    },
+    get walFsyncs() {
+      return wal.stats.fsyncs
+    },
+    get walBytes() {
+      return wal.stats.bytesWritten
+    },
+    get walSegments() {
+      return wal.stats.segments
+    },
+    get walQueuedBytes() {
+      return wal.stats.queuedBytes
+    },
+    takeFsyncDurations: () => wal.stats.takeFsyncDurations(),
+    get diskFull() {
+      return wal.full
+    },
+    get snapshotsSent() {
+      return counters.snapshotsSent
+    },
+    get snapshotsReceived() {
+      return counters.snapshotsReceived
+    },
+  }
+}

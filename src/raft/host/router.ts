@@ -1,0 +1,88 @@
+/**
+ * Where a command or a query goes: to the group here if it leads, else to the leader's node, else to a node that holds
+ * a replica. After a few hops, or where nobody is known, the sender is told NO_LEADER and tries again in its own time.
+ * Nothing is ever kept waiting here.
+ */
+import { type ActorId, type Envelope, actorId, nodeOf } from '../../actors/envelope.ts'
+import { type GroupId, NOBODY, type NodeId } from '../../base/ids.ts'
+import type { Group } from './group.ts'
+import { type Propose, decodePropose, decodeQuery, encodePropose, encodeQuery } from './propose-codec.ts'
+import type { Replicas } from './replicas.ts'
+import type { HostShared } from './shared.ts'
+import { RAFT_PATH } from './wire.ts'
+
+const HOPS_MAX = 3
+/** Proposers of this node and its gateways that hear of new leaders. */
+const PROPOSERS_MAX = 64
+
+export class Router {
+  readonly #shared: HostShared
+  readonly #replicas: Replicas
+  readonly #node: NodeId
+  readonly #down: ReadonlySet<NodeId>
+  readonly #proposers = new Set<ActorId>()
+  #tries = 0
+
+  constructor(shared: HostShared, replicas: Replicas, node: NodeId, down: ReadonlySet<NodeId>) {
+    this.#shared = shared
+    this.#replicas = replicas
+    this.#node = node
+    this.#down = down
+  }
+
+  propose(envelope: Envelope): void {
+    const propose = decodePropose(envelope.payload)
+    if (propose === null) return
+    if (propose.hops === 0) this.#remember(envelope.senderId)
+    const group = this.#replicas.get(propose.group)
+    if (group !== null && group.leading) return group.intake.take(envelope, propose)
+    const to = propose.hops >= HOPS_MAX ? null : this.#next(propose.group, group, propose.repeat)
+    if (to === null) return this.#refuse(envelope, propose)
+    for (const traceparent of propose.traces) {
+      this.#shared.observer?.forwarded({ traceparent, group: propose.group }, to, this.#shared.clock.now())
+    }
+    const payload = encodePropose({ ...propose, hops: propose.hops + 1 })
+    this.#shared.outgoing.ctx.forward({ ...envelope, payload }, actorId(to, RAFT_PATH))
+  }
+
+  #refuse(envelope: Envelope, { group, client, parcel }: Propose): void {
+    this.#shared.outgoing.refuse(envelope.senderId, group, client, parcel, 'NO_LEADER', 'no leader is known')
+  }
+
+  query(envelope: Envelope): void {
+    const query = decodeQuery(envelope.payload)
+    const { ctx } = this.#shared.outgoing
+    if (query === null) return ctx.fail(envelope, 'INVALID_ARGUMENT', 'malformed query')
+    const group = this.#replicas.get(query.group)
+    if (group !== null && query.stale && group.serving) return group.answerQuery(envelope, query.request)
+    if (group !== null && group.leading) return group.reads.ask(envelope, query.request)
+    const to = query.hops >= HOPS_MAX ? null : this.#next(query.group, group, query.repeat)
+    if (to === null) return ctx.fail(envelope, 'NO_LEADER', 'no leader is known')
+    ctx.forward({ ...envelope, payload: encodeQuery({ ...query, hops: query.hops + 1 }) }, actorId(to, RAFT_PATH))
+  }
+
+  /** Null: nobody is known who could take it now. */
+  #next(id: GroupId, group: Group | null, again: boolean): NodeId | null {
+    if (group !== null && group.core.leader !== NOBODY) {
+      const node = this.#shared.outgoing.nodeOf(group.core.leader)
+      return node === this.#node ? null : node
+    }
+    if (group !== null && group.applier.index > 0) return null
+    const hosts = this.#shared.options.directory.hostsOf(id).filter((node) => node !== this.#node && !this.#down.has(node))
+    return hosts[again ? this.#tries++ % hosts.length : 0] ?? null
+  }
+
+  #remember(proposer: ActorId): void {
+    const node = nodeOf(proposer)
+    if (node !== this.#node && !node.startsWith(`${this.#node}:`)) return
+    if (this.#proposers.size < PROPOSERS_MAX) this.#proposers.add(proposer)
+  }
+
+  /** A group has a leader: whoever waits for one may try again. */
+  tellLeader(group: Group): void {
+    const { leader, term } = group.core
+    const node = leader === NOBODY ? null : this.#shared.outgoing.nodeOf(leader)
+    if (node === null) return
+    for (const proposer of this.#proposers) this.#shared.outgoing.ctx.send(proposer, 'group_leader', [group.id, term, node])
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * One generation of a group's state in the key-value store: what to write, the header that goes with it, and the
+ * digest that tells at the next load whether all of it is still there.
+ */
+import type { GroupId, LogIndex } from '../../base/ids.ts'
+import type { Kv, KvOp } from '../../io/kv/kv.ts'
+import type { Membership } from '../core/types.ts'
+import type { StateMachine } from '../machine.ts'
+import type { Applier } from './applier.ts'
+import { RecordDigest } from './digest.ts'
+import {
+  AREA_HEADER,
+  AREA_MACHINE,
+  AREA_REQUESTS,
+  PREFIX_BYTES,
+  type StateHeader,
+  areaKey,
+  decodeHeader,
+  encodeHeader,
+  generations,
+  headerKey,
+  joinKey,
+  prefixOf,
+} from './keys.ts'
+import { RequestTable } from './requests.ts'
+
+/** Records read and given to the machine between two turns of the event loop. */
+const LOAD_CHUNK = 1_000
+
+export class StateStore {
+  readonly group: GroupId
+  readonly generation: number
+  readonly #prefix: Uint8Array
+  readonly #digest: RecordDigest
+  /** The last header handed to the store; the last one that it has taken. */
+  drained: StateHeader
+  written: StateHeader
+  /** The index of the last snapshot record in the log: what a restart begins from. */
+  synced: LogIndex
+
+  constructor(group: GroupId, generation: number, header: StateHeader, digest: RecordDigest) {
+    this.group = group
+    this.generation = generation
+    this.#prefix = prefixOf(group, generation)
+    this.#digest = digest
+    this.drained = header
+    this.written = header
+    this.synced = header.index
+  }
+
+  /** Every record that changed since the last drain, with the header that makes it a whole. Appended to `ops`. */
+  drain(applier: Applier, membership: Membership, ops: KvOp[]): StateHeader {
+    const write = (area: number) => (key: Uint8Array, value: Uint8Array | null) => {
+      const rest = areaKey(NO_PREFIX, area, key)
+      this.#digest.change(rest, value)
+      ops.push({ key: joinKey(this.#prefix, rest), value })
+    }
+    applier.machine.drain(write(AREA_MACHINE))
+    applier.requests.records.drain(write(AREA_REQUESTS))
+    const { index, term, time, requests } = applier
+    const { count, sum } = this.#digest
+    this.drained = { index, term, time, ordinal: requests.ordinal, membership, count, sum }
+    ops.push({ key: headerKey(this.group, this.generation), value: encodeHeader(this.drained) })
+    return this.drained
+  }
+}
+
+const NO_PREFIX = new Uint8Array(0)
+
+export interface LoadedState {
+  readonly header: StateHeader
+  readonly requests: RequestTable
+  readonly digest: RecordDigest
+}
+
+/**
+ * Reads a generation into `machine` (fresh or reset) and a new request table, giving the event loop its turns. A string
+ * says what is wrong with it: then the machine is in no state to be used.
+ */
+export async function loadState(kv: Kv, group: GroupId, generation: number, machine: StateMachine): Promise<LoadedState | string> {
+  const iterator = kv.iterate(generations(group, generation, generation + 1))
+  const requests = new RequestTable()
+  const digest = new RecordDigest()
+  let header: StateHeader | null = null
+  try {
+    for (let pairs = await iterator.next(LOAD_CHUNK); pairs.length > 0; pairs = await iterator.next(LOAD_CHUNK)) {
+      for (const [key, value] of pairs) {
+        const area = key[PREFIX_BYTES]
+        if (area === AREA_HEADER) {
+          header = decodeHeader(value)
+          continue
+        }
+        digest.change(key.subarray(PREFIX_BYTES), value)
+        if (area === AREA_MACHINE) machine.load(key.subarray(PREFIX_BYTES + 1), value)
+        else requests.records.load(key.subarray(PREFIX_BYTES + 1), value)
+      }
+    }
+  } finally {
+    await iterator.close()
+  }
+  if (header === null) return 'its header is missing'
+  if (digest.count !== header.count || digest.sum !== header.sum) {
+    return `its records do not add up: ${digest.count} of ${header.count}`
+  }
+  machine.loaded()
+  requests.records.loaded()
+  requests.ordinal = header.ordinal
+  return { header, requests, digest }
+}
