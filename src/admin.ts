@@ -14,7 +14,7 @@ export const ADMIN = 'admin'
 export const ADMIN_REPLY = 'admin_reply'
 
 export const ADMIN_WIRE = {
-  admin: 'gateway -> its node: [operation, argument]; asks for the cluster status, the ring, membership changes, metrics',
+  admin: 'gateway -> its node: [operation, argument]; asks for the cluster status, the ring, readiness, metrics',
   admin_reply: 'node -> gateway: the answer, as plain data',
 } as const
 
@@ -24,16 +24,6 @@ export interface AdminOperations {
   readonly ring: { readonly argument: null }
   readonly explain: { readonly argument: string }
   readonly plan: { readonly argument: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] } }
-  readonly addMember: {
-    readonly argument: {
-      readonly id: NodeId
-      readonly uid: string
-      readonly url: string
-      readonly version: string
-      readonly timeoutMs: number
-    }
-  }
-  readonly removeMember: { readonly argument: { readonly id: NodeId; readonly timeoutMs: number } }
   readonly ready: { readonly argument: null }
   readonly metrics: { readonly argument: null }
 }
@@ -41,7 +31,6 @@ export type AdminOperation = keyof AdminOperations
 
 export interface AdminDeps {
   readonly cluster: Cluster
-  readonly ready: () => { readonly ready: boolean; readonly reason: string }
   readonly metrics: () => Promise<string>
 }
 
@@ -76,17 +65,8 @@ async function answer(deps: AdminDeps, operation: AdminOperation, argument: neve
       return cluster.explain(argument)
     case 'plan':
       return cluster.plan(argument)
-    case 'addMember': {
-      const { timeoutMs, ...member } = argument as AdminOperations['addMember']['argument']
-      return cluster.addMember(member, timeoutMs)
-    }
-    case 'removeMember': {
-      const { id, timeoutMs } = argument as AdminOperations['removeMember']['argument']
-      await cluster.removeMember(id, timeoutMs)
-      return null
-    }
     case 'ready':
-      return deps.ready()
+      return cluster.ready()
     case 'metrics':
       return deps.metrics()
     default:

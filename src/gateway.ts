@@ -10,7 +10,6 @@ import { type Plain, actorId } from './actors/envelope.ts'
 import { ADMIN, ADMIN_PATH, type AdminOperation, type AdminOperations } from './admin.ts'
 import type { Backend, BackendCluster } from './api/backend.ts'
 import type { NodeId } from './base/ids.ts'
-import { LOCKS_GROUP } from './base/ids.ts'
 import { createLocks } from './lock/facade.ts'
 import { createProposer } from './raft/host/proposer.ts'
 import { VERSION } from './version.ts'
@@ -24,7 +23,7 @@ export interface GatewayOptions {
 }
 
 export function createBackend(system: ActorSystem, options: GatewayOptions): Backend {
-  const proposer = createProposer(system, { host: actorId(options.node, 'raft'), pendingMax: options.pendingMax })
+  const proposer = createProposer(system, { raft: actorId(options.node, 'raft'), pendingMax: options.pendingMax })
   const admin = adminOf(system, options.node)
   return {
     node: options.node,
@@ -35,7 +34,6 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
     cluster: remoteCluster(admin),
     ready: () => admin('ready', null, ADMIN_TIMEOUT_MS),
     metrics: () => admin('metrics', null, ADMIN_TIMEOUT_MS),
-    request: (key, timeoutMs) => proposer.request(LOCKS_GROUP, key, timeoutMs),
   }
 }
 
@@ -55,9 +53,5 @@ function remoteCluster(admin: Admin): BackendCluster {
     ring: () => admin('ring', null, ADMIN_TIMEOUT_MS),
     explain: (key) => admin('explain', key, ADMIN_TIMEOUT_MS),
     plan: (change) => admin('plan', change, ADMIN_TIMEOUT_MS),
-    addMember: (member, timeoutMs) => admin('addMember', { ...member, timeoutMs }, timeoutMs),
-    removeMember: async (id, timeoutMs) => {
-      await admin('removeMember', { id, timeoutMs }, timeoutMs)
-    },
   }
 }

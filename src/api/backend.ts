@@ -5,7 +5,7 @@
 import type { NodeId } from '../base/ids.ts'
 import type { Clock } from '../io/clock.ts'
 import type { Random } from '../io/random.ts'
-import type { ClusterStatus, Member, RingPlan, RingView } from '../cluster/types.ts'
+import type { ClusterStatus, RingPlan, RingView } from '../cluster/types.ts'
 import type { Locks } from '../lock/types.ts'
 
 export interface Backend {
@@ -19,15 +19,13 @@ export interface Backend {
   ready(): Promise<{ readonly ready: boolean; readonly reason: string }>
   /** The Prometheus text of the node behind the gateway (the gateway appends its own). */
   metrics(): Promise<string>
-  /** What became of a request that was answered 202: looked up by the key it was made under. */
-  request(key: string, timeoutMs: number): Promise<{ readonly state: 'unknown' | 'waiting' } | { readonly state: 'done'; readonly reply: unknown }>
 }
 
 export interface BackendCluster {
   status(): Promise<ClusterStatus>
   ring(): Promise<RingView>
-  explain(key: string): Promise<{ readonly partition: number; readonly replicas: readonly NodeId[]; readonly leader: NodeId | null; readonly epoch: number }>
+  explain(
+    key: string,
+  ): Promise<{ readonly partition: number; readonly replicas: readonly NodeId[]; readonly leader: NodeId | null; readonly epoch: number }>
   plan(change: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] }): Promise<RingPlan>
-  addMember(member: { readonly id: NodeId; readonly uid: string; readonly url: string; readonly version: string }, timeoutMs: number): Promise<Member>
-  removeMember(id: NodeId, timeoutMs: number): Promise<void>
 }

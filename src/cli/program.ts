@@ -4,12 +4,12 @@
  */
 import { Command, InvalidArgumentError } from 'commander'
 import { VERSION } from '../version.ts'
-import { callNode, printStatus } from './remote.ts'
+import { printStatus } from './remote.ts'
 
 export const EXIT_USAGE = 2
 
 export interface Commands {
-  runNode(options: { readonly config: string | undefined; readonly set: readonly string[]; readonly join: boolean }): Promise<void>
+  runNode(options: { readonly config: string | undefined; readonly set: readonly string[] }): Promise<void>
   runEmbedded(options: {
     readonly nodes: number
     readonly port: number
@@ -41,10 +41,7 @@ export function createProgram(commands: Commands): Command {
     .description('run one node of a cluster over NATS')
     .option('--config <file>', 'YAML file; config/default.yaml documents every setting')
     .option('--set <key.path=value>', 'override one setting (repeatable)', collect, [])
-    .option('--join', 'join a running cluster with an empty data directory', false)
-    .action((options: { config?: string; set: string[]; join: boolean }) =>
-      commands.runNode({ config: options.config, set: options.set, join: options.join }),
-    )
+    .action((options: { config?: string; set: string[] }) => commands.runNode({ config: options.config, set: options.set }))
 
   program
     .command('dev')
@@ -62,14 +59,5 @@ export function createProgram(commands: Commands): Command {
     .option('--json', 'the raw answer', false)
     .action(async (options: { url: string; json: boolean }) => printStatus(options.url, options.json))
 
-  const members = program.command('members').description('change the members of a cluster')
-  members
-    .command('remove <id>')
-    .description('take a node out: its replicas move away, then it is gone')
-    .option('--url <url>', 'any node that stays', DEFAULT_URL)
-    .action(async (id: string, options: { url: string }) => {
-      await callNode(options.url, 'DELETE', `/v1/cluster/members/${encodeURIComponent(id)}`)
-      process.stdout.write(`${id} is leaving; watch it with: tricord status --url ${options.url}\n`)
-    })
   return program
 }

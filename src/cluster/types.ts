@@ -2,7 +2,7 @@
  * The words of the cluster floor: members, the placement table, what `meta` agrees on. The only file of
  * `cluster/` that the API and the CLI may see.
  */
-import type { GroupId, Incarnation, MemberId, Millis, NodeId } from '../base/ids.ts'
+import type { GroupId, Incarnation, MemberId, NodeId } from '../base/ids.ts'
 
 export type MemberState = 'up' | 'down' | 'joining' | 'leaving'
 
@@ -51,6 +51,8 @@ export interface Identity {
   readonly incarnation: Incarnation
   readonly member: MemberId | null
   readonly formation: Formation | null
+  /** All founding replicas of this node exist on its disk: one that is missing from now on was lost, not never made. */
+  readonly founded: boolean
 }
 
 export interface ReplicaView {
@@ -106,13 +108,6 @@ export interface Cluster {
     readonly epoch: number
   }
   plan(change: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] }): RingPlan
-  /** Admits a node: it gets its member number and its share. Resolves once committed. */
-  addMember(
-    member: { readonly id: NodeId; readonly uid: string; readonly url: string; readonly version: string },
-    timeoutMs: Millis,
-  ): Promise<Member>
-  /** Begins taking a node out; the node is gone from the table once nothing is left on it. */
-  removeMember(id: NodeId, timeoutMs: Millis): Promise<void>
   /** True once this node can serve: it has the table, and the groups it carries have leaders. */
-  ready(): boolean
+  ready(): { readonly ready: boolean; readonly reason: string }
 }

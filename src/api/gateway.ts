@@ -1,0 +1,58 @@
+/** What the routes and the sockets share: the node behind, the settings, the counters, the traces. */
+import { TricordError } from '../base/errors.ts'
+import type { CommandOptions, LockCommand, LockReply, Refused } from '../lock/types.ts'
+import type { Backend } from './backend.ts'
+import type { GatewayMetrics } from './metrics.ts'
+import type { LongCalls } from './long-calls.ts'
+
+/** A span that is open; its traceparent names it as the parent of what it causes. */
+export interface GatewaySpan {
+  readonly traceparent: string
+  end(attributes?: Readonly<Record<string, string | number | boolean>>, error?: string): void
+}
+/** Starts a request's span, or null where the request is not sampled. */
+export type StartSpan = (
+  name: string,
+  traceparent: string | null,
+  attributes: Readonly<Record<string, string | number | boolean>>,
+) => GatewaySpan | null
+
+export interface GatewaySettings {
+  readonly defaultLeaseMs: number
+  readonly waitMsMax: number
+  readonly bodyBytesMax: number
+  /** How long a command may take beyond what it asked to wait. */
+  readonly commandTimeoutMs: number
+}
+
+export interface Gateway {
+  readonly backend: Backend
+  readonly settings: GatewaySettings
+  readonly metrics: GatewayMetrics
+  readonly longCalls: LongCalls
+  readonly startSpan: StartSpan | null
+}
+
+export type Answered = Exclude<LockReply, Refused>
+
+/** One command as a promise: for HTTP, where each call is a promise anyway. `onSubmitted` gets the way to give it up. */
+export function run(
+  gateway: Gateway,
+  command: LockCommand,
+  options: CommandOptions,
+  onSubmitted?: (cancel: () => void) => void,
+): Promise<Answered> {
+  return new Promise((resolve, reject) => {
+    const submission = gateway.backend.locks.submit(command, options, (reply) => {
+      if (reply instanceof TricordError) reject(reply)
+      else resolve(reply)
+    })
+    onSubmitted?.(() => submission.cancel())
+  })
+}
+
+/** A reply of the kind that the command asks for; anything else is a bug of the state machine. */
+export function expectReply<T extends Answered['type']>(reply: Answered, type: T): Extract<Answered, { type: T }> {
+  if (reply.type !== type) throw new Error(`expected a reply of type ${type}, got ${reply.type}`)
+  return reply as Extract<Answered, { type: T }>
+}

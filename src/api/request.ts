@@ -1,0 +1,74 @@
+/** What every handler reads of a request: its id, namespace, session, idempotency key and JSON body. */
+import { createHash } from 'node:crypto'
+import type { Context } from 'hono'
+import { TricordError } from '../base/errors.ts'
+import type { CommandOptions, SessionProof } from '../lock/types.ts'
+import { invalid } from './errors.ts'
+import { namespaceName, validate } from './schemas.ts'
+import { readToken } from './session-token.ts'
+
+export const DEFAULT_NAMESPACE = 'default'
+const KEY_LENGTH_MAX = 255
+
+export interface Env {
+  Variables: { requestId: string; traceparent: string }
+}
+export type Call = Context<Env>
+
+export function namespaceOf(c: Call): string {
+  const header = c.req.header('tricord-namespace')
+  return header === undefined ? DEFAULT_NAMESPACE : validate(namespaceName, header, 'Tricord-Namespace')
+}
+
+export function sessionOf(c: Call): SessionProof | null {
+  const header = c.req.header('tricord-session')
+  return header === undefined ? null : readToken(header)
+}
+
+/** A path parameter, decoded. */
+export function param(c: Call, name: string): string {
+  const value = c.req.param(name)
+  if (value === undefined) throw invalid([{ path: name, message: 'is missing' }])
+  return value
+}
+
+/** The JSON body; absent is `{}`. */
+export async function readJson(c: Call): Promise<unknown> {
+  const text = await c.req.text()
+  if (text === '') return {}
+  const type = c.req.header('content-type') ?? ''
+  if (!/^application\/(?:[\w.+-]+\+)?json\s*(;|$)/i.test(type)) {
+    throw new TricordError('UNSUPPORTED_TYPE', `the body must be application/json${type ? `, not ${type}` : ': say so in Content-Type'}`)
+  }
+  try {
+    return JSON.parse(text) as unknown
+  } catch (error) {
+    throw invalid([{ path: 'body', message: error instanceof Error ? `not JSON: ${error.message}` : 'not JSON' }])
+  }
+}
+
+export function idempotencyOf(c: Call, namespace: string, body: unknown): CommandOptions['idempotencyKey'] {
+  const header = c.req.header('idempotency-key')
+  if (header === undefined) return undefined
+  if (header.length === 0 || header.length > KEY_LENGTH_MAX) {
+    throw invalid([{ path: 'Idempotency-Key', message: `1 to ${KEY_LENGTH_MAX} characters` }])
+  }
+  return { key: `${namespace}\n${header}`, fingerprint: fingerprint(c, body) }
+}
+
+/** What the request means: the same key with another meaning is refused. */
+function fingerprint(c: Call, body: unknown): string {
+  const path = new URL(c.req.url).pathname.replace(/^\/v1/, '')
+  const meaning = JSON.stringify([c.req.method, path, sortKeys(body), c.req.header('tricord-session') ?? ''])
+  return createHash('sha256').update(meaning).digest('base64url').slice(0, 22)
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, child]) => [key, sortKeys(child)]),
+  )
+}

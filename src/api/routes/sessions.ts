@@ -1,0 +1,55 @@
+/** `/sessions`: many locks under one lease, proved by one secret. */
+import type { Hono } from 'hono'
+import { TricordError } from '../../base/errors.ts'
+import { type Gateway, expectReply, run } from '../gateway.ts'
+import { commandOptions } from '../lock-calls.ts'
+import { type Call, type Env, idempotencyOf, namespaceOf, param, readJson, sessionOf } from '../request.ts'
+import { emptyBody, sessionBody, sessionsQuery, validate } from '../schemas.ts'
+import { newSecret } from '../session-token.ts'
+import type { SessionProof } from '../../lock/types.ts'
+
+const SESSIONS_DEFAULT = 100
+
+export function sessionRoutes(app: Hono<Env>, gateway: Gateway, prefix: string): void {
+  app.post(`${prefix}/sessions`, (c) => open(c, gateway))
+  app.get(`${prefix}/sessions`, async (c) => {
+    const { cursor = '', limit = SESSIONS_DEFAULT } = validate(sessionsQuery, c.req.query())
+    return c.json(await gateway.backend.locks.sessions(namespaceOf(c), cursor, limit, gateway.settings.commandTimeoutMs))
+  })
+  app.post(`${prefix}/sessions/:id/keepalive`, async (c) => {
+    validate(emptyBody, await readJson(c))
+    const reply = await run(gateway, { type: 'session_keepalive', session: claim(c) }, options(c, gateway))
+    return c.json({ remainingMs: expectReply(reply, 'alive').remainingMs })
+  })
+  app.delete(`${prefix}/sessions/:id`, async (c) => {
+    const reply = await run(gateway, { type: 'session_close', session: claim(c) }, options(c, gateway))
+    return c.json({ closed: true, released: expectReply(reply, 'closed').released })
+  })
+}
+
+function options(c: Call, gateway: Gateway) {
+  const namespace = namespaceOf(c)
+  const key = idempotencyOf(c, namespace, null)
+  return commandOptions(gateway, { namespace, session: null, ...(key && { key }), traceparent: c.get('traceparent') })
+}
+
+async function open(c: Call, gateway: Gateway): Promise<Response> {
+  const raw = await readJson(c)
+  const { ttlMs = gateway.settings.defaultLeaseMs, name = '', metadata = null } = validate(sessionBody, raw)
+  const namespace = namespaceOf(c)
+  const key = idempotencyOf(c, namespace, raw)
+  const secret = newSecret(gateway.backend.random)
+  const scope = { namespace, session: null, ...(key && { key }), traceparent: c.get('traceparent') }
+  const command = { type: 'session_open', namespace, proof: secret.proof, ttlMs, name, metadata } as const
+  const opened = expectReply(await run(gateway, command, commandOptions(gateway, scope)), 'opened')
+  return c.json({ session: `${opened.session}.${secret.text}`, ttlMs: opened.ttlMs }, 201)
+}
+
+/** The session of the path, proved by the header; the path may also carry `<id>.<secret>` whole. */
+function claim(c: Call): SessionProof {
+  const id = param(c, 'id').split('.')[0] ?? ''
+  const session = sessionOf(c)
+  if (!session) throw new TricordError('UNAUTHENTICATED', 'send the session as Tricord-Session: <id>.<secret>')
+  if (session.id !== id) throw new TricordError('NOT_OWNER', `Tricord-Session proves ${session.id}, the path names ${id}`)
+  return session
+}

@@ -1,0 +1,74 @@
+/** The shapes of requests: they validate, and OpenAPI is generated from them. Unknown members are refused. */
+import { z } from 'zod'
+import { LIMITS, MODES, type Mode } from '../lock/types.ts'
+import { type FieldError, invalid } from './errors.ts'
+
+const MODE_ALIASES: Readonly<Record<string, Mode>> = { read: 'shared', write: 'exclusive' }
+
+const mode = z
+  .enum([...MODES, 'read', 'write'])
+  .transform((name) => MODE_ALIASES[name] ?? (name as Mode))
+  .describe('`read` is `shared`, `write` is `exclusive`')
+const leaseMs = z.int().min(LIMITS.leaseMsMin).max(LIMITS.leaseMsMax)
+const waitMs = z.int().min(0).max(LIMITS.waitMsMax)
+const grantId = z.string().min(1).max(64)
+const metadata = z
+  .record(z.string().max(128), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+  .refine((value) => JSON.stringify(value).length <= LIMITS.metadataBytesMax, `at most ${LIMITS.metadataBytesMax} bytes as JSON`)
+
+export const lockName = z
+  .string()
+  .min(1)
+  .max(LIMITS.nameLengthMax)
+  // oxlint-disable-next-line no-control-regex -- control characters in names would break logs and terminals
+  .regex(/^[^\u0000-\u001f\u007f]*$/, 'no control characters')
+export const namespaceName = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, '1 to 64 of A-Z a-z 0-9 . _ -')
+
+export const acquireBody = z.strictObject({
+  mode: mode.optional(),
+  owner: z.string().min(1).max(LIMITS.ownerLengthMax).optional(),
+  waitMs: waitMs.optional(),
+  leaseMs: leaseMs.optional(),
+  priority: z.int().min(0).max(LIMITS.priorityMax).optional(),
+  reentrant: z.boolean().optional(),
+  metadata: metadata.optional(),
+  onBusy: z.enum(['error', 'result']).optional(),
+})
+export const releaseBody = z.strictObject({ grantId })
+export const renewBody = z.strictObject({ grantId, leaseMs: leaseMs.optional() })
+export const sessionBody = z.strictObject({
+  ttlMs: z.int().min(LIMITS.sessionTtlMsMin).max(LIMITS.sessionTtlMsMax).optional(),
+  name: z.string().max(128).optional(),
+  metadata: metadata.optional(),
+})
+export const emptyBody = z.strictObject({})
+export const ringPlanBody = z.strictObject({
+  add: z.array(z.string().min(1).max(64)).max(16).optional(),
+  remove: z.array(z.string().min(1).max(64)).max(16).optional(),
+})
+export const statusQuery = z.strictObject({ consistency: z.enum(['linearizable', 'stale']).optional() })
+export const sessionsQuery = z.strictObject({
+  cursor: z.string().max(256).optional(),
+  limit: z.coerce.number().int().min(1).max(LIMITS.sessionListMax).optional(),
+})
+export const explainQuery = z.strictObject({
+  queue: z.string().min(1).max(128).optional(),
+  cache: z.string().min(1).max(128).optional(),
+  key: z.string().min(1).max(512).optional(),
+})
+
+export type AcquireBody = z.infer<typeof acquireBody>
+
+/** The value as the schema has it, or INVALID_ARGUMENT with a path and a message per fault. */
+export function validate<T>(schema: z.ZodType<T>, value: unknown, root = ''): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw invalid(parsed.error.issues.flatMap((issue) => faults(issue, root)))
+}
+
+function faults(issue: z.core.$ZodIssue, root: string): FieldError[] {
+  const path = [root, ...issue.path.map(String)].filter((step) => step !== '').join('.')
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({ path: path ? `${path}.${key}` : key, message: 'no such member' }))
+  return [{ path: path || 'body', message: issue.message }]
+}

@@ -1,0 +1,32 @@
+/**
+ * Session secrets. The client holds `<id>.<secret>`; the log and the state machines only ever see a hash of the secret, so
+ * whoever reads a disk or a snapshot cannot act for a session.
+ */
+import { createHash } from 'node:crypto'
+import { TricordError } from '../base/errors.ts'
+import type { Random } from '../io/random.ts'
+import type { SessionProof } from '../lock/types.ts'
+
+const SECRET_BYTES = 16
+const TOKEN = /^(s_[A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{16,64})$/
+
+export interface Secret {
+  readonly text: string
+  readonly proof: string
+}
+
+export function proofOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64url').slice(0, 22)
+}
+
+export function newSecret(random: Random): Secret {
+  const text = Buffer.from(random.bytes(SECRET_BYTES)).toString('base64url')
+  return { text, proof: proofOf(text) }
+}
+
+/** The claim in a `Tricord-Session` header; UNAUTHENTICATED where it is not `<id>.<secret>`. */
+export function readToken(token: string): SessionProof {
+  const match = TOKEN.exec(token)
+  if (!match) throw new TricordError('UNAUTHENTICATED', 'Tricord-Session must be <id>.<secret>, as the server gave it')
+  return { id: match[1] ?? '', proof: proofOf(match[2] ?? '') }
+}

@@ -1,0 +1,119 @@
+/**
+ * One node, put together. Reads like a table of contents; main, embedded and the simulator differ only in the ports
+ * they pass.
+ *
+ *   actors ── cluster floor (formation, groups, failure detector) ── state machines ── admin (what gateways ask)
+ */
+import { type ActorSystem, type ActorSystemStats } from './actors/actor.ts'
+import { createActorSystem } from './actors/system.ts'
+import { ADMIN_PATH, createAdmin } from './admin.ts'
+import { type Hash } from './base/hash.ts'
+import { type GroupId, LOCKS_GROUP, type NodeId, groupName } from './base/ids.ts'
+import { createEmptyMachine } from './cluster/empty-machine.ts'
+import { startCluster } from './cluster/start.ts'
+import type { Cluster, Identity } from './cluster/types.ts'
+import type { Config } from './config.ts'
+import type { Ports } from './io/ports.ts'
+import { type LockMachine, createLockMachine } from './lock/machine.ts'
+import type { GroupHost } from './raft/group-host.ts'
+import type { RaftObserver } from './raft/host/observer.ts'
+import type { StateMachine } from './raft/machine.ts'
+import type { Log } from './telemetry/log.ts'
+import { createNodeMetrics } from './telemetry/metrics.ts'
+import { VERSION } from './version.ts'
+
+const DRAIN_MAX = 4_096
+const TICKS_PER_HEARTBEAT = 2
+
+export interface NodeOptions {
+  readonly hash: Hash
+  readonly log: Log
+  /** A broken invariant: the process stops with 70. */
+  readonly onBug: (error: unknown) => void
+  /** The disk can no longer be trusted: the process stops with 74. */
+  readonly onDiskFatal: (error: Error) => void
+  readonly eventLoop: () => { readonly p50: number; readonly p99: number; readonly max: number } | null
+  readonly observer?: RaftObserver
+}
+
+export interface Node {
+  readonly id: NodeId
+  readonly system: ActorSystem
+  readonly cluster: Cluster
+  readonly host: GroupHost
+  readonly locks: LockMachine
+  /** Hands leadership over, makes everything durable, closes. */
+  stop(drainTimeoutMs: number): Promise<void>
+}
+
+export async function createNode(config: Config, identity: Identity, ports: Ports, options: NodeOptions): Promise<Node> {
+  const system = startSystem(config, identity, ports, options)
+  const locks = createLockMachine()
+  const machineFor = (group: GroupId): StateMachine => (group === LOCKS_GROUP ? locks : createEmptyMachine())
+  const { cluster, host } = await startCluster(system, ports, identity, { ...clusterOptions(config, options), machineFor })
+  const metrics = createNodeMetrics(identity.node, {
+    host: () => host.stats,
+    groups: () => host.groups().flatMap((group) => readGroup(host, group)),
+    system: (): ActorSystemStats => system.stats,
+    locks: () => locks.stats(),
+    freeDiskBytes: () => ports.storage.freeBytes(),
+    eventLoop: options.eventLoop,
+  })
+  system.spawn(ADMIN_PATH, createAdmin({ cluster, metrics: () => metrics.text() }))
+  return {
+    id: identity.node,
+    system,
+    cluster,
+    host,
+    locks,
+    async stop(drainTimeoutMs) {
+      await host.drain(drainTimeoutMs)
+      await host.close()
+      await system.close()
+      await ports.storage.close()
+    },
+  }
+}
+
+function startSystem(config: Config, identity: Identity, ports: Ports, options: NodeOptions): ActorSystem {
+  const { clock, random, transport } = ports
+  return createActorSystem({
+    node: identity.node,
+    incarnation: identity.incarnation,
+    cluster: identity.cluster,
+    clock,
+    random,
+    transport,
+    mailboxMax: config.limits.mailbox_max,
+    drainMax: DRAIN_MAX,
+    onBug: options.onBug,
+  })
+}
+
+function clusterOptions(config: Config, options: NodeOptions) {
+  const { cluster, consensus, http } = config
+  return {
+    peers: cluster.peers,
+    partitions: cluster.partitions,
+    replicas: cluster.replicas,
+    failureTimeoutMs: cluster.failure_timeout_ms,
+    url: http.public_url,
+    version: VERSION,
+    hash: options.hash,
+    tickMs: consensus.heartbeat_interval_ms / TICKS_PER_HEARTBEAT,
+    electionTimeoutMs: consensus.election_timeout_ms,
+    heartbeatIntervalMs: consensus.heartbeat_interval_ms,
+    segmentBytes: consensus.segment_bytes,
+    logBytesMax: consensus.log_bytes_max,
+    checkpointIntervalMs: consensus.checkpoint_interval_ms,
+    onDiskFatal: options.onDiskFatal,
+    onLog: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) =>
+      options.log[level](message, fields),
+    ...(options.observer && { observer: options.observer }),
+  }
+}
+
+function readGroup(host: GroupHost, group: GroupId) {
+  const status = host.status(group)
+  return status ? [{ name: groupName(group), status }] : []
+}
