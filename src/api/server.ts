@@ -1,0 +1,64 @@
+/**
+ * The gateway on a real socket: listens, counts connections, and on closing drains: no new work, running requests get
+ * their answers, then what is left is cut.
+ */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { createApp } from './app.ts'
+import type { Backend } from './backend.ts'
+import type { Gateway, GatewaySettings, StartSpan } from './gateway.ts'
+import { LongCalls } from './long-calls.ts'
+import { GatewayMetrics } from './metrics.ts'
+
+export interface ServerOptions {
+  readonly host: string
+  readonly port: number
+  readonly connectionsMax: number
+  readonly drainTimeoutMs: number
+  readonly settings: GatewaySettings
+  readonly startSpan: StartSpan | null
+  readonly onBug: (error: unknown) => void
+}
+
+export interface Server {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** A port that is taken, or an address that is not this machine's: main exits with 2. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+}
+
+export async function startServer(backend: Backend, options: ServerOptions): Promise<Server> {
+  const metrics = new GatewayMetrics(backend.node)
+  const gateway: Gateway = {
+    backend,
+    settings: options.settings,
+    metrics,
+    longCalls: new LongCalls(backend.clock),
+    startSpan: options.startSpan,
+  }
+  const app = createApp(gateway, options)
+  const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
+  server.maxConnections = options.connectionsMax
+  server.keepAliveTimeout = 75_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(new ListenError(`cannot listen on ${options.host}:${options.port}: ${error.message}`)))
+    server.listen(options.port, options.host, resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://${options.host}:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        const cut = setTimeout(() => server.closeAllConnections(), options.drainTimeoutMs)
+        server.close(() => {
+          clearTimeout(cut)
+          resolve()
+        })
+        server.closeIdleConnections()
+      }),
+  }
+}

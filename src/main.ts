@@ -1,0 +1,155 @@
+/**
+ * The process: reads the configuration, makes the real ports, runs a node (or an embedded cluster), and turns what can go
+ * wrong into an exit code: 2 configuration or usage, 70 a broken invariant, 74 the disk, 75 try again later.
+ */
+import { readFileSync } from 'node:fs'
+import { ListenError } from './api/server.ts'
+import { createProgram } from './cli/program.ts'
+import { CallError } from './cli/remote.ts'
+import { IdentityError, openIdentity } from './cluster/identity.ts'
+import { type Config, ConfigError, parseConfig } from './config.ts'
+import { type EmbeddedCluster, startEmbedded } from './embedded.ts'
+import { SystemClock } from './io/clock-system.ts'
+import { SystemRandom } from './io/random-system.ts'
+import { DirectoryLockedError, createFileStorage } from './io/storage-file.ts'
+import { NatsUnavailableError, connectNats } from './io/transport-nats.ts'
+import { serve } from './serve.ts'
+import { createLog } from './telemetry/log.ts'
+import { startTelemetry } from './telemetry/sdk.ts'
+import { VERSION } from './version.ts'
+
+const EXIT_FAILED = 1
+const EXIT_USAGE = 2
+const EXIT_BUG = 70
+const EXIT_DISK = 74
+const EXIT_TRY_LATER = 75
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+function die(code: number, message: string): never {
+  process.stderr.write(`tricord: ${message}\n`)
+  process.exit(code)
+}
+
+function onBug(error: unknown): never {
+  return die(EXIT_BUG, `a broken invariant, this process stops: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+}
+
+function onDiskFatal(error: Error): never {
+  return die(EXIT_DISK, `the disk cannot be trusted any more, this process stops: ${error.stack ?? error.message}`)
+}
+
+/** Runs `stop` once on SIGTERM or SIGINT and ends the process with 0; a second signal ends it at once. */
+function stopOnSignal(stop: () => Promise<void>): void {
+  let stopping = false
+  const begin = (): void => {
+    if (stopping) process.exit(EXIT_FAILED)
+    stopping = true
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => onBug(error),
+    )
+  }
+  process.on('SIGTERM', begin)
+  process.on('SIGINT', begin)
+}
+
+async function runNode(options: { readonly config: string | undefined; readonly set: readonly string[] }): Promise<void> {
+  const file = options.config === undefined ? null : readConfigFile(options.config)
+  const config = parseConfig({ file, environment: process.env, sets: options.set })
+  const { node_id: id, name } = config.cluster
+  const log = createLog(config.log.level, { node: id })
+  const telemetry = startTelemetry(process.env, id, VERSION)
+  const [clock, random] = [new SystemClock(), new SystemRandom()]
+  const storage = createFileStorage(config.storage.data_directory, config.storage.engine)
+  await storage.lock()
+  const identity = await openIdentity(storage, random, { node: id, cluster: name })
+  const transport = await connectNats(name, id, identity.incarnation, natsOptions(config))
+  const serving = await serve(config, identity, { clock, random, storage, transport }, { log, onBug, onDiskFatal })
+  stopOnSignal(async () => {
+    log.info('stopping')
+    await serving.stop()
+    await telemetry?.shutdown()
+  })
+  await serving.ready()
+  say(`ready ${id} ${serving.url}`)
+}
+
+function readConfigFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new ConfigError([`${path}: ${error instanceof Error ? error.message : String(error)}`])
+  }
+}
+
+function natsOptions(config: Config) {
+  const { servers, user, password, token, credentials_file: credentialsFile, tls } = config.nats
+  return { servers, user, password, token, credentialsFile, tls: { caFile: tls.ca_file, certFile: tls.cert_file, keyFile: tls.key_file } }
+}
+
+async function runEmbedded(options: {
+  readonly nodes: number
+  readonly port: number
+  readonly data: string
+  readonly set: readonly string[]
+}): Promise<void> {
+  const config = parseConfig({ file: null, environment: process.env, sets: options.set })
+  const log = createLog(config.log.level === 'info' ? 'warn' : config.log.level, {})
+  const telemetry = startTelemetry(process.env, 'embedded', VERSION)
+  const cluster = await startEmbedded({
+    nodes: options.nodes,
+    port: options.port,
+    data: options.data,
+    sets: options.set,
+    log,
+    onBug,
+    onDiskFatal,
+  })
+  stopOnSignal(async () => {
+    await cluster.stop()
+    await telemetry?.shutdown()
+  })
+  for (const { node, url } of cluster.nodes) say(`ready ${node.id} ${url}`)
+  welcome(cluster)
+}
+
+/** Lines that work when pasted. */
+function welcome(cluster: EmbeddedCluster): void {
+  const [first, second = first] = cluster.nodes.map(({ url }) => url)
+  const json = `-H 'content-type: application/json'`
+  process.stderr.write(`
+Take a lock on one node, look at it on another, try to take it again, see the cluster:
+
+  curl -s ${first}/locks/orders%2F42/acquire ${json} -d '{"owner":"job-9","leaseMs":30000}'
+  curl -s ${second}/locks/orders%2F42/status
+  curl -s ${second}/locks/orders%2F42/acquire ${json} -d '{"owner":"job-10","waitMs":1000}'
+  curl -s ${first}/cluster/status
+
+The API: ${first}/docs    Metrics: ${first}/metrics    Stop: Ctrl-C
+`)
+}
+
+function exitCodeOf(error: unknown): number | null {
+  if (
+    error instanceof ConfigError ||
+    error instanceof IdentityError ||
+    error instanceof ListenError ||
+    error instanceof DirectoryLockedError
+  )
+    return EXIT_USAGE
+  if (error instanceof NatsUnavailableError) return EXIT_TRY_LATER
+  return error instanceof CallError ? EXIT_FAILED : null
+}
+
+process.on('uncaughtException', onBug)
+process.on('unhandledRejection', onBug)
+try {
+  await createProgram({ runNode, runEmbedded }).parseAsync()
+} catch (error) {
+  const code = exitCodeOf(error)
+  if (code === null) onBug(error)
+  die(code, (error as Error).message)
+}

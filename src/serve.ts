@@ -1,0 +1,67 @@
+/** A node and its gateway, started and stopped as one: what main and embedded share. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { loadHash } from './base/hash.ts'
+import { type Server, startServer } from './api/server.ts'
+import type { Identity } from './cluster/types.ts'
+import type { Config } from './config.ts'
+import { createBackend } from './gateway.ts'
+import type { Ports } from './io/ports.ts'
+import { type Node, createNode } from './node.ts'
+import type { Log } from './telemetry/log.ts'
+import { startRootSpan } from './telemetry/tracing.ts'
+
+const COMMAND_TIMEOUT_MS = 10_000
+const READY_POLL_MS = 20
+const NANOSECONDS = 1e9
+
+export interface Serving {
+  readonly node: Node
+  readonly url: string
+  /** Resolves once the node can serve. */
+  ready(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface ServeOptions {
+  readonly log: Log
+  readonly onBug: (error: unknown) => void
+  readonly onDiskFatal: (error: Error) => void
+}
+
+export async function serve(config: Config, identity: Identity, ports: Ports, options: ServeOptions): Promise<Serving> {
+  const delay = monitorEventLoopDelay({ resolution: 10 })
+  delay.enable()
+  const eventLoop = () => {
+    const reading = { p50: delay.percentile(50) / NANOSECONDS, p99: delay.percentile(99) / NANOSECONDS, max: delay.max / NANOSECONDS }
+    delay.reset()
+    return reading
+  }
+  const node = await createNode(config, identity, ports, { ...options, hash: await loadHash(), eventLoop })
+  const backend = createBackend(node.system, { node: identity.node, pendingMax: config.limits.pending_commands_max })
+  const server: Server = await startServer(backend, {
+    host: config.http.host,
+    port: config.http.port,
+    connectionsMax: config.http.connections_max,
+    drainTimeoutMs: config.http.drain_timeout_ms,
+    settings: {
+      defaultLeaseMs: config.locks.default_ttl_seconds * 1_000,
+      waitMsMax: config.locks.max_wait_time_seconds * 1_000,
+      bodyBytesMax: config.http.body_bytes_max,
+      commandTimeoutMs: COMMAND_TIMEOUT_MS,
+    },
+    startSpan: startRootSpan,
+    onBug: options.onBug,
+  })
+  return {
+    node,
+    url: server.url,
+    async ready() {
+      while (!node.cluster.ready().ready) await new Promise<void>((resolve) => ports.clock.after(READY_POLL_MS, resolve))
+    },
+    async stop() {
+      await server.close()
+      await node.stop(config.http.drain_timeout_ms)
+      delay.disable()
+    },
+  }
+}
