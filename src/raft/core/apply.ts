@@ -8,7 +8,7 @@ import { takeOverIfAsked } from './follower.ts'
 import { abdicate, answerConfirmed, commitByQuorum, leaveJointIfApplied } from './leader.ts'
 import { isMember, isVoter } from './membership.ts'
 import type { RaftNode } from './node.ts'
-import { replicateAll, sayFarewell } from './replication.ts'
+import { sayFarewell } from './replication.ts'
 import { ENTRY_CONFIG, type Membership } from './types.ts'
 
 /** Entries up to `index` are in the state machine. What a snapshot has overtaken meanwhile is old news. */
@@ -27,13 +27,9 @@ function switchMembership(node: RaftNode, membership: Membership): void {
   for (const peer of node.tracker.peers) if (!isMember(membership, peer.replica)) sayFarewell(node, peer)
   node.tracker.configure(membership, node.log.last, true)
   node.replicate = true
-  if (!isVoter(membership, node.self)) {
-    replicateAll(node)
-    abdicate(node)
-    return
-  }
   if (node.transferee !== NOBODY && !membership.voters.includes(node.transferee)) node.transferee = NOBODY
   // The quorum may have become smaller.
   commitByQuorum(node)
   answerConfirmed(node)
+  if (!isVoter(membership, node.self)) abdicate(node)
 }

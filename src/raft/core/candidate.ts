@@ -7,12 +7,13 @@
  *
  * Vote requests and the vote for itself wait for the new term to be durable (P1): the own vote comes back by `step`.
  */
-import { NOBODY } from '../../base/ids.ts'
+import { NOBODY, type ReplicaId } from '../../base/ids.ts'
 import { becomeLeader } from './leader.ts'
 import { votersOf } from './membership.ts'
 import type { RaftNode } from './node.ts'
 import { jointTally } from './quorum.ts'
-import type { VoteResponse } from './types.ts'
+import type { RequestVote, VoteResponse } from './types.ts'
+import { answerVote, learnCommit } from './voter.ts'
 
 /** Stands for election, if it may. `transfer`: the leader asked for it, so nobody needs to be asked first. */
 export function campaign(node: RaftNode, transfer: boolean): void {
@@ -27,7 +28,8 @@ export function campaign(node: RaftNode, transfer: boolean): void {
 }
 
 export function onVoteResponse(node: RaftNode, message: VoteResponse): void {
-  if (message.preVote !== (node.role === 'precandidate')) return
+  learnCommit(node, message.commit, message.commitTerm)
+  if (node.role !== (message.preVote ? 'precandidate' : 'candidate')) return
   // A grant of a pre-vote carries the term that would be campaigned in.
   if (message.preVote && message.granted && message.term !== node.term + 1) return
   if (!node.votes.has(message.from)) node.votes.set(message.from, message.granted)
@@ -52,7 +54,7 @@ function startElection(node: RaftNode, transfer: boolean): void {
   for (const voter of votersOf(node.membership)) {
     if (voter !== node.self) node.outbox.promise(voteRequest(node, voter, false, transfer))
   }
-  node.outbox.promise({ type: 'vote_response', from: node.self, to: node.self, term: node.term, preVote: false, granted: true })
+  answerVote(node, voteRequest(node, node.self, false, transfer), true)
 }
 
 function stand(node: RaftNode): void {
@@ -61,7 +63,7 @@ function stand(node: RaftNode): void {
   node.votes.clear()
 }
 
-function voteRequest(node: RaftNode, to: number, preVote: boolean, transfer: boolean) {
+function voteRequest(node: RaftNode, to: ReplicaId, preVote: boolean, transfer: boolean): RequestVote {
   return {
     type: 'request_vote',
     from: node.self,
@@ -71,7 +73,7 @@ function voteRequest(node: RaftNode, to: number, preVote: boolean, transfer: boo
     lastIndex: node.log.last,
     lastTerm: node.log.lastTerm,
     transfer,
-  } as const
+  }
 }
 
 function countVotes(node: RaftNode): void {

@@ -9,7 +9,7 @@ import { NOBODY, type LogIndex, type ReplicaId } from '../../base/ids.ts'
 import { encodeMembership } from './config-change.ts'
 import { broadcastHeartbeat, broadcastReadRound } from './heartbeat.ts'
 import { entryBytes } from './log.ts'
-import { firstStep, isJoint, leaveJoint, type MembershipTarget } from './membership.ts'
+import { firstStep, isJoint, isVoter, leaveJoint, type MembershipTarget } from './membership.ts'
 import { READ_REFUSED, type RaftNode } from './node.ts'
 import type { Progress } from './progress.ts'
 import { awake, mayQuiesce, quiesce, sleepIfAllDo, touch } from './quiescence.ts'
@@ -54,6 +54,7 @@ export function tickLeader(node: RaftNode): void {
     }
   }
   if (node.transferee !== NOBODY && ++node.transferElapsed >= node.options.electionTicks) node.transferee = NOBODY
+  if (node.transferee === NOBODY && !isVoter(node.membership, node.self)) abdicate(node)
   if (node.heartbeatElapsed < node.options.heartbeatTicks) return
   if (mayQuiesce(node)) {
     quiesce(node)
@@ -139,7 +140,7 @@ function advancePeer(node: RaftNode, peer: Progress, index: LogIndex, moved: boo
     peer.becomeReplicate()
   }
   if (peer.next <= node.log.last || peer.canTellCommit(node.log.commit)) node.replicate = true
-  if (peer.replica === node.transferee && peer.match === node.log.last) sendTimeoutNow(node)
+  if (peer.replica === node.transferee && peer.match === node.log.last) node.replicate = true
 }
 
 export function onHeartbeatResponse(node: RaftNode, message: HeartbeatResponse): void {
@@ -202,25 +203,20 @@ export function transferLeadership(node: RaftNode, target: ReplicaId): boolean {
   touch(node)
   node.transferee = target
   node.transferElapsed = 0
+  node.timeoutNowSent = false
   node.replicate = true
-  if (peer.match === node.log.last) sendTimeoutNow(node)
   return true
 }
 
-/** Steps down from a group that this replica has left, and names the best placed voter as its successor. */
+/**
+ * Leads a group that it has left. It goes on, without a vote, until a voter has taken over: if it left at once, the others
+ * might not know yet that the new membership is committed. The best placed voter is asked first, again and again.
+ */
 export function abdicate(node: RaftNode): void {
   let heir: Progress | null = null
   for (const peer of node.tracker.peers) {
-    if (node.membership.voters.includes(peer.replica) && (heir === null || peer.match > heir.match)) heir = peer
+    if (!node.membership.voters.includes(peer.replica)) continue
+    if (heir === null || (peer.active && !heir.active) || (peer.active === heir.active && peer.match > heir.match)) heir = peer
   }
-  if (heir !== null) {
-    node.transferee = heir.replica
-    sendTimeoutNow(node)
-  }
-  node.becomeFollower(node.term, NOBODY)
-}
-
-function sendTimeoutNow(node: RaftNode): void {
-  node.transferred = true
-  node.outbox.send({ type: 'timeout_now', from: node.self, to: node.transferee, term: node.term })
+  if (heir !== null) transferLeadership(node, heir.replica)
 }

@@ -51,6 +51,7 @@ export class RaftNode {
   readonly reads = new ReadRounds()
   transferee: ReplicaId = NOBODY
   transferElapsed = 0
+  timeoutNowSent = false
   /** A timeout_now has left in this term: a lease of it can no longer be relied on, since that vote ignores leases. */
   transferred = false
   /** No configuration may be proposed before this index is applied. */

@@ -206,7 +206,7 @@ function dispatch(node: RaftNode, message: PeerMessage): void {
     case 'request_vote':
       return onRequestVote(node, message)
     case 'vote_response':
-      return node.role === 'candidate' || node.role === 'precandidate' ? onVoteResponse(node, message) : undefined
+      return onVoteResponse(node, message)
     case 'append_entries':
       return onAppendEntries(node, message)
     case 'append_response':

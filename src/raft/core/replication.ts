@@ -13,7 +13,17 @@ const NO_ENTRIES: readonly Entry[] = []
 /** Sends everything that may be sent now. */
 export function replicateAll(node: RaftNode): void {
   node.replicate = false
-  for (const peer of node.tracker.peers) replicateTo(node, peer)
+  for (const peer of node.tracker.peers) {
+    replicateTo(node, peer)
+    if (peer.replica === node.transferee && peer.match === node.log.last && !node.timeoutNowSent) sendTimeoutNow(node)
+  }
+}
+
+/** The chosen successor has everything. Behind its append, so that it knows all that is committed (P10). */
+function sendTimeoutNow(node: RaftNode): void {
+  node.timeoutNowSent = true
+  node.transferred = true
+  node.outbox.send({ type: 'timeout_now', from: node.self, to: node.transferee, term: node.term })
 }
 
 export function replicateTo(node: RaftNode, peer: Progress): void {

@@ -58,6 +58,9 @@ export interface VoteResponse extends Routed {
   readonly type: 'vote_response'
   readonly preVote: boolean
   readonly granted: boolean
+  /** The voter's commit index and its term: what the candidate has of it is committed, and it may need to know (voter.ts). */
+  readonly commit: LogIndex
+  readonly commitTerm: Term
 }
 export interface AppendEntries extends Routed {
   readonly type: 'append_entries'

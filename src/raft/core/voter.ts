@@ -1,8 +1,14 @@
 /**
  * Giving votes, which every role does the same way. Membership is not asked for: a learner that has not heard of its
  * promotion must still be able to vote, or the group may never elect again (pitfall 14).
+ *
+ * Every answer tells what the voter knows to be committed. Without it a group could be stuck for ever:
+ *
+ *     {A} -> {B}: A leads, the leaving entry L is committed and applied by A, and A crashes before B hears of the commit.
+ *     B holds L, but stands by {A}&&{B} still. A holds an entry more than B, so it cannot vote for B; being no voter
+ *     any more, it cannot stand itself. By A's refusal B learns that L is committed, and then B alone is the quorum.
  */
-import { NOBODY } from '../../base/ids.ts'
+import { NOBODY, type LogIndex, type Term } from '../../base/ids.ts'
 import type { RaftNode } from './node.ts'
 import type { RequestVote } from './types.ts'
 
@@ -27,10 +33,19 @@ export function onRequestVote(node: RaftNode, message: RequestVote): void {
 export function answerVote(node: RaftNode, message: RequestVote, granted: boolean): void {
   const { preVote } = message
   const term = preVote && granted ? message.term : node.term
-  const response = { type: 'vote_response', from: node.self, to: message.from, term, preVote, granted } as const
+  const { commit } = node.log
+  const commitTerm = node.log.termAt(commit)
+  const response = { type: 'vote_response', from: node.self, to: message.from, term, preVote, granted, commit, commitTerm } as const
   // A pre-vote promises nothing.
   if (preVote) node.outbox.send(response)
   else node.outbox.promise(response)
+}
+
+/** What is committed anywhere is committed, whatever the terms. A candidate may thereby lose its right to stand (P10). */
+export function learnCommit(node: RaftNode, commit: LogIndex, commitTerm: Term): void {
+  if (node.role === 'leader' || commit <= node.log.commit || node.log.termAt(commit) !== commitTerm) return
+  node.log.commitTo(commit)
+  if (node.role !== 'follower' && !node.electable) node.becomeFollower(node.term, NOBODY)
 }
 
 /**
