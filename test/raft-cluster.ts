@@ -68,6 +68,8 @@ export class RaftCluster {
   readonly log: string[] = []
   /** Frames on a link `from>to` are lost while it is in here. */
   readonly cut = new Set<string>()
+  /** Says which frames are lost besides. */
+  loses: (from: NodeId, to: NodeId, frame: Uint8Array) => boolean = () => false
   readonly #bus = createLocalBus(this.clock)
   readonly #options: ClusterOptions
   readonly #random = new Prng(7)
@@ -138,7 +140,8 @@ export class RaftCluster {
         return transport.connected
       },
       send: (to, incarnation, frame) => {
-        if (!cut.has(`${transport.node}>${to}`)) transport.send(to, incarnation, frame)
+        if (cut.has(`${transport.node}>${to}`) || this.loses(transport.node, to, frame)) return
+        transport.send(to, incarnation, frame)
       },
       broadcast: (frame) => transport.broadcast(frame),
       listen: (handlers) => transport.listen(handlers),

@@ -1,5 +1,5 @@
 /** The payload of entries: what goes in comes out, and no bytes throw. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeEntry, decodeParcel, encodeEntry, encodeParcel } from './batch.ts'
 

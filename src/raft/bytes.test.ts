@@ -1,5 +1,5 @@
 /** Binary building blocks: everything written is read back; a damaged input is told, never thrown. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { readPlain, writePlain } from './plain.ts'

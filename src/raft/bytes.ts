@@ -93,7 +93,8 @@ export class ByteReader {
   #ok = true
 
   constructor(bytes: Uint8Array, at = 0, end = bytes.length) {
-    this.#bytes = bytes
+    // Never a Buffer, which is what frames are made of: its `slice` is a view.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#at = at
     this.#end = end

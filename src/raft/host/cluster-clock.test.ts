@@ -1,5 +1,5 @@
 /** T: rises with the leader's uptime, stands still otherwise, never goes back. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ClusterClock, Uptime } from './cluster-clock.ts'
 

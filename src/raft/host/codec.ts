@@ -21,7 +21,7 @@ export function encodePeer(group: GroupId, message: DirectMessage): Plain[] {
     case 'request_vote':
       return [group, from, to, term, flag(message.preVote), message.lastIndex, message.lastTerm, flag(message.transfer)]
     case 'vote_response':
-      return [group, from, to, term, flag(message.preVote), flag(message.granted)]
+      return [group, from, to, term, flag(message.preVote), flag(message.granted), message.commit, message.commitTerm]
     case 'append_entries':
       return [group, from, to, term, message.prevIndex, message.prevTerm, message.commit, encodeEntries(message.entries)]
     case 'append_response':
@@ -78,7 +78,7 @@ function decodeTuple(type: string, n: readonly number[], tuple: readonly Plain[]
     case 'request_vote':
       return { type, ...routed, preVote: n[4] === 1, lastIndex: n[5]!, lastTerm: n[6]!, transfer: n[7] === 1 }
     case 'vote_response':
-      return { type, ...routed, preVote: n[4] === 1, granted: n[5] === 1 }
+      return { type, ...routed, preVote: n[4] === 1, granted: n[5] === 1, commit: n[6]!, commitTerm: n[7]! }
     case 'append_entries': {
       const entries = decodeEntries(tuple[7], n[4]!)
       return entries === null ? null : { type, ...routed, prevIndex: n[4]!, prevTerm: n[5]!, commit: n[6]!, entries }
@@ -98,7 +98,7 @@ function decodeTuple(type: string, n: readonly number[], tuple: readonly Plain[]
 
 const TUPLE_LENGTHS: ReadonlyMap<string, number> = new Map([
   ['request_vote', 8],
-  ['vote_response', 6],
+  ['vote_response', 8],
   ['append_entries', 8],
   ['append_response', 8],
   ['timeout_now', 4],

@@ -1,5 +1,5 @@
 /** The digest after any list of changes is the digest of what is there, in any order. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { RecordDigest, hash32 } from './digest.ts'
 

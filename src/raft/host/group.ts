@@ -280,6 +280,6 @@ export class Group implements ApplySink {
 
   status(): GroupStatus {
     const { id: group, serving, applier, store } = this
-    return { ...this.core.status(), group, appliedTime: applier.time, serving, checkpointed: store.written.index }
+    return { ...this.core.status(), group, appliedTime: applier.time, serving, checkpointed: store.synced }
   }
 }

@@ -267,4 +267,13 @@ describe('an idle cluster', () => {
     for (const node of cluster.nodes) if (node.up) node.host.nodeDown(leader.name)
     await cluster.leader()
   })
+
+  test('wakes up too when a command gets no answer from its leader', async () => {
+    await three()
+    const leader = await cluster.leader()
+    const [follower] = cluster.followers()
+    await cluster.clock.until(() => cluster.nodes.every((node) => node.host.status(1)!.quiesced), 'everybody sleeps')
+    await cluster.kill(leader)
+    expect(await cluster.do(follower!, { add: 1 })).toEqual({ ok: true, reply: 1 })
+  })
 })

@@ -29,7 +29,7 @@ export class Pending implements Expiring {
   state: 'queued' | 'sent' | 'waiting' | 'answered' = 'queued'
   /** Parcels on their way that carry it: it may have been taken while this is not 0. */
   sends = 0
-  parcel = 0
+  parcel: Parcel | null = null
   sentAt: Millis = 0
   cancelled = false
 
@@ -38,6 +38,13 @@ export class Pending implements Expiring {
     this.command = command
     this.done = done
   }
+}
+
+/** The commands whose latest parcel is this one, until none of them is left. */
+interface Parcel {
+  readonly id: number
+  readonly pendings: readonly Pending[]
+  open: number
 }
 
 export interface OutgoingParcel {
@@ -54,6 +61,7 @@ export class Lane {
   readonly #queue = new Set<Pending>()
   #nextSequence = 1
   #nextParcel = 1
+  readonly #parcels = new Map<number, Parcel>()
   /** Neither answered nor waiting, in order: the first is `low`. */
   readonly #open = new Set<number>()
   #acks: number[] = []
@@ -98,6 +106,7 @@ export class Lane {
     this.pending.delete(pending.command.sequence)
     this.#open.delete(pending.command.sequence)
     this.#queue.delete(pending)
+    this.#leaveParcel(pending)
     if (acknowledge) this.acknowledge(pending.command.sequence)
     this.#carried(pending.command.sequence)
   }
@@ -138,7 +147,8 @@ export class Lane {
   }
 
   #parcel(pendings: readonly Pending[], now: Millis): OutgoingParcel {
-    const id = this.#nextParcel++
+    const parcel = { id: this.#nextParcel++, pendings, open: pendings.length }
+    this.#parcels.set(parcel.id, parcel)
     const commands: Command[] = []
     const traces: string[] = []
     let repeat = false
@@ -148,14 +158,15 @@ export class Lane {
       if (pending.sends > 0) repeat = true
       if (pending.state === 'queued') pending.state = 'sent'
       pending.sends++
-      pending.parcel = id
+      this.#leaveParcel(pending)
+      pending.parcel = parcel
       pending.sentAt = now
       commands.push(command)
       if (command.sequence === this.#carrier) carries = true
       if (command.traceparent !== '') traces.push(command.traceparent)
     }
     const acks = this.#takeAcks(commands[0]!.sequence, carries)
-    return { id, repeat, traces, bytes: encodeParcel({ client: this.#client, low: this.low, acks, commands }) }
+    return { id: parcel.id, repeat, traces, bytes: encodeParcel({ client: this.#client, low: this.low, acks, commands }) }
   }
 
   #takeAcks(carrier: number, carriesAlready: boolean): readonly number[] {
@@ -166,8 +177,14 @@ export class Lane {
     return this.#acksOut
   }
 
-  /** The commands whose latest parcel is this one. */
+  #leaveParcel(pending: Pending): void {
+    const { parcel } = pending
+    pending.parcel = null
+    if (parcel !== null && --parcel.open === 0) this.#parcels.delete(parcel.id)
+  }
+
+  /** The unanswered commands whose latest parcel is this one. */
   ofParcel(id: number): Pending[] {
-    return [...this.pending.values()].filter((pending) => pending.parcel === id)
+    return this.#parcels.get(id)?.pendings.filter((pending) => pending.parcel?.id === id) ?? []
   }
 }

@@ -138,8 +138,7 @@ class ProposerActor implements Proposer, Actor {
     if (this.#closed) return
     this.#closed = true
     this.#timer?.cancel()
-    for (const lane of this.#lanes.values())
-      for (const pending of [...lane.pending.values()]) this.#expire(pending, 'this node is stopping')
+    for (const lane of this.#lanes.values()) for (const pending of lane.pending.values()) this.#expire(pending, 'this node is stopping')
     this.#system.stop(this.#options.path ?? 'proposer')
   }
 

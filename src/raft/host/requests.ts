@@ -100,14 +100,20 @@ export class RequestTable {
     client.touchedAt = time
     client.touch = ++this.ordinal
     this.#raiseLow(client, low)
-    for (const sequence of acks) {
-      const deferred = client.deferred.get(sequence)
-      if (deferred === undefined || deferred.answer === null) continue
-      client.deferred.delete(sequence)
-      this.records.replyGone(id, sequence, deferred.written)
-    }
+    for (const sequence of acks) this.#acknowledge(client, sequence)
     this.records.clientChanged(client)
     return client
+  }
+
+  /** The answer is not needed any more, but while `low` has not passed it, that it was given is: for a late duplicate. */
+  #acknowledge(client: Client, sequence: number): void {
+    const deferred = client.deferred.get(sequence)
+    if (deferred === undefined || deferred.answer === null) return
+    client.deferred.delete(sequence)
+    this.records.replyGone(client.id, sequence, deferred.written)
+    if (sequence < client.low) return
+    client.answers.set(sequence, deferred.answer)
+    this.records.answered(client.id, sequence)
   }
 
   #raiseLow(client: Client, low: number): void {

@@ -65,11 +65,19 @@ export class Router {
   #next(id: GroupId, group: Group | null, again: boolean): NodeId | null {
     if (group !== null && group.core.leader !== NOBODY) {
       const node = this.#shared.outgoing.nodeOf(group.core.leader)
+      if (again) this.#doubt(group)
       return node === this.#node ? null : node
     }
     if (group !== null && group.applier.index > 0) return null
     const hosts = this.#shared.options.directory.hostsOf(id).filter((node) => node !== this.#node && !this.#down.has(node))
     return hosts[again ? this.#tries++ % hosts.length : 0] ?? null
+  }
+
+  /** A leader that gives no answer may have died while its group slept: let the election timers run. */
+  #doubt(group: Group): void {
+    if (!group.core.quiesced) return
+    group.core.wake()
+    this.#shared.dirty(group)
   }
 
   #remember(proposer: ActorId): void {

@@ -93,7 +93,7 @@ export class SnapshotSends {
     if (!this.#streams.has(stream.id)) return
     for (const [key, value] of pairs) {
       if (key[PREFIX_BYTES] === AREA_HEADER) {
-        stream.chunks.push(value.slice())
+        stream.chunks.push(Uint8Array.from(value))
         continue
       }
       stream.open.bytes(key.subarray(PREFIX_BYTES))
@@ -137,7 +137,7 @@ export class SnapshotSends {
   }
 
   tick(now: Millis): void {
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.values()) {
       const { group } = stream
       if (group.closed || group.core.role !== 'leader' || group.core.term !== stream.term) this.#end(stream, false)
       else if (now - stream.progressAt >= GIVE_UP_MS) this.#end(stream, false)

@@ -4,7 +4,10 @@
  */
 export const WIRE = {
   request_vote: { says: 'a candidate asks for a vote', fields: 'group from to term pre_vote last_index last_term transfer' },
-  vote_response: { says: 'the answer to request_vote, durable before it is sent', fields: 'group from to term pre_vote granted' },
+  vote_response: {
+    says: 'the answer to request_vote, durable before it is sent',
+    fields: 'group from to term pre_vote granted commit commit_term',
+  },
   append_entries: {
     says: 'the leader replicates; entries are flat: term, type, data',
     fields: 'group from to term prev_index prev_term commit entries',

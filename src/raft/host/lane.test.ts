@@ -1,0 +1,93 @@
+/** Deadlines, the client's half of exactly-once, and the window of the log. */
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decodeParcel } from '../batch.ts'
+import { type Expiring, Deadlines, roundUp } from './deadlines.ts'
+import { Lane } from './lane.ts'
+import { LogWindow } from './log-window.ts'
+
+const body = (length: number) => ({ key: null, traceparent: '', cancels: 0, body: new Uint8Array(length) })
+const ignore = (): void => {}
+
+describe('Deadlines', () => {
+  it('give back exactly what is due and was not removed', () => {
+    const item = fc.record({ timeout: fc.integer({ min: 1, max: 100_000 }), removed: fc.boolean() })
+    fc.assert(
+      fc.property(fc.array(item), fc.integer({ min: 0, max: 200_000 }), (items, at) => {
+        const deadlines = new Deadlines<Expiring & { readonly n: number }>()
+        const added = items.map((_, n) => ({ n, deadline: 0, list: null, previous: null, next: null }))
+        items.forEach(({ timeout }, n) => deadlines.add(added[n]!, n, timeout))
+        items.forEach(({ removed }, n) => removed && deadlines.remove(added[n]!))
+        const due: number[] = []
+        for (let one = deadlines.take(at); one !== null; one = deadlines.take(at)) due.push(one.n)
+        expect(due.sort((a, b) => a - b)).toEqual(
+          items.flatMap(({ timeout, removed }, n) => (!removed && n + roundUp(timeout) <= at ? [n] : [])),
+        )
+      }),
+    )
+  })
+
+  it('round timeouts up by an eighth at most', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 10 ** 9 }), (timeout) => {
+        expect(roundUp(timeout)).toBeGreaterThanOrEqual(timeout)
+        expect(roundUp(timeout)).toBeLessThanOrEqual(timeout * 1.125)
+      }),
+    )
+  })
+})
+
+describe('Lane', () => {
+  it('bounds parcels, and says low as the first that is neither answered nor waiting', () => {
+    const lane = new Lane(1, 42)
+    const pendings = [1, 2, 3, 4].map(() => lane.add(body(30_000), ignore))
+    const parcels = lane.takeParcels(0)
+    expect(parcels.map(({ bytes, repeat }) => [decodeParcel(bytes)!.commands.map(({ sequence }) => sequence), repeat])).toEqual([
+      [[1, 2], false],
+      [[3, 4], false],
+    ])
+    lane.waits(pendings[0]!)
+    lane.answered(pendings[1]!, false)
+    expect(lane.low).toBe(3)
+    lane.requeue(pendings[0]!)
+    const [again] = lane.takeParcels(0)
+    expect([decodeParcel(again!.bytes)!.low, again!.repeat]).toEqual([3, true])
+    expect([lane.ofParcel(parcels[0]!.id), lane.ofParcel(again!.id)]).toEqual([[], [pendings[0]]])
+  })
+
+  it('carries acknowledgements until the command that carried them is answered', () => {
+    const lane = new Lane(1, 42)
+    const acksOf = (): readonly number[] => decodeParcel(lane.takeParcels(0)[0]!.bytes)!.acks
+    const first = lane.add(body(1), ignore)
+    lane.takeParcels(0)
+    lane.waits(first)
+    lane.answered(first, true)
+    const carrier = lane.add(body(1), ignore)
+    expect(acksOf()).toEqual([1])
+    lane.add(body(1), ignore)
+    expect(acksOf()).toEqual([])
+    lane.requeue(carrier)
+    expect(acksOf()).toEqual([1])
+    lane.answered(carrier, false)
+    lane.add(body(1), ignore)
+    expect(acksOf()).toEqual([])
+  })
+})
+
+describe('LogWindow', () => {
+  it('compacts so far that about the given bytes stay, and never beyond the limit', () => {
+    const entry = (index: number, length = 100) => ({ index, term: 1, type: 0, data: new Uint8Array(length) }) as const
+    const window = new LogWindow(
+      1,
+      [2, 3, 4, 5].map((index) => entry(index)),
+    )
+    expect(window.compact(5, 250)).toBe(3)
+    expect([window.bytes, window.growth]).toEqual([200, 400])
+    window.append(entry(5, 10))
+    expect(window.bytes).toBe(110)
+    expect(window.compact(4, 0)).toBe(4)
+    window.reset(90)
+    window.append(entry(91))
+    expect([window.compact(90, 0), window.bytes]).toEqual([90, 100])
+  })
+})

@@ -1,0 +1,342 @@
+/** Hosts that come and go: restarts, damage, snapshots to those left behind, members added and removed, a full disk. */
+import { afterEach, describe, expect, test } from 'vitest'
+import { RaftCluster, GROUP, type TestNode, membership } from '../../../test/raft-cluster.ts'
+import { replicaId } from '../../base/ids.ts'
+import { DiskFullError, type File, type Storage } from '../../io/storage.ts'
+import { createMemoryStorage } from '../../io/storage-memory.ts'
+
+let cluster: RaftCluster
+
+afterEach(async () => {
+  await cluster.close()
+  expect(cluster.bugs).toEqual([])
+})
+
+async function adds(node: TestNode, count: number): Promise<void> {
+  const outcomes = Array.from({ length: count }, () => cluster.submit(node, { add: 1 }))
+  await cluster.clock.until(() => outcomes.every(({ result }) => result !== null), 'all answers')
+  for (const { result } of outcomes) expect(result!.ok).toBe(true)
+}
+
+/** Turns of their own, so that each is an entry. */
+async function puts(node: TestNode, from: number, to: number): Promise<void> {
+  for (let i = from; i < to; i++) await cluster.do(node, { put: `k${i}`, value: `v${i}`.padEnd(500, '.') })
+}
+
+describe('restart', () => {
+  test('of all nodes brings everything back, answers and waits included', async () => {
+    cluster = new RaftCluster({ nodes: 3 })
+    await cluster.found()
+    const leader = await cluster.leader()
+    await adds(leader, 30)
+    await cluster.do(leader, { add: 1 }, { key: { key: 'once', fingerprint: 'f' } })
+    cluster.submit(leader, { wait: 'gate' }, { key: { key: 'wait', fingerprint: 'f' } })
+    await cluster.clock.pass(250)
+    await cluster.do(leader, { put: 'tail', value: 'after the drain' })
+    for (const node of cluster.nodes) await cluster.kill(node)
+    for (const node of cluster.nodes) await cluster.start(node)
+    expect(cluster.nodes.map((node) => [node.host.recovered, node.host.damaged])).toEqual([
+      [[GROUP], []],
+      [[GROUP], []],
+      [[GROUP], []],
+    ])
+    const next = await cluster.leader()
+    expect(await cluster.do(next, { add: 1 }, { key: { key: 'once', fingerprint: 'f' } })).toEqual({ ok: true, reply: 31 })
+    const waiter = cluster.submit(next, { wait: 'gate' }, { key: { key: 'wait', fingerprint: 'f' } })
+    await cluster.clock.pass(100)
+    expect(next.machine.gates.size).toBe(1)
+    expect(await cluster.do(next, { open: 'gate' })).toEqual({ ok: true, reply: 1 })
+    await cluster.clock.until(() => waiter.result !== null, 'settled')
+    expect(await cluster.query(next, 'tail')).toBe('after the drain')
+    expect(await cluster.query(next, 'sum')).toBe(31)
+  })
+
+  test('after a checkpoint replays the tail alone', async () => {
+    cluster = new RaftCluster({ nodes: 1 })
+    await cluster.found()
+    const node = cluster.node(1)
+    await puts(node, 0, 50)
+    await cluster.clock.until(() => node.host.status(GROUP)!.checkpointed >= 50, 'drained')
+    await cluster.clock.pass(2_000)
+    await cluster.do(node, { put: 'last', value: 'x' })
+    await cluster.kill(node)
+    await cluster.start(node)
+    await cluster.leader()
+    await cluster.clock.until(() => node.machine.registers.size === 51, 'replayed')
+    expect(node.machine.applied).toBeLessThan(10)
+  })
+
+  test('gives a command that was repeated across it one effect', async () => {
+    cluster = new RaftCluster({ nodes: 3 })
+    await cluster.found()
+    const leader = await cluster.leader()
+    const [client, other] = cluster.followers()
+    cluster.cut.add(`${leader.name}>${client!.name}`)
+    const outcome = cluster.submit(client!, { add: 1 })
+    await cluster.clock.until(() => leader.machine.sum === 1, 'applied')
+    await cluster.clock.pass(300)
+    for (const node of [leader, other!]) await cluster.kill(node)
+    cluster.cut.clear()
+    for (const node of [leader, other!]) await cluster.start(node)
+    await cluster.clock.until(() => outcome.result !== null, 'an answer')
+    expect(outcome.result).toEqual({ ok: true, reply: 1 })
+    await cluster.converge()
+    expect(cluster.nodes.map((node) => node.machine.sum)).toEqual([1, 1, 1])
+  })
+})
+
+describe('a lagging replica', () => {
+  test('gets a snapshot when the log no longer reaches it, and serves after it', async () => {
+    cluster = new RaftCluster({ nodes: 3, logBytesMax: 2_000 })
+    await cluster.found()
+    const [late] = cluster.followers()
+    await cluster.kill(late!)
+    const leader = await cluster.leader()
+    await puts(leader, 0, 40)
+    await adds(leader, 10)
+    await cluster.clock.until(() => leader.host.status(GROUP)!.first > 30, 'compacted')
+    await cluster.start(late!)
+    await cluster.clock.until(() => late!.host.status(GROUP)!.applied === leader.host.status(GROUP)!.applied, 'caught up')
+    await cluster.converge()
+    expect(leader.host.stats.snapshotsSent).toBe(1)
+    expect(late!.host.stats.snapshotsReceived).toBe(1)
+    expect([late!.machine.sum, late!.machine.registers.size]).toEqual([10, 40])
+    expect(await cluster.do(late!, { add: 1 })).toEqual({ ok: true, reply: 11 })
+    await cluster.converge()
+    await cluster.kill(late!)
+    await cluster.start(late!)
+    await cluster.converge()
+    expect([late!.machine.sum, late!.machine.registers.size]).toEqual([11, 40])
+  })
+
+  test('survives that the stream is cut, and its own death in the middle of it', async () => {
+    cluster = new RaftCluster({ nodes: 3, logBytesMax: 2_000 })
+    await cluster.found()
+    const [late] = cluster.followers()
+    await cluster.kill(late!)
+    const leader = await cluster.leader()
+    for (let i = 0; i < 20; i++) await cluster.do(leader, { put: `big${i}`, value: 'x'.repeat(100_000) })
+    await cluster.clock.until(() => leader.host.status(GROUP)!.first > 15, 'compacted')
+    const arrivals = (): number => cluster.log.filter((line) => line.includes('a snapshot arrives')).length
+    let chunks = 0
+    let lost = 0
+    let reborn = false
+    // In its first life only three frames of chunks get through; in the second every third is lost.
+    cluster.loses = (_from, to, frame) => {
+      const chunk = to === late!.name && frame.length > 100_000
+      const lose = chunk && ++chunks > 3 && (!reborn || chunks % 3 === 0)
+      if (lose) lost++
+      return lose
+    }
+    await cluster.start(late!)
+    await cluster.clock.until(() => lost > 0, 'the stream is cut')
+    expect(late!.host.stats.snapshotsReceived).toBe(0)
+    await cluster.kill(late!)
+    reborn = true
+    await cluster.start(late!)
+    await cluster.clock.until(() => arrivals() > 1, 'it begins anew')
+    await cluster.converge()
+    expect(lost).toBeGreaterThan(1)
+    expect([late!.host.stats.snapshotsReceived, late!.machine.registers.size]).toEqual([1, 20])
+    const generations = new Set((await late!.disk.stores.get('state')!.iterate({}).next(1_000)).map(([key]) => key.slice(4, 8).join()))
+    expect(generations.size).toBe(1)
+  })
+})
+
+describe('membership', () => {
+  test('a new replica joins with a snapshot, another leaves and is deleted', async () => {
+    cluster = new RaftCluster({ nodes: 4 })
+    await cluster.found(3)
+    const leader = await cluster.leader()
+    await adds(leader, 5)
+    const joiner = cluster.node(4)
+    joiner.host.createReplica(GROUP, replicaId(4, 0), null)
+    await cluster.clock.until(() => joiner.host.status(GROUP) !== null, 'made')
+    expect(joiner.host.status(GROUP)!.serving).toBe(false)
+    const voters = [1, 2, 3].map((member) => replicaId(member, 0))
+    expect(leader.host.proposeMembership(GROUP, voters, [replicaId(4, 0)]).ok).toBe(true)
+    await cluster.clock.until(() => joiner.machine.sum === 5, 'the learner has caught up')
+    const leaver = cluster.followers().find((node) => node !== joiner)!
+    const next = voters.filter((replica) => replica !== replicaId(leaver.member, 0)).concat(replicaId(4, 0))
+    expect(leader.host.proposeMembership(GROUP, next, []).ok).toBe(true)
+    const settled = (): boolean =>
+      leader.host.status(GROUP)!.membership.voters.join() === next.join() && leader.host.status(GROUP)!.membership.outgoing.length === 0
+    await cluster.clock.until(settled, 'the membership changed')
+    leaver.host.removeReplica(GROUP)
+    expect(leaver.host.status(GROUP)).toBe(null)
+    expect(await cluster.do(leaver, { add: 1 })).toEqual({ ok: true, reply: 6 })
+    await cluster.converge()
+    expect(joiner.machine.sum).toBe(6)
+    await cluster.kill(leaver)
+    await cluster.start(leaver)
+    expect(leaver.host.recovered).toEqual([])
+  })
+
+  test('leadership is handed over, also by a drain', async () => {
+    cluster = new RaftCluster({ nodes: 3 })
+    await cluster.found()
+    const leader = await cluster.leader()
+    const heir = cluster.followers()[0]!
+    expect(leader.host.transferLeadership(GROUP, replicaId(heir.member, 0))).toBe(true)
+    await cluster.clock.until(() => heir.leads, 'handed over')
+    await adds(heir, 3)
+    let drained = false
+    void heir.host.drain(5_000).then(() => (drained = true))
+    await cluster.clock.until(() => drained, 'drained')
+    expect(heir.leads).toBe(false)
+    expect(heir.host.status(GROUP)!.checkpointed).toBe(heir.host.status(GROUP)!.applied)
+  })
+})
+
+describe('damage', () => {
+  async function drainedThree(): Promise<TestNode> {
+    cluster = new RaftCluster({ nodes: 3 })
+    await cluster.found()
+    const leader = await cluster.leader()
+    await puts(leader, 0, 10)
+    await cluster.converge()
+    await cluster.clock.pass(2_000)
+    const victim = cluster.followers()[0]!
+    await cluster.kill(victim)
+    return victim
+  }
+
+  test('a store that lost a record is found out; the replica comes back under a new life', async () => {
+    const victim = await drainedThree()
+    const kv = victim.disk.stores.get('state')!
+    const pairs = await kv.iterate({}).next(100)
+    await kv.batch([{ key: pairs.at(-1)![0], value: null }], { sync: true })
+    await cluster.start(victim)
+    expect(victim.host.damaged).toEqual([{ group: GROUP, replica: replicaId(victim.member, 0) }])
+    expect([victim.host.recovered, victim.host.status(GROUP), victim.host.machine(GROUP)]).toEqual([[], null, null])
+    expect(await cluster.do(victim, { add: 1 })).toEqual({ ok: true, reply: 1 })
+
+    const leader = await cluster.leader()
+    const others = cluster.nodes.filter((node) => node !== victim).map((node) => replicaId(node.member, 0))
+    const reborn = replicaId(victim.member, 1)
+    victim.host.createReplica(GROUP, reborn, null)
+    expect(
+      leader.host.proposeMembership(
+        GROUP,
+        [...others, reborn].sort((a, b) => a - b),
+        [],
+      ).ok,
+    ).toBe(true)
+    await cluster.clock.until(() => victim.host.status(GROUP)?.serving === true, 'it serves again')
+    await cluster.converge()
+    expect([victim.machine.sum, victim.machine.registers.size, victim.host.damaged]).toEqual([1, 10, []])
+    await cluster.kill(victim)
+    await cluster.start(victim)
+    expect([victim.host.recovered, victim.host.damaged]).toEqual([[GROUP], []])
+  })
+
+  test('a store that lost everything is found out', async () => {
+    const victim = await drainedThree()
+    await victim.disk.stores.get('state')!.clear({})
+    await cluster.start(victim)
+    expect(victim.host.damaged).toHaveLength(1)
+  })
+})
+
+describe('a full disk', () => {
+  test('refuses commands and loses none that was acknowledged', async () => {
+    const full = new Set<string>()
+    cluster = new RaftCluster({ nodes: 1, storage: (disk, node) => fillable(createMemoryStorage(disk), () => full.has(node)) })
+    await cluster.found()
+    const node = cluster.node(1)
+    expect(await cluster.do(node, { add: 1 })).toEqual({ ok: true, reply: 1 })
+    full.add(node.name)
+    const stuck = cluster.submit(node, { add: 1 })
+    await cluster.clock.until(() => node.host.stats.diskFull, 'the host knows')
+    expect(await cluster.do(node, { add: 1 })).toMatchObject({ ok: false, error: { code: 'DISK_LOW' } })
+    expect(stuck.result).toBe(null)
+    full.clear()
+    await cluster.clock.until(() => stuck.result !== null, 'the disk has space again')
+    expect(stuck.result).toEqual({ ok: true, reply: 2 })
+    expect(await cluster.do(node, { add: 1 })).toEqual({ ok: true, reply: 3 })
+  })
+})
+
+describe('tracing', () => {
+  test('a sampled command is seen at every step, others at none', async () => {
+    const seen: string[] = []
+    const note =
+      (step: string) =>
+      (of: { traceparent: string }): void =>
+        void seen.push(`${step} ${of.traceparent}`)
+    const names = ['received', 'forwarded', 'proposed', 'walSynced', 'replicated', 'committed', 'applied', 'replied'] as const
+    const observer = Object.fromEntries(names.map((name) => [name, note(name)])) as unknown as NonNullable<
+      ConstructorParameters<typeof RaftCluster>[0]['observer']
+    >
+    cluster = new RaftCluster({ nodes: 3, observer })
+    await cluster.found()
+    const [follower] = cluster.followers()
+    await cluster.do(follower!, { add: 1 })
+    expect(seen).toEqual([])
+    await cluster.do(follower!, { add: 1 }, { traceparent: 't1' })
+    await cluster.clock.pass(100)
+    const count = (step: string): number => seen.filter((line) => line === `${step} t1`).length
+    expect(names.map((name) => [name, count(name)])).toEqual([
+      ['received', 1],
+      ['forwarded', 1],
+      ['proposed', 1],
+      ['walSynced', 3],
+      ['replicated', 2],
+      ['committed', 3],
+      ['applied', 3],
+      ['replied', 1],
+    ])
+  })
+})
+
+describe('founding', () => {
+  test('is the same for all founders, and survives an immediate crash', async () => {
+    cluster = new RaftCluster({ nodes: 3 })
+    for (const node of cluster.nodes) await cluster.start(node)
+    const voters = [1, 2, 3].map((member) => replicaId(member, 0))
+    for (const node of cluster.nodes) node.host.createReplica(GROUP, replicaId(node.member, 0), membership(voters))
+    await cluster.clock.settle()
+    for (const node of cluster.nodes) await cluster.kill(node)
+    for (const node of cluster.nodes) await cluster.start(node)
+    for (const node of cluster.nodes) {
+      if (node.host.replicaOf(GROUP) === null) node.host.createReplica(GROUP, replicaId(node.member, 0), membership(voters))
+    }
+    await cluster.leader()
+    expect(await cluster.do(cluster.node(2), { add: 4 })).toEqual({ ok: true, reply: 4 })
+  })
+})
+
+/** A storage whose files have no space while `full()`. */
+function fillable(storage: Storage, full: () => boolean): Storage {
+  const fail = (): void => {
+    if (full()) throw new DiskFullError('no space left')
+  }
+  const wrap = (file: File): File => ({
+    write: async (position, chunks) => {
+      fail()
+      await file.write(position, chunks)
+    },
+    writeDurable: async (position, chunks) => {
+      fail()
+      await file.writeDurable(position, chunks)
+    },
+    sync: () => file.sync(),
+    read: (position, length) => file.read(position, length),
+    size: () => file.size(),
+    truncate: (length) => file.truncate(length),
+    close: () => file.close(),
+  })
+  return {
+    open: async (path) => wrap(await storage.open(path)),
+    readFile: (path) => storage.readFile(path),
+    replace: (path, bytes) => storage.replace(path, bytes),
+    rename: (from, to) => storage.rename(from, to),
+    remove: (path) => storage.remove(path),
+    list: (directory) => storage.list(directory),
+    syncDirectory: (directory) => storage.syncDirectory(directory),
+    kv: (directory) => storage.kv(directory),
+    freeBytes: () => storage.freeBytes(),
+    lock: () => storage.lock(),
+    close: () => storage.close(),
+  }
+}
