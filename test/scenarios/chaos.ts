@@ -8,7 +8,7 @@ import type { ReplicaId } from '../../src/base/ids.ts'
 import type { RaftOptions } from '../../src/raft/core/raft-core.ts'
 import type { Membership } from '../../src/raft/core/types.ts'
 import { Checker } from './checker.ts'
-import { Replica, type Frame } from './replica.ts'
+import { blankDisk, Replica, type Frame } from './replica.ts'
 
 /** mulberry32: small, fast, good enough to choose faults. Uniform in [0, bound). */
 export function seeded(seed: number): (bound: number) => number {
@@ -68,7 +68,7 @@ export class Chaos {
     const options = swarmOptions(random)
     for (const id of [1024, 2048, 3072, 4096, 5120]) {
       const send = (frame: Frame) => void this.#network.push(frame)
-      this.#replicas.set(id, new Replica(id, options, founders.includes(id) ? founding : null, send))
+      this.#replicas.set(id, new Replica(id, options, blankDisk(founders.includes(id) ? founding : null), send))
     }
     this.#checker = new Checker(this.#replicas)
   }

@@ -26,13 +26,23 @@ export interface Answer {
 }
 
 /** What survives a crash. */
-interface Disk {
+export interface Disk {
   hardState: HardState
   /** Where the log begins. */
   snapshot: SnapshotMeta
   entries: Entry[]
   /** The state machine as last checkpointed: `history[i]` was applied at index i + 1. */
   history: readonly string[]
+}
+
+/** A replica that has done nothing yet; without a membership it waits to be contacted. */
+export function blankDisk(founding: Membership | null): Disk {
+  return {
+    hardState: { term: 0, vote: NOBODY, commit: 0 },
+    snapshot: { index: 0, term: 0, membership: founding ?? EMPTY_MEMBERSHIP },
+    entries: [],
+    history: [],
+  }
 }
 
 export function showEntry(entry: Entry): string {
@@ -57,16 +67,11 @@ export class Replica {
   #unsynced: HardState | null = null
   #staged = new Map<LogIndex, readonly string[]>()
 
-  constructor(id: ReplicaId, options: Omit<RaftOptions, 'self'>, founding: Membership | null, send: (frame: Frame) => void) {
+  constructor(id: ReplicaId, options: Omit<RaftOptions, 'self'>, disk: Disk, send: (frame: Frame) => void) {
     this.id = id
     this.#options = options
     this.#send = send
-    this.disk = {
-      hardState: { term: 0, vote: NOBODY, commit: 0 },
-      snapshot: { index: 0, term: 0, membership: founding ?? EMPTY_MEMBERSHIP },
-      entries: [],
-      history: [],
-    }
+    this.disk = disk
     this.core = this.#boot()
   }
 
