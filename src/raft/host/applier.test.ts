@@ -108,7 +108,7 @@ const step = fc.record({
   does: fc.constantFrom('add', 'add', 'wait', 'open', 'cancel', 'nothing'),
   sends: fc.constantFrom('once', 'twice', 'late', 'never'),
   hears: fc.boolean(),
-  then: fc.constantFrom('go on', 'go on', 'drain', 'restart'),
+  after: fc.constantFrom('go on', 'go on', 'drain', 'restart'),
 })
 
 describe('Applier', () => {
@@ -126,7 +126,7 @@ describe('Applier', () => {
           if (hears) for (const one of heard) clients.find((client) => client.id === one.client)!.hear(one)
         }
         let adds = 0
-        for (const { client: at, does, sends, hears, then } of steps) {
+        for (const { client: at, does, sends, hears, after } of steps) {
           const client = clients[at]!
           if (does === 'add') {
             client.submit(toyCommand({ add: 1 }))
@@ -137,8 +137,8 @@ describe('Applier', () => {
           const parcel = client.parcel()
           if (sends === 'late') late.push(parcel)
           else if (sends !== 'never') await apply(sends === 'twice' ? [parcel, parcel] : [parcel], hears)
-          if (then === 'drain' || then === 'restart') await replica.drain()
-          if (then === 'restart') await replica.restart()
+          if (after === 'drain' || after === 'restart') await replica.drain()
+          if (after === 'restart') await replica.restart()
         }
         // Whatever was late arrives; then everybody asks until all is answered.
         for (const parcel of late) await apply([parcel], true)
@@ -197,5 +197,24 @@ describe('Applier', () => {
       [5, SETTLED],
       [6, 0],
     ])
+  })
+
+  it('knows a settled wait that was acknowledged, while low has not passed it', () => {
+    const replica = new Replica()
+    const command = (sequence: number, body: Uint8Array): Command => ({ sequence, key: null, traceparent: '', cancels: 0, body })
+    const wait = command(2, toyCommand({ wait: 'gate' }))
+    const parcel = (acks: number[], ...commands: Command[]) => encodeParcel({ client: 5, low: 1, acks, commands })
+    replica.apply(1, 0, [parcel([], wait, command(3, toyCommand({ open: 'gate' })))])
+    replica.apply(2, 0, [parcel([2])])
+    const { machine } = replica.applier
+    expect(replica.apply(3, 0, [parcel([], wait)]).map(({ status, reply }) => [status, reply])).toEqual([[0, 1]])
+    expect((machine as ToyMachine).gates.size).toBe(0)
+  })
+
+  it('never lets time go back, whatever an entry says', () => {
+    const replica = new Replica()
+    replica.apply(1, 5_000, [])
+    replica.apply(2, 3_000, [])
+    expect(replica.applier.time).toBe(5_000)
   })
 })

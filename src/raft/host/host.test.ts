@@ -145,6 +145,21 @@ describe('waiting commands', () => {
     expect(leader.machine.gates.size).toBe(0)
   })
 
+  test('are asked for again now and then, which costs the log nothing', async () => {
+    await three()
+    const leader = await cluster.leader()
+    const [follower] = cluster.followers()
+    const outcome = cluster.submit(follower!, { wait: 'gate' })
+    await cluster.clock.until(() => leader.machine.gates.size === 1, 'it waits')
+    cluster.cut.add(`${leader.name}>${follower!.name}`)
+    await cluster.clock.pass(30)
+    await cluster.do(leader, { open: 'gate' })
+    cluster.cut.clear()
+    const { last } = leader.host.status(1)!
+    await cluster.clock.until(() => outcome.result !== null, 'the answer that was lost comes again', 10_000)
+    expect(leader.host.status(1)!.last).toBe(last)
+  })
+
   test('whose client gave up are taken out', async () => {
     await three()
     const leader = await cluster.leader()
@@ -200,8 +215,10 @@ describe('time', () => {
     await cluster.do(leader, { put: 'k', value: 'v', leaseMs: 5_000 })
     await cluster.clock.until(() => leader.host.status(1)!.quiesced, 'the group sleeps')
     expect(await cluster.query(leader, 'k')).toBe('v')
+    const { last } = leader.host.status(1)!
     await cluster.clock.pass(5_100)
     await cluster.converge()
+    expect(leader.host.status(1)!.last).toBe(last + 1)
     for (const node of cluster.nodes) expect(node.machine.registers.size).toBe(0)
     expect(leader.events).toEqual([{ expired: 'k' }])
     expect(cluster.followers().flatMap((node) => node.events)).toEqual([])

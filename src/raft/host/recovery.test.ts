@@ -2,9 +2,12 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { RaftCluster, GROUP, type TestNode, membership } from '../../../test/raft-cluster.ts'
 import { replicaId } from '../../base/ids.ts'
-import { DiskFullError, type File, type Storage } from '../../io/storage.ts'
+import { DiskFullError } from '../../io/storage.ts'
+import { areaKey, prefixOf } from './keys.ts'
 import { createMemoryStorage } from '../../io/storage-memory.ts'
+import { Gate, gatedStorage } from '../../../test/gated-storage.ts'
 
+const KEY = new Uint8Array([1])
 let cluster: RaftCluster
 
 afterEach(async () => {
@@ -169,7 +172,7 @@ describe('membership', () => {
     expect(joiner.machine.sum).toBe(6)
     await cluster.kill(leaver)
     await cluster.start(leaver)
-    expect(leaver.host.recovered).toEqual([])
+    expect([leaver.host.recovered, leaver.host.damaged]).toEqual([[], []])
   })
 
   test('leadership is handed over, also by a drain', async () => {
@@ -230,6 +233,36 @@ describe('damage', () => {
     expect([victim.host.recovered, victim.host.damaged]).toEqual([[GROUP], []])
   })
 
+  test('a log that is older than the records is found out', async () => {
+    cluster = new RaftCluster({ nodes: 3 })
+    await cluster.found()
+    const [victim] = cluster.followers()
+    await cluster.clock.pass(2_000)
+    const storage = createMemoryStorage(victim!.disk)
+    const old = new Map<string, Uint8Array>()
+    for (const name of await storage.list('wal')) old.set(`wal/${name}`, (await storage.readFile(`wal/${name}`))!)
+    await puts(await cluster.leader(), 0, 10)
+    await cluster.clock.pass(500)
+    await cluster.kill(victim!)
+    for (const name of await storage.list('wal')) await storage.remove(`wal/${name}`)
+    for (const [path, bytes] of old) await storage.replace(path, bytes)
+    await cluster.start(victim!)
+    expect(victim!.host.damaged).toEqual([{ group: GROUP, replica: replicaId(victim!.member, 0) }])
+  })
+
+  test('what a crash left in the store is swept at the next start', async () => {
+    const victim = await drainedThree()
+    const kv = victim.disk.stores.get('state')!
+    const junk = [areaKey(prefixOf(GROUP, 0), 2, KEY), areaKey(prefixOf(GROUP, 9), 2, KEY), areaKey(prefixOf(77, 1), 2, KEY)]
+    await kv.batch(
+      junk.map((key) => ({ key, value: KEY })),
+      { sync: true },
+    )
+    await cluster.start(victim)
+    expect(victim.host.recovered).toEqual([GROUP])
+    for (const key of junk) expect(await kv.get(key)).toBe(undefined)
+  })
+
   test('a store that lost everything is found out', async () => {
     const victim = await drainedThree()
     await victim.disk.stores.get('state')!.clear({})
@@ -240,17 +273,20 @@ describe('damage', () => {
 
 describe('a full disk', () => {
   test('refuses commands and loses none that was acknowledged', async () => {
-    const full = new Set<string>()
-    cluster = new RaftCluster({ nodes: 1, storage: (disk, node) => fillable(createMemoryStorage(disk), () => full.has(node)) })
+    let full = false
+    const writes = async (): Promise<void> => {
+      if (full) throw new DiskFullError('no space left')
+    }
+    cluster = new RaftCluster({ nodes: 1, storage: (disk) => gatedStorage(createMemoryStorage(disk), { writes }) })
     await cluster.found()
     const node = cluster.node(1)
     expect(await cluster.do(node, { add: 1 })).toEqual({ ok: true, reply: 1 })
-    full.add(node.name)
+    full = true
     const stuck = cluster.submit(node, { add: 1 })
     await cluster.clock.until(() => node.host.stats.diskFull, 'the host knows')
     expect(await cluster.do(node, { add: 1 })).toMatchObject({ ok: false, error: { code: 'DISK_LOW' } })
     expect(stuck.result).toBe(null)
-    full.clear()
+    full = false
     await cluster.clock.until(() => stuck.result !== null, 'the disk has space again')
     expect(stuck.result).toEqual({ ok: true, reply: 2 })
     expect(await cluster.do(node, { add: 1 })).toEqual({ ok: true, reply: 3 })
@@ -306,37 +342,88 @@ describe('founding', () => {
   })
 })
 
-/** A storage whose files have no space while `full()`. */
-function fillable(storage: Storage, full: () => boolean): Storage {
-  const fail = (): void => {
-    if (full()) throw new DiskFullError('no space left')
-  }
-  const wrap = (file: File): File => ({
-    write: async (position, chunks) => {
-      fail()
-      await file.write(position, chunks)
-    },
-    writeDurable: async (position, chunks) => {
-      fail()
-      await file.writeDurable(position, chunks)
-    },
-    sync: () => file.sync(),
-    read: (position, length) => file.read(position, length),
-    size: () => file.size(),
-    truncate: (length) => file.truncate(length),
-    close: () => file.close(),
+describe('a slow disk', () => {
+  test('of the leader holds reads back until it has applied what the followers have committed', async () => {
+    const gates = new Map<string, Gate>()
+    const gateOf = (node: string): Gate => gates.get(node) ?? gates.set(node, new Gate()).get(node)!
+    cluster = new RaftCluster({
+      nodes: 3,
+      storage: (disk, node) => gatedStorage(createMemoryStorage(disk), { writes: () => gateOf(node).pass() }),
+    })
+    await cluster.found()
+    const leader = await cluster.leader()
+    expect(await cluster.do(leader, { add: 1 })).toEqual({ ok: true, reply: 1 })
+    gateOf(leader.name).close()
+    const adding = cluster.submit(leader, { add: 1 })
+    await cluster.clock.until(() => leader.host.status(GROUP)!.commit > leader.host.status(GROUP)!.applied, 'committed by the followers')
+    let read: unknown = null
+    void leader.proposer.query(GROUP, 'sum', { timeoutMs: 900, consistency: 'linearizable' }).then(({ reply }) => (read = reply))
+    await cluster.clock.pass(100)
+    expect([adding.result, read]).toEqual([null, null])
+    gateOf(leader.name).open()
+    await cluster.clock.until(() => read !== null, 'the read')
+    expect(read).toBe(2)
   })
-  return {
-    open: async (path) => wrap(await storage.open(path)),
-    readFile: (path) => storage.readFile(path),
-    replace: (path, bytes) => storage.replace(path, bytes),
-    rename: (from, to) => storage.rename(from, to),
-    remove: (path) => storage.remove(path),
-    list: (directory) => storage.list(directory),
-    syncDirectory: (directory) => storage.syncDirectory(directory),
-    kv: (directory) => storage.kv(directory),
-    freeBytes: () => storage.freeBytes(),
-    lock: () => storage.lock(),
-    close: () => storage.close(),
-  }
-}
+
+  test('while a snapshot loads, nothing is served or applied; a newer snapshot takes its place', async () => {
+    const gate = new Gate()
+    let slow = ''
+    cluster = new RaftCluster({
+      nodes: 3,
+      logBytesMax: 2_000,
+      storage: (disk, node) =>
+        gatedStorage(createMemoryStorage(disk), { iterates: () => (node === slow ? gate.pass() : Promise.resolve()) }),
+    })
+    await cluster.found()
+    const [late] = cluster.followers()
+    await cluster.kill(late!)
+    const leader = await cluster.leader()
+    await puts(leader, 0, 40)
+    await cluster.clock.until(() => leader.host.status(GROUP)!.first > 30, 'compacted')
+    await cluster.start(late!)
+    slow = late!.name
+    gate.close()
+    await cluster.clock.until(() => late!.host.stats.snapshotsReceived === 1, 'the snapshot is there')
+    await adds(leader, 3)
+    await cluster.clock.until(() => late!.host.status(GROUP)!.commit === leader.host.status(GROUP)!.commit, 'the log goes on')
+    expect([late!.host.status(GROUP)!.serving, late!.host.machine(GROUP)]).toEqual([false, null])
+    expect(await cluster.query(late!, 'sum', 'stale')).toBe(3)
+    cluster.isolate(late!, true)
+    await puts(leader, 40, 80)
+    await cluster.clock.until(() => leader.host.status(GROUP)!.first > 70, 'compacted again')
+    cluster.isolate(late!, false)
+    await cluster.clock.until(() => late!.host.stats.snapshotsReceived === 2, 'a second snapshot')
+    gate.open()
+    await cluster.converge()
+    expect([late!.machine.sum, late!.machine.registers.size]).toEqual([3, 80])
+    await adds(leader, 1)
+    await cluster.converge()
+    expect(late!.machine.sum).toBe(4)
+  })
+
+  test('the log that comes behind a snapshot is applied once it has loaded', async () => {
+    const gate = new Gate()
+    let slow = ''
+    cluster = new RaftCluster({
+      nodes: 3,
+      logBytesMax: 2_000,
+      storage: (disk, node) =>
+        gatedStorage(createMemoryStorage(disk), { iterates: () => (node === slow ? gate.pass() : Promise.resolve()) }),
+    })
+    await cluster.found()
+    const [late] = cluster.followers()
+    await cluster.kill(late!)
+    const leader = await cluster.leader()
+    await puts(leader, 0, 40)
+    await cluster.clock.until(() => leader.host.status(GROUP)!.first > 30, 'compacted')
+    await cluster.start(late!)
+    slow = late!.name
+    gate.close()
+    await cluster.clock.until(() => late!.host.stats.snapshotsReceived === 1, 'the snapshot is there')
+    for (let i = 0; i < 5; i++) await adds(leader, 1)
+    await cluster.clock.until(() => late!.host.status(GROUP)!.commit === leader.host.status(GROUP)!.commit, 'the log goes on')
+    gate.open()
+    await cluster.converge()
+    expect([late!.machine.sum, late!.machine.registers.size]).toEqual([5, 40])
+  })
+})

@@ -1,0 +1,68 @@
+/** A storage whose writes and iterators wait, or fail, as a test wishes. */
+import type { File, Storage } from '../src/io/storage.ts'
+
+/** Closed, it keeps everybody waiting until it opens. */
+export class Gate {
+  #closed = false
+  #waiting: (() => void)[] = []
+
+  close(): void {
+    this.#closed = true
+  }
+
+  open(): void {
+    this.#closed = false
+    for (const go of this.#waiting.splice(0)) go()
+  }
+
+  pass(): Promise<void> {
+    return this.#closed ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve()
+  }
+}
+
+export interface Gates {
+  /** Before every write to a file. */
+  readonly writes?: () => Promise<void>
+  /** Before every page of an iterator over the key-value store. */
+  readonly iterates?: () => Promise<void>
+}
+
+const free = (): Promise<void> => Promise.resolve()
+
+export function gatedStorage(storage: Storage, { writes = free, iterates = free }: Gates): Storage {
+  const gatedFile = (file: File): File => ({
+    write: (position, chunks) => writes().then(() => file.write(position, chunks)),
+    writeDurable: (position, chunks) => writes().then(() => file.writeDurable(position, chunks)),
+    sync: () => file.sync(),
+    read: (position, length) => file.read(position, length),
+    size: () => file.size(),
+    truncate: (length) => file.truncate(length),
+    close: () => file.close(),
+  })
+  return {
+    open: (path) => storage.open(path).then(gatedFile),
+    readFile: (path) => storage.readFile(path),
+    replace: (path, bytes) => storage.replace(path, bytes),
+    rename: (from, to) => storage.rename(from, to),
+    remove: (path) => storage.remove(path),
+    list: (directory) => storage.list(directory),
+    syncDirectory: (directory) => storage.syncDirectory(directory),
+    kv: async (directory) => {
+      const kv = await storage.kv(directory)
+      return {
+        engine: kv.engine,
+        get: (key) => kv.get(key),
+        batch: (ops, options) => kv.batch(ops, options),
+        iterate: (range) => {
+          const iterator = kv.iterate(range)
+          return { next: (max) => iterates().then(() => iterator.next(max)), close: () => iterator.close() }
+        },
+        clear: (range) => kv.clear(range),
+        close: () => kv.close(),
+      }
+    },
+    freeBytes: () => storage.freeBytes(),
+    lock: () => storage.lock(),
+    close: () => storage.close(),
+  }
+}
