@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { DEFAULT_OPTIONS } from '../../../test/scenarios/world.ts'
 import { Inflights } from './inflights.ts'

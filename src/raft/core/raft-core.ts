@@ -85,7 +85,10 @@ export interface RaftCore {
   transferLeadership(target: ReplicaId): boolean
   /** Campaign now (tests, a node failure detector that knows the leader is gone). Obeys pre-vote. */
   campaign(): void
-  /** Start ticking again: a message for the group came, or the node of its leader is down. */
+  /**
+   * Start ticking again: the node of the leader is down, or its silence is doubted. A sleeping follower woken so gives its vote
+   * to whoever asks first. Messages need no `wake`: `step` wakes by itself, and then gives the leader an election timeout.
+   */
   wake(): void
   unreachable(peer: ReplicaId): void
   /** The host's report on an install_snapshot it was told to send. */
