@@ -31,7 +31,6 @@ const http = z.strictObject({
   public_url: z.string().default(''),
   body_bytes_max: bytes.default(1_048_576),
   connections_max: z.int().positive().default(20_000),
-  gateway: z.enum(['worker', 'inline']).default('worker'),
   drain_timeout_ms: milliseconds.default(5_000),
 })
 const nats = z.strictObject({
@@ -68,7 +67,6 @@ const limits = z.strictObject({
   mailbox_max: z.int().positive().default(65_536),
   pending_commands_max: z.int().positive().default(100_000),
 })
-const metrics = z.strictObject({ port: port.default(0) })
 const log = z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') })
 
 export const configSchema = z
@@ -80,7 +78,6 @@ export const configSchema = z
     locks: locks.prefault({}),
     storage: storage.prefault({}),
     limits: limits.prefault({}),
-    metrics: metrics.prefault({}),
     log: log.prefault({}),
   })
   .superRefine((config, context) => {

@@ -41,7 +41,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedC
     const config = configOf(options, ids, id, at)
     const storage = options.data === null ? createMemoryStorage() : createFileStorage(join(options.data, id), config.storage.engine)
     await storage.lock()
-    const identity = await openIdentity(storage, random, { node: id, cluster: config.cluster.name })
+    const identity = await openIdentity(storage, clock, random, { node: id, cluster: config.cluster.name })
     const transport = bus.transport(id, identity.incarnation)
     return serve(config, identity, { clock, random, storage, transport }, { ...options, log: options.log ?? NO_LOG })
   }

@@ -65,7 +65,7 @@ async function runNode(options: { readonly config: string | undefined; readonly 
   const [clock, random] = [new SystemClock(), new SystemRandom()]
   const storage = createFileStorage(config.storage.data_directory, config.storage.engine)
   await storage.lock()
-  const identity = await openIdentity(storage, random, { node: id, cluster: name })
+  const identity = await openIdentity(storage, clock, random, { node: id, cluster: name })
   const transport = await connectNats(name, id, identity.incarnation, natsOptions(config))
   const serving = await serve(config, identity, { clock, random, storage, transport }, { log, onBug, onDiskFatal })
   stopOnSignal(async () => {

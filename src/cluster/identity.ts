@@ -1,9 +1,12 @@
 /**
  * `node.json`: who a data directory belongs to. Made at the first boot, replaced durably at every boot with the next
- * incarnation, so a number is never used twice on one disk. A directory of another node or cluster is refused: starting
+ * incarnation, so a number is never used twice on one disk. It is at least the seconds of the wall clock, so that peers
+ * who met this node on another disk (an emptied one, refused since) listen to it again; with a clock that is behind they
+ * may not, and nothing else depends on it. A directory of another node or cluster is refused: starting
  * on it could vote twice in one term.
  */
 import type { NodeId } from '../base/ids.ts'
+import type { Clock } from '../io/clock.ts'
 import type { Random } from '../io/random.ts'
 import type { Storage } from '../io/storage.ts'
 import type { Formation, Identity } from './types.ts'
@@ -22,7 +25,7 @@ export interface IdentityRequest {
 }
 
 /** Reads or makes the identity and begins the next boot on it. */
-export async function openIdentity(storage: Storage, random: Random, request: IdentityRequest): Promise<Identity> {
+export async function openIdentity(storage: Storage, clock: Clock, random: Random, request: IdentityRequest): Promise<Identity> {
   const found = await readIdentity(storage)
   if (found && found.node !== request.node) {
     throw new IdentityError(
@@ -35,8 +38,16 @@ export async function openIdentity(storage: Storage, random: Random, request: Id
     )
   }
   if (!found) await refuseOrphans(storage)
-  const fresh: Identity = { ...request, uid: hex(random.bytes(UID_BYTES)), incarnation: 0, member: null, formation: null, founded: false }
-  const identity = { ...(found ?? fresh), incarnation: (found ?? fresh).incarnation + 1 }
+  const fresh: Identity = {
+    ...request,
+    uid: hex(random.bytes(UID_BYTES)),
+    incarnation: Math.floor(clock.wall() / 1_000),
+    member: null,
+    formation: null,
+    founded: false,
+  }
+  const last = found ?? fresh
+  const identity = { ...last, incarnation: Math.max(last.incarnation + 1, Math.floor(clock.wall() / 1_000)) }
   await write(storage, identity)
   return identity
 }

@@ -1,0 +1,177 @@
+/** A cluster of real processes over a real nats-server, with disks in a temporary directory. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type NatsServer, startNatsServer } from '../nats-server.ts'
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: string | null
+  readonly stderr: string
+}
+
+/** One node process. `url` is known once it said that it is ready. */
+export class NodeProcess {
+  readonly id: string
+  readonly data: string
+  readonly #arguments: readonly string[]
+  readonly #environment: Record<string, string>
+  #child: ChildProcess | null = null
+  #stderr = ''
+  url = ''
+
+  constructor(id: string, data: string, args: readonly string[], environment: Record<string, string> = {}) {
+    this.id = id
+    this.data = data
+    this.#arguments = args
+    this.#environment = environment
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
+  get stderr(): string {
+    return this.#stderr
+  }
+
+  /** Starts the process; resolves once it is ready, rejects if it ends first. */
+  async start(): Promise<void> {
+    const exit = this.launch()
+    const lines = createInterface({ input: this.#child?.stdout as NodeJS.ReadableStream })
+    const ready = new Promise<string>((resolve) => lines.on('line', (line) => line.startsWith('ready ') && resolve(line)))
+    const first = await Promise.race([ready, exit])
+    if (typeof first !== 'string') throw new Error(`${this.id} ended with ${first.code ?? first.signal}: ${first.stderr}`)
+    this.url = first.split(' ')[2] ?? ''
+  }
+
+  /** Starts the process and resolves with how it ends. */
+  launch(): Promise<Exit> {
+    this.#stderr = ''
+    const environment = { ...process.env, ...this.#environment, UV_THREADPOOL_SIZE: '8' }
+    const child = spawn(process.execPath, ['dist/src/main.js', 'node', ...this.#arguments], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: environment,
+    })
+    this.#child = child
+    child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
+    return once(child, 'close').then(([code, signal]) => ({
+      code: code as number | null,
+      signal: signal as string | null,
+      stderr: this.#stderr,
+    }))
+  }
+
+  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    const [code] = (await gone) as [number | null]
+    return code
+  }
+
+  pause(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT')
+  }
+}
+
+export interface ProcessCluster {
+  readonly nats: NatsServer
+  readonly nodes: readonly NodeProcess[]
+  readonly root: string
+  node(id: string): NodeProcess
+  /** The node that leads `locks`, by the word of a node that is up. */
+  lockLeader(): Promise<NodeProcess>
+  stop(): Promise<void>
+}
+
+export interface ClusterOptions {
+  readonly sets?: readonly string[]
+  readonly environment?: Record<string, string>
+  readonly count?: number
+}
+
+export async function startProcesses(options: ClusterOptions = {}): Promise<ProcessCluster> {
+  const nats = await startNatsServer()
+  const root = await mkdtemp(join(tmpdir(), 'tricord-e2e-'))
+  const ids = Array.from({ length: options.count ?? 3 }, (_, i) => `n${i + 1}`)
+  const settings = [`cluster.peers=${ids.join(',')}`, `nats.servers=${nats.url}`, 'http.port=0', 'log.level=warn', ...(options.sets ?? [])]
+  const nodes = ids.map((id) => {
+    const data = join(root, id)
+    const own = [...settings, `cluster.node_id=${id}`, `storage.data_directory=${data}`]
+    return new NodeProcess(
+      id,
+      data,
+      own.flatMap((set) => ['--set', set]),
+      options.environment,
+    )
+  })
+  await Promise.all(nodes.map((node) => node.start()))
+  const node = (id: string): NodeProcess => {
+    const found = nodes.find((candidate) => candidate.id === id)
+    if (!found) throw new Error(`no node ${id}`)
+    return found
+  }
+  return {
+    nats,
+    nodes,
+    root,
+    node,
+    async lockLeader() {
+      for (;;) {
+        for (const { url } of nodes) {
+          const leader = await leaderBy(url)
+          if (leader) return node(leader)
+        }
+      }
+    },
+    async stop() {
+      for (const process of nodes) process.resume()
+      await Promise.all(nodes.map((process) => process.kill()))
+      await nats.stop()
+      await rm(root, { recursive: true, force: true })
+    },
+  }
+}
+
+async function leaderBy(url: string): Promise<string | null> {
+  try {
+    const response = await fetch(`${url}/cluster/status`, { signal: AbortSignal.timeout(2_000) })
+    const { leader, nodes } = (await response.json()) as { leader: string | null; nodes: { id: string; state: string }[] }
+    return nodes.some(({ id, state }) => id === leader && state === 'up') ? leader : null
+  } catch {
+    return null
+  }
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: Record<string, unknown>
+}
+
+/** One call; rejects where no answer came (the outcome is then unknown). */
+export async function call(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const init = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: { 'content-type': 'application/json', ...headers },
+    ...init,
+    signal: AbortSignal.timeout(40_000),
+  })
+  const text = await response.text()
+  return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) }
+}
