@@ -1,6 +1,6 @@
 /** A node and its gateway, started and stopped as one: what main and embedded share. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { loadHash } from './base/hash.ts'
+import { loadHash } from './io/hash.ts'
 import { type Server, startServer } from './api/server.ts'
 import type { Identity } from './cluster/types.ts'
 import type { Config } from './config.ts'

@@ -26,6 +26,7 @@ const FLOORS: Record<string, readonly string[]> = {
   cli: ['base', 'lock', 'queue', 'cache', 'cluster', 'version.ts', 'config.ts'],
   sim: ['base', 'io', 'actors', 'raft', 'cluster', 'lock', 'queue', 'cache', 'node.ts', 'config.ts'],
   'gateway.ts': ['*'],
+  'serve.ts': ['*'],
   'gateway-worker.ts': ['*'],
   'embedded.ts': ['*'],
   'main.ts': ['*'],
@@ -44,17 +45,17 @@ const PACKAGES: readonly (readonly [prefix: string, files: RegExp])[] = [
   ['@nxtedition/', /^io\/kv\//],
   ['abstract-level', /^io\/kv\//],
   ['msgpackr', /^(actors\/codec|actors\/pack|lock\/codec|cluster\/|raft\/|api\/socket|sim\/)/],
-  ['xxhash-wasm', /^base\/hash/],
+  ['xxhash-wasm', /^io\/hash/],
   ['@opentelemetry/', /^telemetry\//],
   ['prom-client', /^(telemetry|api)\//],
   ['pino', /^(telemetry\/|main\.ts)/],
   ['commander', /^(cli\/|main\.ts)/],
-  ['node:', /^(io\/|telemetry\/|api\/|cli\/|sim\/|main|embedded|gateway)/],
+  ['node:', /^(io\/|telemetry\/|api\/|cli\/|sim\/|main|embedded|serve|gateway)/],
 ]
 
 /** Pure cores: no clock, chance, promise or node:*; only other pure files. */
 const PURE =
-  /^(base\/(?!hash)|raft\/core\/|raft\/batch|raft\/bytes|raft\/host\/(requests|cluster-clock)|cluster\/(types|ring|placement|meta-machine)|lock\/(?!facade))/
+  /^(base\/|raft\/core\/|raft\/batch|raft\/bytes|raft\/plain|raft\/host\/(request|answer-pages|cluster-clock)|cluster\/(types|ring|placement|meta-machine)|lock\/(?!facade))/
 const PURE_BANS: readonly RegExp[] = [
   /\bDate\b/,
   /\bMath\.random\b/,

@@ -50,17 +50,23 @@ export async function readJson(c: Call): Promise<unknown> {
 export function idempotencyOf(c: Call, namespace: string, body: unknown): CommandOptions['idempotencyKey'] {
   const header = c.req.header('idempotency-key')
   if (header === undefined) return undefined
-  if (header.length === 0 || header.length > KEY_LENGTH_MAX) {
-    throw invalid([{ path: 'Idempotency-Key', message: `1 to ${KEY_LENGTH_MAX} characters` }])
-  }
-  return { key: `${namespace}\n${header}`, fingerprint: fingerprint(c, body) }
+  const path = new URL(c.req.url).pathname.replace(/^\/v1/, '')
+  return idempotencyKey(namespace, header, [c.req.method, path, body, c.req.header('tricord-session') ?? ''], 'Idempotency-Key')
 }
 
-/** What the request means: the same key with another meaning is refused. */
-function fingerprint(c: Call, body: unknown): string {
-  const path = new URL(c.req.url).pathname.replace(/^\/v1/, '')
-  const meaning = JSON.stringify([c.req.method, path, sortKeys(body), c.req.header('tricord-session') ?? ''])
-  return createHash('sha256').update(meaning).digest('base64url').slice(0, 22)
+type Meaning = readonly [method: string, path: string, body: unknown, session: string]
+
+/** A key in its namespace, with what the request means: the same key with another meaning is refused. */
+export function idempotencyKey(
+  namespace: string,
+  key: string,
+  [method, path, body, session]: Meaning,
+  field: string,
+): NonNullable<CommandOptions['idempotencyKey']> {
+  if (key.length === 0 || key.length > KEY_LENGTH_MAX) throw invalid([{ path: field, message: `1 to ${KEY_LENGTH_MAX} characters` }])
+  const meaning = JSON.stringify([method, path, sortKeys(body), session])
+  const fingerprint = createHash('sha256').update(meaning).digest('base64url').slice(0, 22)
+  return { key: `${namespace}\n${key}`, fingerprint }
 }
 
 function sortKeys(value: unknown): unknown {

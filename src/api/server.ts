@@ -10,6 +10,7 @@ import type { Backend } from './backend.ts'
 import type { Gateway, GatewaySettings, StartSpan } from './gateway.ts'
 import { LongCalls } from './long-calls.ts'
 import { GatewayMetrics } from './metrics.ts'
+import { Sockets } from './socket/sockets.ts'
 
 export interface ServerOptions {
   readonly host: string
@@ -41,9 +42,12 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
     startSpan: options.startSpan,
   }
   const app = createApp(gateway, options)
-  const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  const server = createServer((request, response) => void listener(request, response))
   server.maxConnections = options.connectionsMax
   server.keepAliveTimeout = 75_000
+  const sockets = new Sockets(gateway, { frameBytesMax: options.settings.bodyBytesMax, onBug: options.onBug })
+  server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head))
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(new ListenError(`cannot listen on ${options.host}:${options.port}: ${error.message}`)))
     server.listen(options.port, options.host, resolve)
@@ -51,14 +55,16 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
   const { port } = server.address() as AddressInfo
   return {
     url: `http://${options.host}:${port}`,
-    close: () =>
-      new Promise((resolve) => {
+    async close() {
+      const drained = new Promise<void>((resolve) => {
         const cut = setTimeout(() => server.closeAllConnections(), options.drainTimeoutMs)
         server.close(() => {
           clearTimeout(cut)
           resolve()
         })
         server.closeIdleConnections()
-      }),
+      })
+      await Promise.all([sockets.close(options.drainTimeoutMs), drained])
+    },
   }
 }

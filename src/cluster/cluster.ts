@@ -4,7 +4,7 @@
 import type { Actor, ActorContext, ActorSystem } from '../actors/actor.ts'
 import { type Envelope, type Plain, actorId } from '../actors/envelope.ts'
 import type { Hash } from '../base/hash.ts'
-import { LOCKS_GROUP, type MemberId, type Millis, type NodeId, groupName, partitionGroup } from '../base/ids.ts'
+import { type GroupId, LOCKS_GROUP, type MemberId, type Millis, type NodeId, groupName, partitionGroup } from '../base/ids.ts'
 import type { GroupHost } from '../raft/group-host.ts'
 import type { ClusterDirectory } from './directory.ts'
 import type { FailureDetector } from './failure-detector.ts'
@@ -23,6 +23,8 @@ export interface ClusterDeps {
   readonly detector: FailureDetector
   readonly formation: Formation
   readonly hash: Hash
+  /** Groups whose replica on this node is damaged: others serve them. */
+  readonly lost: ReadonlySet<GroupId>
 }
 
 export function createClusterActor(host: GroupHost): Actor {
@@ -97,8 +99,10 @@ class ClusterFacade implements Cluster {
   }
 
   ready(): { readonly ready: boolean; readonly reason: string } {
-    const waiting = statusRows(this.#deps.host).filter(([, leader]) => leader === 0)
-    const names = waiting.map(([group]) => groupName(group))
+    const { host, directory, lost, system } = this.#deps
+    const led = new Set(statusRows(host).flatMap(([group, leader]) => (leader === 0 ? [] : [group])))
+    const own = directory.placements.filter(({ group }) => directory.hostsOf(group).includes(system.node) && !lost.has(group))
+    const names = own.filter(({ group }) => !led.has(group)).map(({ group }) => groupName(group))
     if (names.length === 0) return { ready: true, reason: '' }
     return {
       ready: false,

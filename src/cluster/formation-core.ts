@@ -77,7 +77,9 @@ export class FormationCore {
     if (member.uid !== uid) {
       return {
         type: 'refuse',
-        reason: `the cluster knows ${id} with another disk: this data directory was emptied or replaced, and the node’s votes with it. Give ${id} its old directory back (storage.data_directory)`,
+        reason:
+          `the cluster knows ${id} with another disk: this data directory was emptied or replaced, and the node’s votes with it. ` +
+          `Give ${id} its old directory back (storage.data_directory)`,
       }
     }
     return { type: 'adopt', formation, member }

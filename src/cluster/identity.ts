@@ -29,7 +29,8 @@ export async function openIdentity(storage: Storage, clock: Clock, random: Rando
   const found = await readIdentity(storage)
   if (found && found.node !== request.node) {
     throw new IdentityError(
-      `the data directory belongs to node ${found.node}, not ${request.node}: start it as ${found.node}, or give ${request.node} a directory of its own (storage.data_directory)`,
+      `the data directory belongs to node ${found.node}, not ${request.node}: start it as ${found.node}, ` +
+        `or give ${request.node} a directory of its own (storage.data_directory)`,
     )
   }
   if (found && found.cluster !== request.cluster) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { loadHash } from '../base/hash.ts'
+import { loadHash } from '../io/hash.ts'
 import { META_GROUP } from '../base/ids.ts'
 import { place, votersOf } from './placement.ts'
 import { partitionOf, placementKey } from './ring.ts'

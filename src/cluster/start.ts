@@ -4,7 +4,7 @@
  */
 import type { ActorSystem } from '../actors/actor.ts'
 import type { Hash } from '../base/hash.ts'
-import { type MemberId, type Millis, NOBODY, type NodeId, groupName, replicaId } from '../base/ids.ts'
+import { type GroupId, type MemberId, type Millis, NOBODY, type NodeId, groupName, replicaId } from '../base/ids.ts'
 import type { Ports } from '../io/ports.ts'
 import type { Membership } from '../raft/core/types.ts'
 import type { GroupHost, GroupHostOptions } from '../raft/group-host.ts'
@@ -50,8 +50,14 @@ export async function startCluster(
   const placements = firstTable(formation, options.hash)
   const directory = new ClusterDirectory(formation.founders, { epoch: 1, placements })
   const host = await openGroupHost(system, ports, { ...options, directory, member: member.member })
-  if (joined.founded) reportLost(host, placements, member.member, options)
-  else found(host, placements, member.member, () => markFounded(ports.storage, joined), options)
+  const lost = joined.founded ? lostReplicas(host, placements, member.member) : new Set<GroupId>()
+  for (const group of lost) {
+    options.onLog(
+      'error',
+      `the replica of group ${groupName(group)} on this node is damaged or lost: it is not served here, the others go on`,
+    )
+  }
+  if (!joined.founded) found(host, placements, member.member, () => markFounded(ports.storage, joined), options)
   const detector = createFailureDetector({
     peers: () => directory.members.map(({ id }) => id),
     timeoutMs: options.failureTimeoutMs,
@@ -66,7 +72,7 @@ export async function startCluster(
   })
   system.spawn(DETECTOR_PATH, detector)
   system.spawn(CLUSTER_PATH, createClusterActor(host))
-  return { cluster: createCluster({ system, host, directory, detector, formation, hash: options.hash }), host }
+  return { cluster: createCluster({ system, host, directory, detector, formation, hash: options.hash, lost }), host }
 }
 
 /** Every founder computes it for itself from the same formation, so all compute the same. */
@@ -103,14 +109,9 @@ function found(
   })
 }
 
-function reportLost(host: GroupHost, placements: readonly Placement[], member: MemberId, options: ClusterOptions): void {
-  const lost = placements.filter(({ group, replicas }) => replicas.includes(member) && host.replicaOf(group) === null)
-  for (const { group } of lost) {
-    options.onLog(
-      'error',
-      `the replica of group ${groupName(group)} on this node is damaged or lost: it is not served here, the others go on`,
-    )
-  }
+function lostReplicas(host: GroupHost, placements: readonly Placement[], member: MemberId): ReadonlySet<GroupId> {
+  const own = placements.filter(({ replicas }) => replicas.includes(member))
+  return new Set(own.map(({ group }) => group).filter((group) => host.replicaOf(group) === null))
 }
 
 function membershipOf(placement: Placement): Membership {

@@ -205,7 +205,7 @@ export class WalWriter implements Wal {
       this.#ledger.note(number, body)
       this.#records++
     }
-    if (opening) for (const [group, summary] of [...this.#ledger.summaries()]) write({ group, ...encodeState(summary) })
+    if (opening) for (const [group, summary] of this.#ledger.summaries()) write({ group, ...encodeState(summary) })
     for (const unit of units) for (const body of unit.records) write(body)
     put({ group: NO_GROUP, kind: KIND_MARKER, type: 0, term: 0, index: this.#batch, payload: encodeMarker(contents) }, 0)
     return this.#slab.subarray(0, length)

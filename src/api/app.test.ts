@@ -1,0 +1,257 @@
+/** The gateway over a real one-node cluster in memory: answers as API.md has them, and every kind of bad input. */
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type EmbeddedCluster, startEmbedded } from '../embedded.ts'
+
+const bugs: unknown[] = []
+let cluster: EmbeddedCluster
+let base = ''
+beforeAll(async () => {
+  const sets = ['cluster.partitions=2', 'consensus.segment_bytes=1048576', 'http.body_bytes_max=65536']
+  cluster = await startEmbedded({
+    nodes: 1,
+    port: 0,
+    data: null,
+    sets,
+    onBug: (error) => bugs.push(error),
+    onDiskFatal: (error) => bugs.push(error),
+  })
+  base = cluster.nodes[0]?.url ?? ''
+})
+afterAll(async () => {
+  await cluster.stop()
+  expect(bugs).toEqual([])
+})
+
+interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Record<string, unknown>
+}
+async function send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' }
+  const response = await fetch(base + path, { method, headers: { ...type, ...headers }, ...(body !== undefined && { body: text }) })
+  const answer = await response.text()
+  const json = response.headers.get('content-type')?.includes('json')
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: json ? (JSON.parse(answer) as Record<string, unknown>) : { text: answer },
+  }
+}
+const post = (path: string, body: unknown = {}, headers = {}) => send('POST', path, body, headers)
+
+describe('locks over HTTP', () => {
+  test('acquire, status, renew, release: at /v1 and at the root', async () => {
+    for (const prefix of ['', '/v1']) {
+      const name = `${prefix}/locks/orders%2F42${prefix ? 'v1' : ''}`
+      const taken = await post(`${name}/acquire`, { owner: 'job-9', leaseMs: 30_000, metadata: { host: 'w3' } })
+      expect(taken.status).toBe(200)
+      expect(taken.body).toMatchObject({ acquired: true, mode: 'exclusive', owner: 'job-9', leaseMs: 30_000, count: 1, waitedMs: 0 })
+      expect(taken.body['session']).toMatch(/^s_[\w-]+\.[\w-]{22}$/)
+      const status = await send('GET', `${name}/status`)
+      expect(status.body).toMatchObject({ state: 'held', mode: 'exclusive', queueLength: 0, waiters: [] })
+      expect(status.body['holders']).toMatchObject([{ owner: 'job-9', grantId: taken.body['grantId'], metadata: { host: 'w3' } }])
+      const { grantId } = taken.body
+      expect((await post(`${name}/renew`, { grantId, leaseMs: 50_000 })).body).toMatchObject({
+        remainingMs: 50_000,
+        token: taken.body['token'],
+      })
+      expect((await post(`${name}/release`, { grantId })).body).toMatchObject({ released: true, count: 0 })
+      expect((await post(`${name}/release`, { grantId })).body).toMatchObject({
+        code: 'LEASE_EXPIRED',
+        status: 410,
+        outcome: 'not-applied',
+      })
+    }
+  })
+
+  test('a waiting acquire is answered when the holder lets go; order of arrival; aliases of modes', async () => {
+    const path = '/v1/locks/queue'
+    const first = await post(`${path}/acquire`, { mode: 'write' })
+    const waiting = post(`${path}/acquire`, { mode: 'read', waitMs: 20_000, owner: 'w1' })
+    await expect.poll(async () => (await send('GET', `${path}/status?consistency=stale`)).body['queueLength']).toBe(1)
+    expect((await send('GET', `${path}/status`)).body['waiters']).toMatchObject([{ owner: 'w1', mode: 'shared', position: 1, priority: 0 }])
+    await post(`${path}/release`, { grantId: first.body['grantId'] })
+    const granted = await waiting
+    expect(granted.body).toMatchObject({ acquired: true, mode: 'shared', owner: 'w1' })
+    expect(granted.body['token'] as number).toBeGreaterThan(first.body['token'] as number)
+  })
+
+  test('onBusy result: a busy lock is an answer', async () => {
+    await post('/locks/busy/acquire', { owner: 'a' })
+    expect(await post('/locks/busy/acquire', { onBusy: 'result' })).toMatchObject({
+      status: 200,
+      body: { acquired: false, queueLength: 0, holders: [{ owner: 'a' }] },
+    })
+    const refused = await post('/locks/busy/acquire', { waitMs: 1 })
+    expect(refused).toMatchObject({ status: 423, body: { code: 'WAIT_TIMEOUT', retryable: true, queueLength: 0 } })
+  })
+
+  test('sessions: open, list, keep alive, own, close', async () => {
+    const opened = await post('/v1/sessions', { ttlMs: 20_000, name: 'worker' })
+    expect(opened.status).toBe(201)
+    const token = opened.body['session'] as string
+    const id = token.split('.')[0] as string
+    const headers = { 'tricord-session': token }
+    const taken = await post('/locks/owned/acquire', { owner: 'o' }, headers)
+    expect(taken.body['session']).toBe(id)
+    const { grantId } = taken.body
+    expect(await post('/locks/owned/release', { grantId })).toMatchObject({ status: 403, body: { code: 'NOT_OWNER' } })
+    expect((await send('GET', '/v1/sessions')).body['sessions']).toMatchObject([{ id, name: 'worker', ttlMs: 20_000, grants: 1 }])
+    expect((await post(`/v1/sessions/${id}/keepalive`, {}, headers)).body).toMatchObject({ remainingMs: 20_000 })
+    expect(await send('DELETE', `/v1/sessions/${id}`, undefined, headers)).toMatchObject({ status: 200, body: { released: 1 } })
+    expect((await send('GET', '/locks/owned/status')).body).toMatchObject({ state: 'free' })
+    expect(await post('/locks/owned/acquire', {}, headers)).toMatchObject({ status: 410, body: { code: 'SESSION_EXPIRED' } })
+  })
+
+  test('a retry under the same Idempotency-Key has one effect; another meaning is refused', async () => {
+    const headers = { 'idempotency-key': 'k-1' }
+    const [first, again] = [
+      await post('/locks/idem/acquire', { owner: 'x' }, headers),
+      await post('/v1/locks/idem/acquire', { owner: 'x' }, headers),
+    ]
+    expect(again.body).toMatchObject({ token: first.body['token'], grantId: first.body['grantId'] })
+    expect(await post('/locks/idem/acquire', { owner: 'y' }, headers)).toMatchObject({
+      status: 422,
+      body: { code: 'IDEMPOTENCY_KEY_REUSED' },
+    })
+  })
+
+  test('namespaces do not see each other', async () => {
+    await post('/locks/ns/acquire', {}, { 'tricord-namespace': 'a' })
+    expect((await post('/locks/ns/acquire', {}, { 'tricord-namespace': 'b' })).status).toBe(200)
+    expect((await post('/locks/ns/acquire', {}, { 'tricord-namespace': 'a' })).status).toBe(423)
+  })
+})
+
+describe('the rest of the gateway', () => {
+  test('health, readiness, cluster, ring, metrics, documents', async () => {
+    expect((await send('GET', '/health')).body).toMatchObject({ status: 'ok', node: 'n1' })
+    expect((await send('GET', '/livez')).status).toBe(200)
+    expect((await send('GET', '/readyz')).body).toMatchObject({ status: 'ready', reason: '' })
+    const status = await send('GET', '/cluster/status')
+    expect(status.body).toMatchObject({ cluster: 'tricord', node: 'n1', epoch: 1, quorum: true, leader: 'n1' })
+    expect(status.body['groups']).toMatchObject([
+      { id: 'meta', kind: 'meta', leader: 'n1' },
+      { id: 'locks', kind: 'locks' },
+      { id: 'p0' },
+      { id: 'p1' },
+    ])
+    expect((await send('GET', '/v1/ring')).body).toMatchObject({ epoch: 1, partitions: 2, virtualNodes: 150 })
+    expect((await send('GET', '/v1/ring/explain?queue=orders')).body).toMatchObject({ replicas: ['n1'], leader: 'n1', epoch: 1 })
+    const plan = await post('/v1/ring/plan', { add: ['n2', 'n3'] })
+    expect((plan.body['moves'] as unknown[]).length).toBeGreaterThan(0)
+    const metrics = (await send('GET', '/metrics')).body['text'] as string
+    for (const name of [
+      'lock_acquisitions_total',
+      'lock_acquisition_duration_seconds',
+      'active_locks_gauge',
+      'leader_elections_total',
+      'consensus_commit_latency_seconds',
+    ]) {
+      expect(metrics).toMatch(new RegExp(`^${name}`, 'm'))
+    }
+    const document = (await send('GET', '/v1/openapi.json')).body
+    expect(Object.keys(document['paths'] as object)).toContain('/v1/locks/{name}/acquire')
+    expect((await send('GET', '/docs')).body['text']).toContain('openapi.json')
+  })
+
+  test('every answer names its request and its node', async () => {
+    for (const [method, path] of [
+      ['GET', '/health'],
+      ['GET', '/nowhere'],
+      ['POST', '/locks/x/release'],
+    ] as const) {
+      const { headers, body, status } = await send(method, path, method === 'POST' ? {} : undefined)
+      expect(headers.get('tricord-node')).toBe('n1')
+      expect(headers.get('tricord-request-id')).toMatch(/^[\w-]{12}$/)
+      if (status >= 400) expect(body['requestId']).toBe(headers.get('tricord-request-id'))
+    }
+  })
+})
+
+const LONG = 'x'.repeat(257)
+/** what, method, path, body, headers, status, code, path of the first error. */
+type Row = readonly [
+  what: string,
+  method: string,
+  path: string,
+  body: unknown,
+  headers: Record<string, string>,
+  status: number,
+  code: string,
+  at?: string,
+]
+const acquire = '/v1/locks/bad/acquire'
+const BAD: readonly Row[] = [
+  ['an unknown member', 'POST', acquire, { wait: 1 }, {}, 400, 'INVALID_ARGUMENT', 'wait'],
+  ['a wrong type', 'POST', acquire, { waitMs: '5' }, {}, 400, 'INVALID_ARGUMENT', 'waitMs'],
+  ['a negative wait', 'POST', acquire, { waitMs: -1 }, {}, 400, 'INVALID_ARGUMENT', 'waitMs'],
+  ['an absurd wait', 'POST', acquire, { waitMs: 1e12 }, {}, 400, 'INVALID_ARGUMENT', 'waitMs'],
+  ['a fraction of a millisecond', 'POST', acquire, { leaseMs: 1000.5 }, {}, 400, 'INVALID_ARGUMENT', 'leaseMs'],
+  ['a lease of nothing', 'POST', acquire, { leaseMs: 0 }, {}, 400, 'INVALID_ARGUMENT', 'leaseMs'],
+  ['a lease for ever', 'POST', acquire, { leaseMs: 1e15 }, {}, 400, 'INVALID_ARGUMENT', 'leaseMs'],
+  ['an unknown mode', 'POST', acquire, { mode: 'greedy' }, {}, 400, 'INVALID_ARGUMENT', 'mode'],
+  ['a priority of ten', 'POST', acquire, { priority: 10 }, {}, 400, 'INVALID_ARGUMENT', 'priority'],
+  ['an owner too long', 'POST', acquire, { owner: LONG }, {}, 400, 'INVALID_ARGUMENT', 'owner'],
+  ['metadata too large', 'POST', acquire, { metadata: { a: 'x'.repeat(1024) } }, {}, 400, 'INVALID_ARGUMENT', 'metadata'],
+  ['metadata too deep', 'POST', acquire, { metadata: { a: {} } }, {}, 400, 'INVALID_ARGUMENT', 'metadata.a'],
+  ['a list for a body', 'POST', acquire, [], {}, 400, 'INVALID_ARGUMENT', 'body'],
+  ['bad JSON', 'POST', acquire, '{"mode":', {}, 400, 'INVALID_ARGUMENT', 'body'],
+  ['no content type', 'POST', acquire, '{}', { 'content-type': 'text/plain' }, 415, 'UNSUPPORTED_TYPE'],
+  ['a body too large', 'POST', acquire, `{"owner":"${'x'.repeat(70_000)}"}`, {}, 413, 'TOO_LARGE'],
+  ['a name too long', 'POST', `/v1/locks/${LONG}/acquire`, {}, {}, 400, 'INVALID_ARGUMENT', 'name'],
+  ['a name with a control character', 'POST', '/v1/locks/a%00b/acquire', {}, {}, 400, 'INVALID_ARGUMENT', 'name'],
+  ['malformed percent-encoding', 'POST', '/v1/locks/a%zz/acquire', {}, {}, 400, 'INVALID_ARGUMENT', 'path'],
+  ['a malformed session', 'POST', acquire, {}, { 'tricord-session': 'nonsense' }, 401, 'UNAUTHENTICATED'],
+  ['a session that never was', 'POST', acquire, {}, { 'tricord-session': `s_zzz.${'a'.repeat(22)}` }, 410, 'SESSION_EXPIRED'],
+  ['a bad namespace', 'POST', acquire, {}, { 'tricord-namespace': 'a b' }, 400, 'INVALID_ARGUMENT', 'Tricord-Namespace'],
+  ['an idempotency key too long', 'POST', acquire, {}, { 'idempotency-key': LONG }, 400, 'INVALID_ARGUMENT', 'Idempotency-Key'],
+  ['a release without a grant', 'POST', '/v1/locks/bad/release', {}, {}, 400, 'INVALID_ARGUMENT', 'grantId'],
+  ['a grant that never was', 'POST', '/v1/locks/bad/release', { grantId: 'g_zzzzzz' }, {}, 404, 'NOT_FOUND'],
+  ['a renewal of a grant that never was', 'POST', '/v1/locks/bad/renew', { grantId: 'nonsense' }, {}, 404, 'NOT_FOUND'],
+  ['an unknown consistency', 'GET', '/v1/locks/bad/status?consistency=maybe', undefined, {}, 400, 'INVALID_ARGUMENT', 'consistency'],
+  ['an unknown query member', 'GET', '/v1/locks/bad/status?verbose=1', undefined, {}, 400, 'INVALID_ARGUMENT', 'verbose'],
+  ['a session TTL of nothing', 'POST', '/v1/sessions', { ttlMs: 0 }, {}, 400, 'INVALID_ARGUMENT', 'ttlMs'],
+  ['a keepalive without proof', 'POST', '/v1/sessions/s_1/keepalive', {}, {}, 401, 'UNAUTHENTICATED'],
+  ['a keepalive of another', 'POST', '/v1/sessions/s_1/keepalive', {}, { 'tricord-session': `s_2.${'a'.repeat(22)}` }, 403, 'NOT_OWNER'],
+  ['an unknown request', 'GET', '/v1/requests/none', undefined, {}, 404, 'NOT_FOUND'],
+  ['an unknown path', 'GET', '/v1/nowhere', undefined, {}, 404, 'NOT_FOUND'],
+  ['a wrong method', 'GET', acquire, undefined, {}, 405, 'INVALID_ARGUMENT'],
+  ['an explain of nothing', 'GET', '/v1/ring/explain', undefined, {}, 400, 'INVALID_ARGUMENT', 'queue'],
+]
+
+describe('bad input', () => {
+  test.each(BAD.map((row) => [row[0], row] as const))('%s', async (_what, [, method, path, body, headers, status, code, at]) => {
+    const before = (await send('GET', '/v1/locks/bad/status')).body
+    const answer = await send(method, path, body, headers)
+    expect([answer.status, answer.body['code']]).toEqual([status, code])
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+    expect(answer.body).toMatchObject({ status, outcome: 'not-applied', type: expect.stringMatching(/^https:/), title: expect.any(String) })
+    if (at !== undefined) expect((answer.body['errors'] as { path: string }[])[0]?.path).toBe(at)
+    expect((await send('GET', '/v1/locks/bad/status')).body).toEqual(before)
+  })
+
+  test('release by another owner’s session is refused and changes nothing', async () => {
+    const taken = await post('/locks/mine/acquire', { owner: 'me' })
+    const other = await post('/v1/sessions', {})
+    const headers = { 'tricord-session': other.body['session'] as string }
+    expect(await post('/locks/mine/release', { grantId: taken.body['grantId'] }, headers)).toMatchObject({
+      status: 403,
+      body: { code: 'NOT_OWNER' },
+    })
+    expect((await send('GET', '/locks/mine/status')).body).toMatchObject({ state: 'held', holders: [{ owner: 'me' }] })
+  })
+
+  test('whatever JSON comes, the answer is never a 500', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom('acquire', 'release', 'renew'), fc.json(), async (verb: string, body: string) => {
+        const { status } = await send('POST', `/v1/locks/fuzz/${verb}`, body)
+        expect(status).toBeLessThan(500)
+      }),
+      { numRuns: 150 },
+    )
+  })
+})

@@ -1,0 +1,45 @@
+/**
+ * The two subprotocols: a frame as text is JSON, as bytes MessagePack. Decoding never throws: whatever is not a plain
+ * value in the form that was agreed upon is undefined, and the connection counts it as garbage.
+ */
+import { type Plain } from '../../actors/envelope.ts'
+import { packPlain, unpackPlain } from '../../actors/codec.ts'
+
+export type Protocol = 'tricord.v1.json' | 'tricord.v1.msgpack'
+
+export interface FrameCodec {
+  readonly protocol: Protocol
+  decode(data: Uint8Array, isBinary: boolean): unknown
+  encode(value: unknown): string | Uint8Array
+}
+
+const JSON_FRAMES: FrameCodec = {
+  protocol: 'tricord.v1.json',
+  decode(data, isBinary) {
+    if (isBinary) return undefined
+    try {
+      return JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString()) as unknown
+    } catch {
+      return undefined
+    }
+  },
+  encode: (value) => JSON.stringify(value),
+}
+
+const MSGPACK_FRAMES: FrameCodec = {
+  protocol: 'tricord.v1.msgpack',
+  decode: (data, isBinary) => (isBinary ? unpackPlain(data) : undefined),
+  encode: (value) => packPlain(value as Plain),
+}
+
+const CODECS: ReadonlyMap<string, FrameCodec> = new Map([MSGPACK_FRAMES, JSON_FRAMES].map((codec) => [codec.protocol, codec]))
+export const PROTOCOLS = [...CODECS.keys()]
+
+/** The first of the offered subprotocols that is known here, or null. */
+export function codecFor(offered: Iterable<string>): FrameCodec | null {
+  for (const protocol of offered) {
+    const codec = CODECS.get(protocol)
+    if (codec) return codec
+  }
+  return null
+}

@@ -1,0 +1,114 @@
+/** `lock.*`: the calls of `/locks/{name}/…`, without a promise on the hot path. */
+import { TricordError } from '../../base/errors.ts'
+import type { LockCommand } from '../../lock/types.ts'
+import { type Answered, type Gateway, expectReply } from '../gateway.ts'
+import { type CallScope, acquireAnswer, acquireCommand, busyAnswer, commandOptions } from '../lock-calls.ts'
+import { type AcquireBody, statusQuery } from '../schemas.ts'
+import type { Secret } from '../session-token.ts'
+import type { Members, SocketCall } from './call.ts'
+import { acquireBodyOf, releaseBodyOf, renewBodyOf } from './hot-bodies.ts'
+import type { Caller, Operations } from './operations.ts'
+import type { OpenSession } from './session.ts'
+
+/** Grants of a connection belong to its session; none is ever implicit. */
+const NO_SECRET: Secret = { text: '', proof: '' }
+
+export const lockOperations: Operations = { 'lock.acquire': acquire, 'lock.release': release, 'lock.renew': renew, 'lock.status': status }
+
+function scopeOf(call: SocketCall, action: string, session: OpenSession | null): CallScope {
+  const key = call.key(action, session?.token ?? '')
+  return { namespace: call.namespace, session: session?.proof ?? null, ...(key && { key }), traceparent: call.traceparent }
+}
+
+function acquire(call: SocketCall, caller: Caller): void {
+  const name = call.lockName()
+  const body = acquireBodyOf(call)
+  const { gateway, session } = caller
+  const began = gateway.backend.clock.now()
+  session.ensure(call.namespace, { ttlMs: gateway.settings.defaultLeaseMs, name: '', metadata: null }, (own) => {
+    if (own instanceof TricordError) call.fail(own)
+    else call.attempt(() => acquireIn(own, call, caller, name, body, began))
+  })
+}
+
+function acquireIn(own: OpenSession, call: SocketCall, { gateway, session }: Caller, name: string, body: AcquireBody, began: number): void {
+  const { locks, clock } = gateway.backend
+  const scope = scopeOf(call, 'acquire', own)
+  const command = acquireCommand(gateway, scope, name, body, NO_SECRET)
+  let isGivenUp = false
+  const submission = locks.submit(command, commandOptions(gateway, scope, command.waitMs), (reply) => {
+    const refused = reply instanceof TricordError
+    gateway.metrics.acquired(refused ? reply.code : 'acquired', (clock.now() - began) / 1_000)
+    if (!refused) {
+      if (isGivenUp && !scope.key) releaseUnheard(gateway, scope, reply)
+      return call.attempt(() => call.answer(acquireAnswer(reply, command, NO_SECRET)))
+    }
+    session.failed(own, reply)
+    const busy = busyAnswer(reply, body)
+    if (busy) call.answer(busy)
+    else call.fail(reply)
+  })
+  call.cancel = () => {
+    isGivenUp = true
+    submission.cancel()
+  }
+}
+
+/** Granted while its connection ended: nobody knows the grant, so nobody would release it. One with a key can be asked for again. */
+function releaseUnheard(gateway: Gateway, scope: CallScope, reply: Answered): void {
+  const { namespace, session } = scope
+  for (const { name, grantId } of expectReply(reply, 'granted').grants) {
+    const command = { type: 'lock_release', namespace, name, grantId, session } as const
+    gateway.backend.locks.submit(command, commandOptions(gateway, { namespace, session, traceparent: '' }), () => {})
+  }
+}
+
+function release(call: SocketCall, caller: Caller): void {
+  const name = call.lockName()
+  const { grantId } = releaseBodyOf(call)
+  submitIn(call, caller, 'release', { type: 'lock_release', namespace: call.namespace, name, grantId, session: null }, (reply) => {
+    const { count, heldMs } = expectReply(reply, 'released')
+    return { released: true, count, heldMs }
+  })
+}
+
+function renew(call: SocketCall, caller: Caller): void {
+  const name = call.lockName()
+  const { grantId, leaseMs = null } = renewBodyOf(call)
+  submitIn(call, caller, 'renew', { type: 'lock_renew', namespace: call.namespace, name, grantId, session: null, leaseMs }, (reply) => {
+    const { remainingMs, token } = expectReply(reply, 'renewed')
+    return { remainingMs, token }
+  })
+}
+
+type GrantCommand = Extract<LockCommand, { type: 'lock_release' | 'lock_renew' }>
+
+/** In the session of the connection; without one, for the grants that were taken without one. */
+function submitIn(
+  call: SocketCall,
+  { gateway, session }: Caller,
+  action: string,
+  command: GrantCommand,
+  answer: (reply: Answered) => Members,
+): void {
+  session.settled((own) =>
+    call.attempt(() => {
+      const scope = scopeOf(call, action, own)
+      gateway.backend.locks.submit({ ...command, session: scope.session }, commandOptions(gateway, scope), (reply) => {
+        if (!(reply instanceof TricordError)) return call.attempt(() => call.answer(answer(reply)))
+        if (own) session.failed(own, reply)
+        call.fail(reply)
+      })
+    }),
+  )
+}
+
+function status(call: SocketCall, { gateway }: Caller): void {
+  const name = call.lockName()
+  const { consistency = 'linearizable' } = call.body(statusQuery, true)
+  const options = { timeoutMs: gateway.settings.commandTimeoutMs, consistency, traceparent: call.traceparent }
+  gateway.backend.locks.status(call.namespace, name, options).then(
+    (answer) => call.answer({ ...answer }),
+    (error: unknown) => call.fail(error),
+  )
+}

@@ -1,0 +1,20 @@
+/** The table of operations: a domain adds its own map, the connection only looks names up. */
+import type { Gateway } from '../gateway.ts'
+import type { SocketCall } from './call.ts'
+import { lockOperations } from './lock-operations.ts'
+import { sessionOperations } from './session-operations.ts'
+import type { SocketSession } from './session.ts'
+
+/** What an operation may use besides its call. */
+export interface Caller {
+  readonly gateway: Gateway
+  readonly session: SocketSession
+}
+
+/** Answers the call once, now or later. What it throws is the answer too. */
+export type Operation = (call: SocketCall, caller: Caller) => void
+export type Operations = Readonly<Record<string, Operation>>
+
+const ping: Operation = (call) => call.answer({})
+
+export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(Object.entries({ ping, ...sessionOperations, ...lockOperations }))

@@ -1,0 +1,147 @@
+/**
+ * The WebSockets of a gateway: `upgrade` of `/v1/ws` and `/ws` in, connections out. What is refused is refused before the
+ * handshake, with a problem object over the raw socket.
+ */
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { TricordError } from '../../base/errors.ts'
+import { invalid, toProblem } from '../errors.ts'
+import type { Gateway } from '../gateway.ts'
+import { DEFAULT_NAMESPACE } from '../request.ts'
+import { namespaceName, validate } from '../schemas.ts'
+import { readToken } from '../session-token.ts'
+import { Connection } from './connection.ts'
+import { type FrameCodec, PROTOCOLS, codecFor } from './frames.ts'
+import { Link } from './link.ts'
+
+const PATHS: ReadonlySet<string> = new Set(['/v1/ws', '/ws'])
+/** RFC 6455, 7.4.1. */
+const GOING_AWAY = 1001
+
+export interface SocketsOptions {
+  readonly frameBytesMax: number
+  readonly onBug: (error: unknown) => void
+}
+
+interface Terms {
+  readonly codec: FrameCodec
+  readonly namespace: string
+  readonly session: string | null
+}
+
+interface Socket {
+  readonly link: Link
+  readonly connection: Connection
+}
+
+export class Sockets {
+  readonly #gateway: Gateway
+  readonly #options: SocketsOptions
+  readonly #handshake: WebSocketServer
+  readonly #sockets = new Set<Socket>()
+  #requestId = ''
+  #closing: (() => void) | null = null
+
+  constructor(gateway: Gateway, options: SocketsOptions) {
+    this.#gateway = gateway
+    this.#options = options
+    this.#handshake = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: options.frameBytesMax,
+      handleProtocols: (offered) => codecFor(offered)?.protocol ?? false,
+    })
+    this.#handshake.on('headers', (headers) => {
+      headers.push(`Tricord-Request-Id: ${this.#requestId}`, `Tricord-Node: ${gateway.backend.node}`)
+    })
+  }
+
+  /** The listener of the HTTP server's `upgrade`. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const requestId = Buffer.from(this.#gateway.backend.random.bytes(9)).toString('base64url')
+    try {
+      if (this.#closing) throw new TricordError('STARTING', 'this node is stopping')
+      const terms = termsOf(request)
+      this.#requestId = requestId
+      this.#handshake.handleUpgrade(request, socket, head, (peer) => this.#connect(peer, terms, requestId))
+    } catch (error) {
+      if (!(error instanceof TricordError)) throw error
+      this.#refuse(socket, error, requestId)
+    }
+  }
+
+  /** Says goodbye to every peer; who has not answered within `withinMs` is cut. */
+  close(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cut = this.#gateway.backend.clock.after(withinMs, () => {
+        for (const { link } of this.#sockets) link.terminate()
+      })
+      this.#closing = () => {
+        cut.cancel()
+        resolve()
+      }
+      for (const { link, connection } of this.#sockets) {
+        connection.end()
+        link.close(GOING_AWAY, 'this node is stopping')
+      }
+      if (this.#sockets.size === 0) this.#closing()
+    })
+  }
+
+  #connect(peer: WebSocket, { codec, namespace, session }: Terms, requestId: string): void {
+    const { backend, metrics } = this.#gateway
+    const link = new Link(peer, backend.clock, codec.protocol === 'tricord.v1.msgpack')
+    const connection = new Connection(this.#gateway, codec, link, { requestId, namespace, session, onBug: this.#options.onBug })
+    const socket: Socket = { link, connection }
+    this.#sockets.add(socket)
+    metrics.sockets.inc()
+    peer.on('message', (data: Buffer, isBinary) => {
+      link.heard()
+      connection.receive(data, isBinary)
+    })
+    peer.on('pong', () => link.heard())
+    // What a broken or oversized frame brings about: `ws` closes with the code for it, and `close` follows.
+    peer.on('error', () => connection.end())
+    peer.on('close', () => {
+      connection.end()
+      link.end()
+      this.#sockets.delete(socket)
+      metrics.sockets.dec()
+      if (this.#sockets.size === 0) this.#closing?.()
+    })
+  }
+
+  #refuse(socket: Duplex, error: TricordError, requestId: string): void {
+    const problem = toProblem(error, requestId)
+    const body = JSON.stringify(problem)
+    const lines = [
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? 'Refused'}`,
+      'Content-Type: application/problem+json',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      `Tricord-Request-Id: ${requestId}`,
+      `Tricord-Node: ${this.#gateway.backend.node}`,
+      'Connection: close',
+    ]
+    // A peer that is gone already has no use for the refusal.
+    socket.on('error', () => socket.destroy())
+    socket.once('finish', () => socket.destroy())
+    socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`)
+  }
+}
+
+/** Throws what refuses the handshake. */
+function termsOf(request: IncomingMessage): Terms {
+  const target = request.url ?? '/'
+  const at = target.indexOf('?')
+  const path = at < 0 ? target : target.slice(0, at)
+  if (!PATHS.has(path)) throw new TricordError('NOT_FOUND', `no WebSocket at ${path}; it is at /v1/ws`)
+  const codec = codecFor((request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim()))
+  if (!codec) throw invalid([{ path: 'Sec-WebSocket-Protocol', message: `must offer one of ${PROTOCOLS.join(', ')}` }])
+  const namespace = validate(namespaceName, request.headers['tricord-namespace'] ?? DEFAULT_NAMESPACE, 'Tricord-Namespace')
+  const header = request.headers['tricord-session']
+  const session = typeof header === 'string' ? header : new URLSearchParams(at < 0 ? '' : target.slice(at)).get('session')
+  if (session !== null) readToken(session)
+  return { codec, namespace, session }
+}
