@@ -6,7 +6,7 @@
 import { assert } from '../../src/base/assert.ts'
 import type { ReplicaId } from '../../src/base/ids.ts'
 import type { RaftOptions } from '../../src/raft/core/raft-core.ts'
-import type { Membership } from '../../src/raft/core/types.ts'
+import type { InstallSnapshot, Membership } from '../../src/raft/core/types.ts'
 import { Checker } from './checker.ts'
 import { blankDisk, Replica, type Frame } from './replica.ts'
 
@@ -141,15 +141,20 @@ export class Chaos {
     const [frame] = this.#network.splice(at, 1)
     if (frame === undefined) return
     const { message } = frame
-    const sender = this.#replicas.get(message.from)!
     const lost = this.#random(100) < this.#faults.dropPercent || this.#cut.has(`${message.from}>${message.to}`)
-    if (message.type === 'install_snapshot' && sender.alive) sender.core.snapshotSent(message.to, !lost)
+    if (message.type === 'install_snapshot') this.#streamEnded(message, !lost)
     if (lost) return
     if (this.#random(100) < this.#faults.duplicatePercent) this.#network.push(frame)
     const receiver = this.#replicas.get(message.to)!
     receiver.receive(frame)
     this.#checker.check(receiver)
     this.#hash = (Math.imul(this.#hash, 31) + message.from + message.to * 7 + message.term * 131 + message.type.length) >>> 0
+  }
+
+  /** Every stream ends with a report to its sender: without one, the core would wait for it for ever. */
+  #streamEnded(message: InstallSnapshot, ok: boolean): void {
+    const sender = this.#replicas.get(message.from)!
+    if (sender.alive) sender.core.snapshotSent(message.to, ok)
   }
 
   #crashOrRestart(replica: Replica): void {
@@ -160,7 +165,9 @@ export class Chaos {
     }
     replica.crash(this.#random(replica.writing.length + 1), this.#random(2) === 0)
     // What is meant for a past life is dropped: frames carry the receiver's incarnation.
+    const lost = this.#network.filter((frame) => frame.message.to === replica.id)
     this.#network = this.#network.filter((frame) => frame.message.to !== replica.id)
+    for (const { message } of lost) if (message.type === 'install_snapshot') this.#streamEnded(message, false)
   }
 
   #rearrange(replica: Replica): void {
@@ -233,7 +240,7 @@ export class Chaos {
       if (frames.length === 0) return
       for (const frame of frames) {
         const { message } = frame
-        if (message.type === 'install_snapshot') this.#replicas.get(message.from)!.core.snapshotSent(message.to, true)
+        if (message.type === 'install_snapshot') this.#streamEnded(message, true)
         this.#replicas.get(message.to)!.receive(frame)
         this.#checker.check(this.#replicas.get(message.to)!)
       }

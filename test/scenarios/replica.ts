@@ -121,7 +121,8 @@ export class Replica {
       disk.snapshot = work.snapshot
       disk.entries = []
       disk.history = this.#staged.get(work.snapshot.index)!
-      this.#staged.clear()
+      // A later one may be staged already, behind this write.
+      for (const index of this.#staged.keys()) if (index <= work.snapshot.index) this.#staged.delete(index)
       this.applying = []
       this.history = [...disk.history]
     }

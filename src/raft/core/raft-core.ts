@@ -91,7 +91,7 @@ export interface RaftCore {
    */
   wake(): void
   unreachable(peer: ReplicaId): void
-  /** The host's report on an install_snapshot it was told to send. */
+  /** The host's report on an install_snapshot it was told to send. Every one must end in a report: nothing else is sent until then. */
   snapshotSent(peer: ReplicaId, ok: boolean): void
   /** A snapshot from `message.from` was received and staged by the host: take it, or (false) it is stale: throw it away. */
   restore(message: InstallRequest): boolean
