@@ -217,4 +217,27 @@ describe('Applier', () => {
     replica.apply(2, 3_000, [])
     expect(replica.applier.time).toBe(5_000)
   })
+
+  it('brings large answers and half-passed pages back from the store, and deletes what low has passed', async () => {
+    const replica = new Replica()
+    const table = replica.applier.requests
+    const client = table.touch(5, 1, [], 0)
+    const replyOf = (sequence: number): string => `reply ${sequence}`.padEnd(sequence % 3 === 0 ? 3_000 : 10, '.')
+    const command = (sequence: number): Command => ({ sequence, key: null, traceparent: '', cancels: 0, body: new Uint8Array(0) })
+    for (let s = 1; s <= 200; s++) table.complete(client, command(s), s, { refused: s % 7 === 0, reply: replyOf(s) }, 0)
+    await replica.drain()
+    table.touch(5, 100, [], 0)
+    await replica.drain()
+    await replica.restart()
+    const loaded = replica.applier.requests.clients.get(5)!
+    const expected = Array.from({ length: 101 }, (_, i) => [100 + i, { refused: (100 + i) % 7 === 0, reply: replyOf(100 + i) }])
+    expect([...loaded.answers].sort(([a], [b]) => a - b)).toEqual(expected)
+    replica.applier.requests.touch(5, 201, [], 0)
+    await replica.drain()
+    // One record of the client, and one page that is not wholly below low.
+    const left = await replica.kv.iterate({}).next(1_000)
+    expect(left.map(([key]) => key[8] === 1 && key[9])).toEqual([false, 1, 2])
+    await replica.restart()
+    expect(replica.applier.requests.clients.get(5)!.answers.size).toBe(0)
+  })
 })

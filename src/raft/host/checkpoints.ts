@@ -43,6 +43,7 @@ export class Checkpoints {
   readonly #kv: Kv
   readonly #jobs: Job[] = []
   #running = false
+  #work: Promise<void> = Promise.resolve()
   #closed = false
   readonly #drainedAt = new Map<GroupId, Millis>()
   readonly #syncedAt = new Map<GroupId, Millis>()
@@ -120,8 +121,14 @@ export class Checkpoints {
     this.#add({ kind: 'clear', range })
   }
 
+  /** No further batch begins. */
   close(): void {
     this.#closed = true
+  }
+
+  /** The batch being written, if any, is over; how it went was told to the actor. */
+  async settled(): Promise<void> {
+    await this.#work.catch(() => {})
   }
 
   #add(job: Job): void {
@@ -135,6 +142,7 @@ export class Checkpoints {
     if (job === undefined || this.#closed) return
     const { ctx } = this.#shared.outgoing
     const work = job.kind === 'batch' ? this.#kv.batch(job.ops, { sync: job.sync }) : this.#kv.clear(job.range)
+    this.#work = work
     ctx.pipeToSelf(
       work,
       () => {

@@ -190,6 +190,7 @@ class Face implements GroupHost {
   async close(): Promise<void> {
     this.#system.stop(RAFT_PATH)
     await this.#host.replicas.settled()
+    await this.#host.checkpoints.settled()
     await this.#wal.close()
     await this.#kv.close()
   }

@@ -110,7 +110,7 @@ export class RequestTable {
     const deferred = client.deferred.get(sequence)
     if (deferred === undefined || deferred.answer === null) return
     client.deferred.delete(sequence)
-    this.records.replyGone(client.id, sequence, deferred.written)
+    this.records.waitGone(client.id, sequence, deferred.written)
     if (sequence < client.low) return
     client.answers.set(sequence, deferred.answer)
     this.records.answered(client.id, sequence)
@@ -118,13 +118,10 @@ export class RequestTable {
 
   #raiseLow(client: Client, low: number): void {
     if (low <= client.low) return
-    if (low - client.low < client.answers.size) for (let s = client.low; s < low; s++) this.#dropAnswer(client, s)
-    else for (const sequence of client.answers.keys()) if (sequence < low) this.#dropAnswer(client, sequence)
+    if (low - client.low < client.answers.size) for (let s = client.low; s < low; s++) client.answers.delete(s)
+    else for (const sequence of client.answers.keys()) if (sequence < low) client.answers.delete(sequence)
     client.low = low
-  }
-
-  #dropAnswer(client: Client, sequence: number): void {
-    if (client.answers.delete(sequence)) this.records.answerGone(client.id, sequence)
+    this.records.lowRaised(client.id, low)
   }
 
   /** What is to be done with a command of `client`. */
@@ -166,7 +163,7 @@ export class RequestTable {
     wait.attached.push({ client: client.id, sequence })
     client.deferred.set(sequence, { ticket, answer: null, written: false })
     client.waits++
-    this.records.deferredChanged(client.id, sequence)
+    this.records.waitChanged(client.id, sequence)
   }
 
   /** The machine answered at once (reply), or made the command wait (null). */
@@ -204,7 +201,7 @@ export class RequestTable {
     if (entry === undefined) return
     this.waitingKeys.delete(key)
     this.keys.delete(key)
-    this.records.keyGone(key)
+    this.records.keyChanged(key)
   }
 
   /** The machine settled a wait: who is to hear of it. */
@@ -223,7 +220,7 @@ export class RequestTable {
     assert(client !== undefined && deferred !== undefined && deferred.answer === null, 'a wait of nobody')
     deferred.answer = answer
     client.waits--
-    this.records.deferredChanged(id, sequence)
+    this.records.waitChanged(id, sequence)
   }
 
   /**
@@ -270,8 +267,7 @@ export class RequestTable {
 
   #forgetClient(client: Client): void {
     this.clients.delete(client.id)
-    for (const sequence of client.answers.keys()) this.records.answerGone(client.id, sequence)
-    for (const [sequence, deferred] of client.deferred) this.records.replyGone(client.id, sequence, deferred.written)
+    for (const [sequence, deferred] of client.deferred) this.records.waitGone(client.id, sequence, deferred.written)
     this.records.clientGone(client.id)
   }
 }

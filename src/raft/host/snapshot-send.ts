@@ -19,7 +19,7 @@ import type { HostShared } from './shared.ts'
 import { CHUNK_DONE, CHUNK_GIVEN_UP } from './wire.ts'
 
 const CHUNK_BYTES = 128 * 1024
-const PAIRS_PER_READ = 64
+const PAIRS_PER_READ = 256
 const WINDOW = 4
 const STREAMS_MAX = 4
 const RESEND_MS: Millis = 1_000

@@ -1,0 +1,132 @@
+/** A full disk, and slow ones: nothing acknowledged is lost, nothing unconfirmed is served. */
+import { afterEach, describe, expect, test } from 'vitest'
+import { Gate, gatedStorage } from '../../../test/gated-storage.ts'
+import { GROUP, RaftCluster, type TestNode } from '../../../test/raft-cluster.ts'
+import { DiskFullError } from '../../io/storage.ts'
+import { createMemoryStorage } from '../../io/storage-memory.ts'
+
+let cluster: RaftCluster
+
+afterEach(async () => {
+  await cluster.close()
+  expect(cluster.bugs).toEqual([])
+})
+
+async function adds(node: TestNode, count: number): Promise<void> {
+  const outcomes = Array.from({ length: count }, () => cluster.submit(node, { add: 1 }))
+  await cluster.clock.until(() => outcomes.every(({ result }) => result !== null), 'all answers')
+  for (const { result } of outcomes) expect(result!.ok).toBe(true)
+}
+
+/** Turns of their own, so that each is an entry. */
+async function puts(node: TestNode, from: number, to: number): Promise<void> {
+  for (let i = from; i < to; i++) await cluster.do(node, { put: `k${i}`, value: `v${i}`.padEnd(500, '.') })
+}
+
+describe('a full disk', () => {
+  test('refuses commands and loses none that was acknowledged', async () => {
+    let full = false
+    const writes = async (): Promise<void> => {
+      if (full) throw new DiskFullError('no space left')
+    }
+    cluster = new RaftCluster({ nodes: 1, storage: (disk) => gatedStorage(createMemoryStorage(disk), { writes }) })
+    await cluster.found()
+    const node = cluster.node(1)
+    expect(await cluster.do(node, { add: 1 })).toEqual({ ok: true, reply: 1 })
+    full = true
+    const stuck = cluster.submit(node, { add: 1 })
+    await cluster.clock.until(() => node.host.stats.diskFull, 'the host knows')
+    expect(await cluster.do(node, { add: 1 })).toMatchObject({ ok: false, error: { code: 'DISK_LOW' } })
+    expect(stuck.result).toBe(null)
+    full = false
+    await cluster.clock.until(() => stuck.result !== null, 'the disk has space again')
+    expect(stuck.result).toEqual({ ok: true, reply: 2 })
+    expect(await cluster.do(node, { add: 1 })).toEqual({ ok: true, reply: 3 })
+  })
+})
+
+describe('a slow disk', () => {
+  test('of the leader holds reads back until it has applied what the followers have committed', async () => {
+    const gates = new Map<string, Gate>()
+    const gateOf = (node: string): Gate => gates.get(node) ?? gates.set(node, new Gate()).get(node)!
+    cluster = new RaftCluster({
+      nodes: 3,
+      storage: (disk, node) => gatedStorage(createMemoryStorage(disk), { writes: () => gateOf(node).pass() }),
+    })
+    await cluster.found()
+    const leader = await cluster.leader()
+    expect(await cluster.do(leader, { add: 1 })).toEqual({ ok: true, reply: 1 })
+    gateOf(leader.name).close()
+    const adding = cluster.submit(leader, { add: 1 })
+    await cluster.clock.until(() => leader.host.status(GROUP)!.commit > leader.host.status(GROUP)!.applied, 'committed by the followers')
+    let read: unknown = null
+    void leader.proposer.query(GROUP, 'sum', { timeoutMs: 900, consistency: 'linearizable' }).then(({ reply }) => (read = reply))
+    await cluster.clock.pass(100)
+    expect([adding.result, read]).toEqual([null, null])
+    gateOf(leader.name).open()
+    await cluster.clock.until(() => read !== null, 'the read')
+    expect(read).toBe(2)
+  })
+
+  test('while a snapshot loads, nothing is served or applied; a newer snapshot takes its place', async () => {
+    const gate = new Gate()
+    let slow = ''
+    cluster = new RaftCluster({
+      nodes: 3,
+      logBytesMax: 2_000,
+      storage: (disk, node) =>
+        gatedStorage(createMemoryStorage(disk), { iterates: () => (node === slow ? gate.pass() : Promise.resolve()) }),
+    })
+    await cluster.found()
+    const [late] = cluster.followers()
+    await cluster.kill(late!)
+    const leader = await cluster.leader()
+    await puts(leader, 0, 40)
+    await cluster.clock.until(() => leader.host.status(GROUP)!.first > 30, 'compacted')
+    await cluster.start(late!)
+    slow = late!.name
+    gate.close()
+    await cluster.clock.until(() => late!.host.stats.snapshotsReceived === 1, 'the snapshot is there')
+    await adds(leader, 3)
+    await cluster.clock.until(() => late!.host.status(GROUP)!.commit === leader.host.status(GROUP)!.commit, 'the log goes on')
+    expect([late!.host.status(GROUP)!.serving, late!.host.machine(GROUP)]).toEqual([false, null])
+    expect(await cluster.query(late!, 'sum', 'stale')).toBe(3)
+    cluster.isolate(late!, true)
+    await puts(leader, 40, 80)
+    await cluster.clock.until(() => leader.host.status(GROUP)!.first > 70, 'compacted again')
+    cluster.isolate(late!, false)
+    await cluster.clock.until(() => late!.host.stats.snapshotsReceived === 2, 'a second snapshot')
+    gate.open()
+    await cluster.converge()
+    expect([late!.machine.sum, late!.machine.registers.size]).toEqual([3, 80])
+    await adds(leader, 1)
+    await cluster.converge()
+    expect(late!.machine.sum).toBe(4)
+  })
+
+  test('the log that comes behind a snapshot is applied once it has loaded', async () => {
+    const gate = new Gate()
+    let slow = ''
+    cluster = new RaftCluster({
+      nodes: 3,
+      logBytesMax: 2_000,
+      storage: (disk, node) =>
+        gatedStorage(createMemoryStorage(disk), { iterates: () => (node === slow ? gate.pass() : Promise.resolve()) }),
+    })
+    await cluster.found()
+    const [late] = cluster.followers()
+    await cluster.kill(late!)
+    const leader = await cluster.leader()
+    await puts(leader, 0, 40)
+    await cluster.clock.until(() => leader.host.status(GROUP)!.first > 30, 'compacted')
+    await cluster.start(late!)
+    slow = late!.name
+    gate.close()
+    await cluster.clock.until(() => late!.host.stats.snapshotsReceived === 1, 'the snapshot is there')
+    for (let i = 0; i < 5; i++) await adds(leader, 1)
+    await cluster.clock.until(() => late!.host.status(GROUP)!.commit === leader.host.status(GROUP)!.commit, 'the log goes on')
+    gate.open()
+    await cluster.converge()
+    expect([late!.machine.sum, late!.machine.registers.size]).toEqual([5, 40])
+  })
+})
