@@ -39,7 +39,8 @@ export function ensureInstalled() {
   const installed = join(ROOT, 'node_modules', '.package-lock.json')
   if (modified(installed) >= modified(join(ROOT, 'package-lock.json'))) return
   if (existsSync(installed) && modified(join(ROOT, '.git')) === 0) return
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'installing packages …')
+  // Not `npm ci`: it refuses a lock file without the optional binaries of other platforms, which npm itself leaves out.
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], 'installing packages …')
 }
 
 export function ensureBuilt() {
