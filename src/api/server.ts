@@ -10,6 +10,7 @@ import type { Backend } from './backend.ts'
 import type { Gateway, GatewaySettings, StartSpan } from './gateway.ts'
 import { LongCalls } from './long-calls.ts'
 import { GatewayMetrics } from './metrics.ts'
+import { ignoreUpgrade, isWebSocket } from './socket/other-upgrade.ts'
 import { Sockets } from './socket/sockets.ts'
 
 export interface ServerOptions {
@@ -47,7 +48,10 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
   server.maxConnections = options.connectionsMax
   server.keepAliveTimeout = 75_000
   const sockets = new Sockets(gateway, { frameBytesMax: options.settings.bodyBytesMax, onBug: options.onBug })
-  server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head))
+  server.on('upgrade', (request, socket, head) => {
+    if (isWebSocket(request)) sockets.upgrade(request, socket, head)
+    else ignoreUpgrade(server, request, socket, head)
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(new ListenError(`cannot listen on ${options.host}:${options.port}: ${error.message}`)))
     server.listen(options.port, options.host, resolve)

@@ -46,8 +46,9 @@ class Client {
 
   #take(answer: Answer): void {
     const key = answer['id'] ?? answer['event'] ?? null
-    this.#waiting.get(key)?.(answer)
-    this.#answers.set(key, answer)
+    const waiting = this.#waiting.get(key)
+    if (waiting) waiting(answer)
+    else this.#answers.set(key, answer)
   }
 
   send(frame: unknown): void {
@@ -61,7 +62,7 @@ class Client {
   }
 
   call(op: string, members: Record<string, unknown> = {}): Promise<Answer> {
-    const id = this.#nextId++
+    const id = `call-${this.#nextId++}`
     this.send({ id, op, ...members })
     return this.answer(id)
   }
