@@ -21,6 +21,8 @@ export async function openLevelKv(directory: string): Promise<Kv> {
 class LevelKv implements Kv {
   readonly engine = 'leveldb'
   readonly #db: Database
+  /** The pool runs batches side by side, in no order: each waits for the one before. */
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(db: Database) {
     this.#db = db
@@ -32,7 +34,11 @@ class LevelKv implements Kv {
 
   async batch(ops: readonly KvOp[], options: { readonly sync: boolean }): Promise<void> {
     const batch = ops.map(({ key, value }) => (value === null ? { type: 'del' as const, key } : { type: 'put' as const, key, value }))
-    await this.#db.batch(batch, options)
+    const before = this.#last
+    const written = before.then(() => this.#db.batch(batch, options))
+    // A batch that failed is its own caller's to know; the next one is tried all the same.
+    this.#last = written.catch(() => undefined)
+    await written
   }
 
   iterate(range: KvRange): KvIterator {
@@ -44,10 +50,12 @@ class LevelKv implements Kv {
   }
 
   async clear(range: KvRange): Promise<void> {
+    await this.#last
     await this.#db.clear(range)
   }
 
   async close(): Promise<void> {
+    await this.#last
     await this.#db.close()
   }
 }

@@ -23,7 +23,7 @@ class MemoryKv implements Kv {
   async batch(ops: readonly KvOp[]): Promise<void> {
     for (const { key, value } of ops) {
       if (value === null) this.#records.delete(nameOf(key))
-      else this.#records.set(nameOf(key), [key.slice(), value.slice()])
+      else this.#records.set(nameOf(key), [new Uint8Array(key), new Uint8Array(value)])
     }
     this.#sorted = null
   }
