@@ -22,6 +22,7 @@ export interface EmbeddedOptions {
   /** `key.path=value` each, for all nodes. */
   readonly sets?: readonly string[]
   readonly log?: Log
+  readonly traced?: boolean
   readonly onBug: (error: unknown) => void
   readonly onDiskFatal: (error: Error) => void
 }
@@ -43,7 +44,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedC
     await storage.lock()
     const identity = await openIdentity(storage, clock, random, { node: id, cluster: config.cluster.name })
     const transport = bus.transport(id, identity.incarnation)
-    return serve(config, identity, { clock, random, storage, transport }, { ...options, log: options.log ?? NO_LOG })
+    return serve(
+      config,
+      identity,
+      { clock, random, storage, transport },
+      { ...options, log: options.log ?? NO_LOG, traced: options.traced ?? false },
+    )
   }
   const nodes = await Promise.all(ids.map(start))
   await Promise.all(nodes.map((node) => node.ready()))

@@ -67,7 +67,12 @@ async function runNode(options: { readonly config: string | undefined; readonly 
   await storage.lock()
   const identity = await openIdentity(storage, clock, random, { node: id, cluster: name })
   const transport = await connectNats(name, id, identity.incarnation, natsOptions(config))
-  const serving = await serve(config, identity, { clock, random, storage, transport }, { log, onBug, onDiskFatal })
+  const serving = await serve(
+    config,
+    identity,
+    { clock, random, storage, transport },
+    { log, traced: telemetry !== null, onBug, onDiskFatal },
+  )
   stopOnSignal(async () => {
     log.info('stopping')
     await serving.stop()

@@ -8,6 +8,7 @@ import { createBackend } from './gateway.ts'
 import type { Ports } from './io/ports.ts'
 import { type Node, createNode } from './node.ts'
 import type { Log } from './telemetry/log.ts'
+import { createRaftObserver } from './telemetry/raft-observer.ts'
 import { startRootSpan } from './telemetry/tracing.ts'
 
 const COMMAND_TIMEOUT_MS = 10_000
@@ -23,6 +24,8 @@ export interface Serving {
 }
 
 export interface ServeOptions {
+  /** Whether an exporter was set up: without one nothing asks for spans. */
+  readonly traced: boolean
   readonly log: Log
   readonly onBug: (error: unknown) => void
   readonly onDiskFatal: (error: Error) => void
@@ -36,7 +39,8 @@ export async function serve(config: Config, identity: Identity, ports: Ports, op
     delay.reset()
     return reading
   }
-  const node = await createNode(config, identity, ports, { ...options, hash: await loadHash(), eventLoop })
+  const observer = options.traced ? { observer: createRaftObserver(identity.node, ports.clock) } : {}
+  const node = await createNode(config, identity, ports, { ...options, ...observer, hash: await loadHash(), eventLoop })
   const backend = createBackend(node.system, { node: identity.node, pendingMax: config.limits.pending_commands_max })
   const server: Server = await startServer(backend, {
     host: config.http.host,
@@ -49,7 +53,7 @@ export async function serve(config: Config, identity: Identity, ports: Ports, op
       bodyBytesMax: config.http.body_bytes_max,
       commandTimeoutMs: COMMAND_TIMEOUT_MS,
     },
-    startSpan: startRootSpan,
+    startSpan: options.traced ? startRootSpan : null,
     onBug: options.onBug,
   })
   return {

@@ -1,6 +1,7 @@
 /** What the routes and the sockets share: the node behind, the settings, the counters, the traces. */
 import { TricordError } from '../base/errors.ts'
 import type { CommandOptions, LockCommand, LockReply, Refused } from '../lock/types.ts'
+import { startSpan } from '../telemetry/tracing.ts'
 import type { Backend } from './backend.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { LongCalls } from './long-calls.ts'
@@ -43,7 +44,10 @@ export function run(
   onSubmitted?: (cancel: () => void) => void,
 ): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    const submission = gateway.backend.locks.submit(command, options, (reply) => {
+    const span = startSpan(`ask ${command.type}`, options.traceparent ?? '', 'client', { 'tricord.node': gateway.backend.node })
+    const traced = span ? { ...options, traceparent: span.traceparent } : options
+    const submission = gateway.backend.locks.submit(command, traced, (reply) => {
+      span?.end({ 'tricord.outcome': reply instanceof TricordError ? reply.code : reply.type })
       if (reply instanceof TricordError) reject(reply)
       else resolve(reply)
     })
