@@ -49,12 +49,8 @@ async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Prom
   c.set('requestId', requestId)
   c.header('Tricord-Request-Id', requestId)
   c.header('Tricord-Node', backend.node)
-  const path = c.req.path
   const span =
-    startSpan?.(`${c.req.method} ${path}`, c.req.header('traceparent') ?? null, {
-      'http.request.method': c.req.method,
-      'url.path': path,
-    }) ?? null
+    startSpan?.(c.req.method, c.req.header('traceparent') ?? null, { 'http.request.method': c.req.method, 'url.path': c.req.path }) ?? null
   c.set('traceparent', span?.traceparent ?? '')
   const began = backend.clock.now()
   checkRequest(c, settings.bodyBytesMax)
@@ -62,6 +58,8 @@ async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Prom
   const { status } = c.res
   metrics.requests.inc({ method: c.req.method, status })
   metrics.requestSeconds.observe((backend.clock.now() - began) / 1_000)
+  // The route is known only now; the name of a lock does not belong into the name of a span.
+  span?.rename(`${c.req.method} ${c.req.routePath}`)
   span?.end({ 'http.response.status_code': status }, status >= 500 ? `HTTP ${status}` : undefined)
 }
 

@@ -9,6 +9,7 @@ import type { LongCalls } from './long-calls.ts'
 /** A span that is open; its traceparent names it as the parent of what it causes. */
 export interface GatewaySpan {
   readonly traceparent: string
+  rename(name: string): void
   end(attributes?: Readonly<Record<string, string | number | boolean>>, error?: string): void
 }
 /** Starts a request's span, or null where the request is not sampled. */

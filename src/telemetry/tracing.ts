@@ -18,6 +18,7 @@ export type Attributes = Readonly<Record<string, string | number | boolean>>
 /** A running span. `traceparent` names it as the parent of what it causes. */
 export interface ActiveSpan {
   readonly traceparent: string
+  rename(name: string): void
   /** Ends now, or at `endMs` (wall clock). An `error` marks it failed. */
   end(attributes?: Attributes, error?: string, endMs?: number): void
 }
@@ -94,6 +95,7 @@ function open(name: string, parent: SpanContext | null, kind: SpanKindName, attr
   if (!span.isRecording()) return null
   return {
     traceparent: formatTraceparent(span),
+    rename: (better) => void span.updateName(better),
     end(more, error, endMs) {
       if (more) span.setAttributes({ ...more })
       if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error })

@@ -1,0 +1,73 @@
+/** One acquire on a follower reads as one trace over three processes: decoded from what they exported, by a decoder of our own. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type OtlpSink, type Span, startOtlpSink } from './otlp.ts'
+import { type ProcessCluster, call, startProcesses } from './processes.ts'
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
+const CALLER = '00f067aa0ba902b7'
+
+let sink: OtlpSink
+let cluster: ProcessCluster
+beforeAll(async () => {
+  sink = await startOtlpSink()
+  const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_BSP_SCHEDULE_DELAY: '100' }
+  cluster = await startProcesses({ environment, sets: ['cluster.partitions=4'] })
+})
+afterAll(async () => {
+  await cluster.stop()
+  await sink.close()
+})
+
+const named = (spans: readonly Span[], name: string): Span[] => spans.filter((span) => span.name === name)
+
+test('an acquire on a follower is one trace: gateway, ask, forward, propose, log, replicate, commit, apply, reply', async () => {
+  const leader = await cluster.lockLeader()
+  const follower = cluster.nodes.find((node) => node !== leader)
+  if (!follower) throw new Error('three nodes')
+  const answer = await call(follower.url, 'POST', '/locks/traced/acquire', { owner: 'o' }, { traceparent: `00-${TRACE}-${CALLER}-01` })
+  expect(answer.status).toBe(200)
+  const spans = (): Span[] => sink.spans.filter(({ traceId }) => traceId === TRACE)
+  await expect.poll(() => [named(spans(), 'raft.wal').length, named(spans(), 'raft.replicate').length], { timeout: 20_000 }).toEqual([3, 2])
+  await expect.poll(() => named(spans(), 'raft.apply').length, { timeout: 20_000 }).toBe(3)
+  await expect
+    .poll(() => spans().filter(({ name }) => name.startsWith('POST') || name.startsWith('ask')).length, { timeout: 20_000 })
+    .toBe(2)
+
+  const [server] = named(spans(), 'POST /locks/:name/acquire')
+  expect(server).toMatchObject({
+    parentId: CALLER,
+    instance: follower.id,
+    attributes: { 'http.request.method': 'POST', 'http.response.status_code': 200 },
+  })
+  const [ask] = named(spans(), 'ask lock_acquire')
+  expect(ask).toMatchObject({ parentId: server?.spanId, instance: follower.id, attributes: { 'tricord.outcome': 'granted' } })
+
+  const below = spans().filter(({ name }) => name.startsWith('raft.'))
+  expect(new Set(below.map(({ parentId }) => parentId))).toEqual(new Set([ask?.spanId]))
+  for (const span of below) expect(span.attributes).toMatchObject({ 'tricord.group': 'locks', 'tricord.node': span.instance })
+  expect(named(below, 'raft.forward')).toMatchObject([{ instance: follower.id, attributes: { 'tricord.to': leader.id } }])
+  for (const name of ['raft.propose', 'raft.commit', 'raft.reply'])
+    expect(named(below, name).map(({ instance }) => instance)).toEqual([leader.id])
+  for (const name of ['raft.wal', 'raft.apply'])
+    expect(
+      named(below, name)
+        .map(({ instance }) => instance)
+        .sort(),
+    ).toEqual(['n1', 'n2', 'n3'])
+  const peers = named(below, 'raft.replicate')
+  expect(peers.map(({ instance }) => instance)).toEqual([leader.id, leader.id])
+  expect(new Set(peers.map(({ attributes }) => attributes['tricord.peer'])).size).toBe(2)
+  const indexes = below.filter(({ name }) => name !== 'raft.forward').map(({ attributes }) => attributes['tricord.index'])
+  expect(new Set(indexes).size).toBe(1)
+  for (const { startNs, endNs } of spans()) expect(endNs >= startNs).toBe(true)
+})
+
+test('a caller’s unsampled context exports nothing', async () => {
+  const other = 'a'.repeat(32)
+  await call(cluster.nodes[0]?.url ?? '', 'POST', '/locks/untraced/acquire', {}, { traceparent: `00-${other}-${CALLER}-00` })
+  // Exported in order per process: once a later sampled one is here, an earlier one would be too.
+  const later = 'b'.repeat(32)
+  await call(cluster.nodes[0]?.url ?? '', 'GET', '/health', undefined, { traceparent: `00-${later}-${CALLER}-01` })
+  await expect.poll(() => sink.spans.some(({ traceId }) => traceId === later), { timeout: 20_000 }).toBe(true)
+  expect(sink.spans.filter(({ traceId }) => traceId === other)).toEqual([])
+})
