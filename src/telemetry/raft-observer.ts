@@ -7,7 +7,7 @@
  *      ├─ raft.propose                              leader: received until in the log
  *      ├─ raft.wal                                  every replica: write and fsync
  *      ├─ raft.replicate (one per peer)             leader: sent until durable there
- *      ├─ raft.commit                               leader: in the log until a majority has it
+ *      ├─ raft.commit                               leader: in the log until a majority has it; others: until they know
  *      ├─ raft.apply                                the state machine, every replica
  *      └─ raft.reply                                leader -> gateway
  *
