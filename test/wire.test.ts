@@ -1,0 +1,34 @@
+/** `docs/wire.md` names every message type that travels, and none that does not. */
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { ADMIN_WIRE } from '../src/admin.ts'
+import { FAILURE } from '../src/actors/envelope.ts'
+import { CLUSTER_WIRE } from '../src/cluster/wire.ts'
+import { WIRE } from '../src/raft/host/wire.ts'
+
+const page = readFileSync('docs/wire.md', 'utf8')
+const listed = (heading: string): string[] => {
+  const section = page.split(/^## /m).find((text) => text.startsWith(heading)) ?? ''
+  return [...section.matchAll(/^\| `([a-z_]+)` \|/gm)].map((match) => match[1] ?? '').sort()
+}
+
+test('the Raft host’s messages, with their fields', () => {
+  expect(listed('Raft')).toEqual(Object.keys(WIRE).sort())
+  for (const [type, { fields }] of Object.entries(WIRE))
+    expect(page, type).toContain(`| \`${type}\` | ${fields === '' ? '' : `\`${fields.replaceAll('|', '\\|')}\``} |`)
+})
+
+test('the cluster floor’s messages', () => {
+  expect(listed('Cluster')).toEqual(Object.keys(CLUSTER_WIRE).sort())
+})
+
+test('what gateways ask, and how anything is refused', () => {
+  expect(listed('Gateways')).toEqual([...Object.keys(ADMIN_WIRE), FAILURE].sort())
+})
+
+test('the commands of the lock manager', () => {
+  const types = [...readFileSync('src/lock/types.ts', 'utf8').matchAll(/readonly type: '((?:lock|session)_[a-z]+)'/g)].map(
+    (match) => match[1] ?? '',
+  )
+  expect(listed('Lock commands')).toEqual([...new Set(types)].sort())
+})
