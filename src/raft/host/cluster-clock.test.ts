@@ -26,6 +26,17 @@ describe('ClusterClock', () => {
     expect(clock.read(1040)).toBe(9010)
   })
 
+  it('tells whole milliseconds and loses no fraction over many readings', () => {
+    const clock = new ClusterClock()
+    clock.lead(0.25)
+    for (let uptime = 0.25; uptime <= 100; uptime += 0.25) {
+      const now = clock.read(uptime)
+      expect(Number.isInteger(now)).toBe(true)
+      clock.observe(now, uptime)
+    }
+    expect(clock.read(100.25)).toBe(100)
+  })
+
   it('is never behind what was applied, and never goes back while it leads', () => {
     const step = fc.record({ kind: fc.constantFrom('lead', 'follow', 'observe', 'pass'), by: fc.integer({ min: 0, max: 1000 }) })
     fc.assert(

@@ -65,10 +65,10 @@ export class ClusterClock {
     this.#applied = Math.max(this.#applied, time)
   }
 
-  /** T now, on the leader; elsewhere the latest T that was applied. */
+  /** T now, on the leader; elsewhere the latest T that was applied. Whole milliseconds: all that is said of leases is. */
   read(uptime: Millis): Millis {
     if (!this.#leading) return this.#applied
     assert(uptime >= this.#since, 'uptime went back')
-    return this.#base + (uptime - this.#since)
+    return Math.floor(this.#base + (uptime - this.#since))
   }
 }
