@@ -31,6 +31,7 @@ const http = z.strictObject({
   public_url: z.string().default(''),
   body_bytes_max: bytes.default(1_048_576),
   connections_max: z.int().positive().default(20_000),
+  gateway: z.enum(['worker', 'inline']).default('worker'),
   drain_timeout_ms: milliseconds.default(5_000),
 })
 const nats = z.strictObject({

@@ -9,12 +9,16 @@ import type { ActorSystem } from './actors/actor.ts'
 import { type Plain, actorId } from './actors/envelope.ts'
 import { ADMIN, ADMIN_PATH, type AdminOperation, type AdminOperations } from './admin.ts'
 import type { Backend, BackendCluster } from './api/backend.ts'
+import type { ServerOptions } from './api/server.ts'
 import type { NodeId } from './base/ids.ts'
+import type { Config } from './config.ts'
 import { createLocks } from './lock/facade.ts'
 import { createProposer } from './raft/host/proposer.ts'
+import { startRootSpan } from './telemetry/tracing.ts'
 import { VERSION } from './version.ts'
 
 const ADMIN_TIMEOUT_MS = 5_000
+const COMMAND_TIMEOUT_MS = 10_000
 
 export interface GatewayOptions {
   /** The node behind the gateway. */
@@ -34,6 +38,25 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
     cluster: remoteCluster(admin),
     ready: () => admin('ready', null, ADMIN_TIMEOUT_MS),
     metrics: () => admin('metrics', null, ADMIN_TIMEOUT_MS),
+  }
+}
+
+/** What the configuration says of the listener. */
+export function serverOptions(config: Config, traced: boolean, onBug: (error: unknown) => void): ServerOptions {
+  const { http, locks } = config
+  return {
+    host: http.host,
+    port: http.port,
+    connectionsMax: http.connections_max,
+    drainTimeoutMs: http.drain_timeout_ms,
+    settings: {
+      defaultLeaseMs: locks.default_ttl_seconds * 1_000,
+      waitMsMax: locks.max_wait_time_seconds * 1_000,
+      bodyBytesMax: http.body_bytes_max,
+      commandTimeoutMs: COMMAND_TIMEOUT_MS,
+    },
+    startSpan: traced ? startRootSpan : null,
+    onBug,
   }
 }
 

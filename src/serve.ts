@@ -4,14 +4,13 @@ import { loadHash } from './io/hash.ts'
 import { type Server, startServer } from './api/server.ts'
 import type { Identity } from './cluster/types.ts'
 import type { Config } from './config.ts'
-import { createBackend } from './gateway.ts'
+import { createBackend, serverOptions } from './gateway.ts'
+import { startGatewayThread } from './gateway-thread.ts'
 import type { Ports } from './io/ports.ts'
 import { type Node, createNode } from './node.ts'
 import type { Log } from './telemetry/log.ts'
 import { createRaftObserver } from './telemetry/raft-observer.ts'
-import { startRootSpan } from './telemetry/tracing.ts'
 
-const COMMAND_TIMEOUT_MS = 10_000
 const READY_POLL_MS = 20
 const NANOSECONDS = 1e9
 
@@ -41,21 +40,7 @@ export async function serve(config: Config, identity: Identity, ports: Ports, op
   }
   const observer = options.traced ? { observer: createRaftObserver(identity.node, ports.clock) } : {}
   const node = await createNode(config, identity, ports, { ...options, ...observer, hash: await loadHash(), eventLoop })
-  const backend = createBackend(node.system, { node: identity.node, pendingMax: config.limits.pending_commands_max })
-  const server: Server = await startServer(backend, {
-    host: config.http.host,
-    port: config.http.port,
-    connectionsMax: config.http.connections_max,
-    drainTimeoutMs: config.http.drain_timeout_ms,
-    settings: {
-      defaultLeaseMs: config.locks.default_ttl_seconds * 1_000,
-      waitMsMax: config.locks.max_wait_time_seconds * 1_000,
-      bodyBytesMax: config.http.body_bytes_max,
-      commandTimeoutMs: COMMAND_TIMEOUT_MS,
-    },
-    startSpan: options.traced ? startRootSpan : null,
-    onBug: options.onBug,
-  })
+  const server = await startGateway(node, config, options)
   return {
     node,
     url: server.url,
@@ -68,4 +53,11 @@ export async function serve(config: Config, identity: Identity, ports: Ports, op
       delay.disable()
     },
   }
+}
+
+/** Compiled, the gateway may have a thread of its own; sources run without a build (tests) have it inline. */
+function startGateway(node: Node, config: Config, options: ServeOptions): Promise<Server> {
+  if (config.http.gateway === 'worker' && import.meta.url.endsWith('.js')) return startGatewayThread(node.system, config, options.onBug)
+  const backend = createBackend(node.system, { node: node.id, pendingMax: config.limits.pending_commands_max })
+  return startServer(backend, serverOptions(config, options.traced, options.onBug))
 }

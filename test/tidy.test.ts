@@ -28,6 +28,7 @@ const FLOORS: Record<string, readonly string[]> = {
   'gateway.ts': ['*'],
   'serve.ts': ['*'],
   'gateway-worker.ts': ['*'],
+  'gateway-thread.ts': ['*'],
   'embedded.ts': ['*'],
   'main.ts': ['*'],
   'index.ts': ['*'],

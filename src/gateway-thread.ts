@@ -1,0 +1,36 @@
+/** The node's side of `gateway-worker.ts`: makes the port, starts the thread, and is the `Server` that it runs. */
+import { once } from 'node:events'
+import { MessageChannel, Worker } from 'node:worker_threads'
+import type { ActorSystem } from './actors/actor.ts'
+import { ListenError, type Server } from './api/server.ts'
+import type { Config } from './config.ts'
+import type { GatewayWorkerMessage } from './gateway-worker.ts'
+import { createPortTransport } from './io/transport-port.ts'
+
+export async function startGatewayThread(system: ActorSystem, config: Config, onBug: (error: unknown) => void): Promise<Server> {
+  const { node, incarnation, clock } = system
+  const { port1, port2 } = new MessageChannel()
+  const transport = createPortTransport(node, incarnation, port1, clock)
+  system.attach(`${node}:gw`, transport)
+  const worker = new Worker(new URL('./gateway-worker.js', import.meta.url), {
+    workerData: { config, node, incarnation, port: port2 },
+    transferList: [port2],
+  })
+  const url = await new Promise<string>((resolve, reject) => {
+    worker.on('error', onBug)
+    worker.on('message', (message: GatewayWorkerMessage) => {
+      if (message.type === 'ready') resolve(message.url)
+      else if (message.type === 'failed') reject(new ListenError(message.message))
+      else if (message.type === 'bug') onBug(new Error(`in the gateway thread: ${message.stack}`))
+    })
+  })
+  return {
+    url,
+    async close() {
+      const gone = once(worker, 'exit')
+      worker.postMessage('close')
+      await gone
+      await transport.close()
+    },
+  }
+}
