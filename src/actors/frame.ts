@@ -1,7 +1,7 @@
 /**
  * A frame: what a transport carries, one per peer and turn, with as many envelopes as came together.
  *
- *   u8 version | u8 kind | u32 crc of the rest | u32 cluster | f64 from incarnation | f64 to incarnation
+ *   u8 version | u8 kind | u32 crc of kind and the rest | u32 cluster | f64 from incarnation | f64 to incarnation
  *   | u8 n, from node | then per envelope: u32 length, bytes        (little endian)
  *
  * `to incarnation` names the receiver's boot: a frame meant for a past life is dropped by it, so that no old vote
@@ -62,7 +62,7 @@ export function encodeFrame(header: FrameHeader, envelopes: readonly Uint8Array[
     bytes.set(envelope, at + 4)
     at += 4 + envelope.length
   }
-  view.setUint32(CRC_AT, crc32(bytes.subarray(CRC_FROM)), true)
+  view.setUint32(CRC_AT, crc32(bytes.subarray(CRC_FROM), header.kind), true)
   return bytes
 }
 
@@ -72,7 +72,7 @@ export function decodeFrame(bytes: Uint8Array): { readonly header: FrameHeader; 
   const kind = bytes[1]
   if (kind !== KIND_DATA && kind !== KIND_HELLO && kind !== KIND_HELLO_REPLY) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (view.getUint32(CRC_AT, true) !== crc32(bytes.subarray(CRC_FROM))) return null
+  if (view.getUint32(CRC_AT, true) !== crc32(bytes.subarray(CRC_FROM), kind)) return null
   let at = FIXED + (bytes[26] ?? 0)
   if (at > bytes.length) return null
   const from = decodeName(bytes.subarray(FIXED, at))

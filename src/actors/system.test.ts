@@ -1,8 +1,10 @@
+import { MessageChannel } from 'node:worker_threads'
 import { afterEach, describe, expect, test } from 'vitest'
 import { TricordError } from '../base/errors.ts'
 import { SystemClock } from '../io/clock-system.ts'
 import { SystemRandom } from '../io/random-system.ts'
 import { type LocalBus, createLocalBus } from '../io/transport-local.ts'
+import { createPortTransport } from '../io/transport-port.ts'
 import type { Actor, ActorContext, ActorSystem } from './actor.ts'
 import type { Envelope } from './envelope.ts'
 import { createActorSystem } from './system.ts'
@@ -176,5 +178,36 @@ describe('the actor system', () => {
     system.send('n1/broken', 'x', null)
     await system.ask('n1/echo', 'x', null, 10).catch(() => undefined)
     expect(bugs.splice(0).map(String)).toEqual(['Error: boom'])
+  })
+
+  test('a child system behind a port: asks go both ways, replies of other nodes find it', async () => {
+    const bus = createLocalBus(clock)
+    const [a, b] = [start(bus, 'n1'), start(bus, 'n2')]
+    b.spawn('echo', echo)
+    await met(a, 'n2')
+    await met(b, 'n1')
+    const { port1, port2 } = new MessageChannel()
+    const parentEnd = createPortTransport('n1', 1, port1, clock)
+    a.attach('n1:gw', parentEnd)
+    const transport = createPortTransport('n1:gw', 1, port2, clock)
+    const child = createActorSystem({
+      node: 'n1:gw',
+      incarnation: 1,
+      cluster: 'test',
+      clock,
+      random,
+      transport,
+      mailboxMax: 100,
+      drainMax: 10,
+      onBug: (error) => bugs.push(error),
+    })
+    open.push(child)
+    await met(child, 'n1')
+    child.spawn('echo', echo)
+    expect((await child.ask('n2/echo', 'say', 'far', 1_000)).payload).toEqual(['far', ''])
+    expect((await a.ask('n1:gw/echo', 'say', 'down', 1_000)).senderId).toBe('n1:gw/echo')
+    expect((await b.ask('n1:gw/echo', 'say', 'across', 1_000)).payload).toEqual(['across', ''])
+    await child.close()
+    await parentEnd.close()
   })
 })
