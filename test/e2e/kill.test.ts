@@ -1,12 +1,12 @@
 /**
  * kill -9 of the lock leader under load, again and again: clients on all nodes take and release a few locks, retrying what
- * they do not know under the same Idempotency-Key. TRICORD_KILLS=20 for the long run.
+ * they do not know under the same Idempotency-Key. KILLS=20 for the long run.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { History, type Hold } from './history.ts'
 import { type Answer, type ProcessCluster, call, startProcesses } from './processes.ts'
 
-const KILLS = Number(process.env['TRICORD_KILLS'] ?? 4)
+const KILLS = Number(process.env['KILLS'] ?? 4)
 const CLIENTS = 6
 const NAMES = ['red', 'green', 'blue']
 const LEASE_MS = 60_000
