@@ -1,0 +1,141 @@
+/**
+ * Requests of the simulated clients: one logical operation, sent to a node, and (when its outcome is unknown) perhaps again
+ * under the same idempotency key to another. A node that dies answers nothing: its clients see the connection break.
+ *
+ *   run ──> attempt at a node that is up ──> answer                       ──> done(answer)
+ *             ^                          └─> unknown, node gone, silence ──┐
+ *             └────────────── again, same key ─────────────────────────────┴─> done(unknown)
+ */
+import { type ErrorCode, TricordError } from '../base/errors.ts'
+import type { NodeId } from '../base/ids.ts'
+import type { LockCommand, LockReply, Refused } from '../lock/types.ts'
+import type { SimCluster, SimNode } from './cluster.ts'
+import type { Dice } from './dice.ts'
+
+export type Reply = Exclude<LockReply, Refused>
+
+/** How an operation ended, as its client knows it. */
+export type Answer =
+  | { readonly type: 'reply'; readonly reply: Reply }
+  /** The machine said no: the command went through the log and changed nothing. */
+  | { readonly type: 'refused'; readonly code: ErrorCode }
+  /** It never reached the log. */
+  | { readonly type: 'not applied'; readonly code: ErrorCode }
+  | { readonly type: 'unknown' }
+
+const NEVER_IN_LOG = new Set<ErrorCode>(['NO_QUORUM', 'NO_LEADER', 'STARTING', 'READ_ONLY', 'DISK_LOW', 'OVERLOADED'])
+const RETRIES_MAX = 6
+const RETRY_MS = 50
+/** What a client waits beyond the server's own deadline. */
+const PATIENCE_MS = 1_000
+
+export interface AttemptOptions {
+  readonly timeoutMs: number
+  /** Not '': sent again under this key while the outcome is unknown. */
+  readonly key: string
+  /** Gives the wait up after this time; Infinity: never. */
+  readonly cancelAfterMs: number
+}
+
+interface Attempt {
+  readonly node: NodeId
+  readonly life: number
+  settle(answer: Answer): void
+}
+
+export class Attempts {
+  readonly #cluster: SimCluster
+  readonly #dice: Dice
+  readonly #open = new Set<Attempt>()
+
+  constructor(cluster: SimCluster, dice: Dice) {
+    this.#cluster = cluster
+    this.#dice = dice
+  }
+
+  /** Runs the command at one of the nodes that are up; `done` is called once. */
+  run(command: LockCommand, options: AttemptOptions, done: (answer: Answer) => void): void {
+    this.#try(command, options, 0, false, done)
+  }
+
+  #try(command: LockCommand, options: AttemptOptions, tried: number, doubt: boolean, done: (answer: Answer) => void): void {
+    const again = (inDoubt: boolean): void => {
+      if (options.key === '' || tried >= RETRIES_MAX) return done({ type: 'unknown' })
+      this.#cluster.world.at(RETRY_MS, 'client retry', () => this.#try(command, options, tried + 1, inDoubt, done))
+    }
+    const node = this.#pick()
+    if (!node) return doubt ? again(true) : done({ type: 'not applied', code: 'NO_QUORUM' })
+    this.#attempt(node, command, options, (answer) => {
+      if (answer.type === 'unknown') again(true)
+      // A refusal of a repetition says nothing of the first attempt.
+      else if (answer.type === 'not applied' && doubt) again(true)
+      else done(answer)
+    })
+  }
+
+  #pick(): SimNode | null {
+    const { up } = this.#cluster
+    return up.length === 0 ? null : this.#dice.pick(up)
+  }
+
+  #attempt(node: SimNode, command: LockCommand, options: AttemptOptions, done: (answer: Answer) => void): void {
+    const { world } = this.#cluster
+    const { timeoutMs, key, cancelAfterMs } = options
+    const attempt: Attempt = {
+      node: node.id,
+      life: node.lives,
+      settle: (answer) => {
+        if (!this.#open.delete(attempt)) return
+        timer.cancel()
+        done(answer)
+      },
+    }
+    const timer = world.at(timeoutMs + PATIENCE_MS, 'client patience', () => attempt.settle({ type: 'unknown' }))
+    this.#open.add(attempt)
+    const { locks } = node.running ?? {}
+    node.life?.run(() => {
+      const idempotency = key === '' ? {} : { idempotencyKey: { key, fingerprint: key } }
+      const submission = locks?.submit(command, { timeoutMs, ...idempotency }, (reply) => attempt.settle(answerOf(reply)))
+      if (cancelAfterMs < Infinity) world.at(cancelAfterMs, 'client cancel', () => node.life?.run(() => submission?.cancel()))
+    })
+  }
+
+  /** A linearizable look at a lock; null where nobody could tell. */
+  status(namespace: string, name: string, timeoutMs: number, done: (token: number | null, grantId: string, owner: string) => void): void {
+    const node = this.#pick()
+    if (!node) return done(null, '', '')
+    const attempt: Attempt = {
+      node: node.id,
+      life: node.lives,
+      settle: () => {
+        if (this.#open.delete(attempt)) done(null, '', '')
+      },
+    }
+    this.#open.add(attempt)
+    this.#cluster.world.at(timeoutMs + PATIENCE_MS, 'client patience', () => attempt.settle({ type: 'unknown' }))
+    node.life?.run(() => {
+      node.running?.locks.status(namespace, name, { timeoutMs, consistency: 'linearizable' }).then(
+        ({ holders: [holder] }) => {
+          if (this.#open.delete(attempt)) done(holder?.token ?? 0, holder?.grantId ?? '', holder?.owner ?? '')
+        },
+        () => attempt.settle({ type: 'unknown' }),
+      )
+    })
+  }
+
+  /** The node's life ended: whoever waited for it knows nothing. */
+  nodeEnded(node: SimNode): void {
+    const broken = [...this.#open].filter((attempt) => attempt.node === node.id && attempt.life === node.lives)
+    for (const attempt of broken) this.#cluster.world.at(1, 'connection broken', () => attempt.settle({ type: 'unknown' }))
+  }
+
+  get open(): number {
+    return this.#open.size
+  }
+}
+
+function answerOf(reply: Reply | TricordError): Answer {
+  if (!(reply instanceof TricordError)) return { type: 'reply', reply }
+  if (reply.code === 'UNKNOWN_OUTCOME' || reply.outcome === 'unknown') return { type: 'unknown' }
+  return { type: NEVER_IN_LOG.has(reply.code) ? 'not applied' : 'refused', code: reply.code }
+}

@@ -1,0 +1,67 @@
+/**
+ * `npm run sim -- --seed N --count M [--safety MS] [--trace]`: runs M seeds from N on. A line per failing seed with the command
+ * that repeats it; at the end what was simulated and how fast. Exits with 1 if a seed failed.
+ */
+import { parseArgs } from 'node:util'
+import { loadHash } from '../io/hash.ts'
+import { type RunResult, runSeed } from './run.ts'
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    count: { type: 'string', default: '20' },
+    safety: { type: 'string' },
+    trace: { type: 'boolean', default: false },
+    hashes: { type: 'boolean', default: false },
+  },
+})
+const overrides = values.safety === undefined ? {} : { safetyMs: Number(values.safety) }
+const first = Number(values.seed)
+const count = Number(values.count)
+
+const hash = await loadHash()
+const began = performance.now()
+const faults = new Map<string, number>()
+let [events, elapsedMs, operations, unknown, inconclusive, failed] = [0, 0, 0, 0, 0, 0]
+
+for (let seed = first; seed < first + count; seed++) {
+  const result = await runSeed(seed, hash, overrides)
+  events += result.events
+  elapsedMs += result.elapsedMs
+  operations += result.operations
+  unknown += result.unknown
+  inconclusive += result.inconclusive
+  for (const [kind, times] of result.faults) faults.set(kind, (faults.get(kind) ?? 0) + times)
+  if (values.hashes) print(`seed ${seed} ${result.hash} ${result.events} events`)
+  if (result.failure) {
+    failed++
+    report(result)
+  }
+}
+
+const seconds = (performance.now() - began) / 1_000
+print(`seeds ${first} to ${first + count - 1}: ${count - failed} passed, ${failed} failed`)
+print(
+  `${events} events, ${Math.round(events / seconds)} per second; ${Math.round(elapsedMs / 1_000)} s of cluster time in ${seconds.toFixed(1)} s`,
+)
+print(`${operations} register operations, ${unknown} of unknown outcome, ${inconclusive} searches given up`)
+print(
+  `faults: ${[...faults]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([kind, times]) => `${kind} ${times}`)
+    .join(', ')}`,
+)
+process.exitCode = failed > 0 ? 1 : 0
+
+function report({ seed, failure, options, hash: digest, trace, events: at }: RunResult): void {
+  print(`seed ${seed} FAILED after ${at} events, hash ${digest}: ${failure?.message ?? ''}`)
+  print(`  repeat: npm run sim -- --seed ${seed} --count 1${values.safety === undefined ? '' : ` --safety ${values.safety}`} --trace`)
+  if (!values.trace) return
+  print(JSON.stringify(options, null, 1))
+  for (const line of trace) print(line)
+  print(failure?.stack ?? '')
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}

@@ -1,0 +1,127 @@
+/**
+ * The options of a run, all drawn from its seed (swarm testing): no two seeds test the same cluster under the same faults.
+ * Each kind of fault is there or not there at all in a run, because a fault that is always there hides what only happens
+ * without it. Limits are often tiny, so that segments roll, logs are compacted and snapshots are sent within seconds.
+ */
+import type { NodeId } from '../base/ids.ts'
+import type { ChaosOptions } from './chaos.ts'
+import { Dice } from './dice.ts'
+import type { DiskOptions } from './disk.ts'
+import type { NetworkOptions } from './network.ts'
+import type { WorkloadOptions } from './workload.ts'
+
+export interface SimOptions {
+  readonly seed: number
+  readonly nodes: readonly NodeId[]
+  readonly partitions: number
+  readonly heartbeatMs: number
+  readonly electionMs: number
+  readonly segmentBytes: number
+  readonly logBytesMax: number
+  readonly checkpointMs: number
+  readonly failureTimeoutMs: number
+  /** Each clock runs wrong by up to so many parts in a million. */
+  readonly driftPpm: number
+  readonly network: NetworkOptions
+  readonly disk: DiskOptions
+  readonly chaos: ChaosOptions
+  readonly workload: WorkloadOptions
+  /** Virtual time of the first phase (chaos), and the bound of the second (progress). */
+  readonly safetyMs: number
+  readonly livenessMs: number
+}
+
+export interface SimOverrides {
+  readonly safetyMs?: number
+}
+
+export function drawOptions(seed: number, overrides: SimOverrides = {}): SimOptions {
+  const dice = new Dice(seed).fork('options')
+  const nodes = Array.from({ length: dice.pick([3, 3, 3, 5]) }, (_, i) => `n${i + 1}`)
+  const heartbeatMs = dice.pick([20, 50, 100])
+  return {
+    seed,
+    nodes,
+    partitions: dice.pick([1, 1, 2]),
+    heartbeatMs,
+    electionMs: heartbeatMs * dice.pick([4, 5, 8]),
+    segmentBytes: dice.pick([16_384, 65_536, 262_144]),
+    logBytesMax: dice.pick([0, 2_048, 65_536]),
+    checkpointMs: dice.pick([20, 200, 1_000]),
+    failureTimeoutMs: dice.pick([300, 1_000]),
+    driftPpm: dice.pick([0, 200, 20_000]),
+    network: drawNetwork(dice),
+    disk: drawDisk(dice),
+    chaos: drawChaos(dice, nodes),
+    workload: drawWorkload(dice),
+    safetyMs: overrides.safetyMs ?? 20_000,
+    livenessMs: 60_000,
+  }
+}
+
+/** A fault that is there in `share` of the runs, then with a probability up to `max`. */
+function sometimes(dice: Dice, share: number, max: number): number {
+  return dice.chance(share) ? dice.next() * max : 0
+}
+
+function drawNetwork(dice: Dice): NetworkOptions {
+  return {
+    latencyMinMs: dice.pick([0.1, 0.5, 2]),
+    latencyMeanMs: dice.pick([0.3, 1, 5]),
+    loss: sometimes(dice, 0.6, 0.1),
+    duplicate: sometimes(dice, 0.6, 0.1),
+    straggle: sometimes(dice, 0.5, 0.02),
+    straggleMs: dice.pick([50, 300, 2_000]),
+    ordered: dice.chance(0.4),
+    frameBytesMax: dice.pick([393_216, 524_288]),
+  }
+}
+
+function drawDisk(dice: Dice): DiskOptions {
+  return {
+    latencyMeanMs: dice.pick([0.1, 0.5, 3]),
+    slow: sometimes(dice, 0.5, 0.02),
+    slowMs: dice.pick([20, 100, 400]),
+  }
+}
+
+function drawChaos(dice: Dice, nodes: readonly NodeId[]): ChaosOptions {
+  const on = (share: number, weight: number): number => (dice.chance(share) ? weight : 0)
+  return {
+    meanMs: dice.pick([150, 400, 1_000]),
+    weights: {
+      crash: on(0.8, 4),
+      crashAll: on(0.3, 0.5),
+      stop: on(0.4, 1),
+      pause: on(0.6, 3),
+      partition: on(0.8, 4),
+      clog: on(0.6, 3),
+      swizzle: on(0.4, 1),
+      disconnect: on(0.4, 1),
+      diskFull: on(0.4, 1),
+      syncError: on(0.4, 1),
+      rot: on(0.35, 1),
+      wipe: on(0.25, 0.4),
+      transfer: on(0.5, 2),
+    },
+    outageMeanMs: dice.pick([300, 1_000, 3_000]),
+    // The fault atlas: only this disk ever rots or is emptied. A group has three replicas, so no datum is lost on a majority.
+    victims: [dice.pick(nodes)],
+    fromStart: dice.chance(0.3),
+  }
+}
+
+function drawWorkload(dice: Dice): WorkloadOptions {
+  return {
+    clients: dice.integer(2, 6),
+    thinkMeanMs: dice.pick([5, 30, 100]),
+    timeoutMs: dice.pick([500, 2_000, 8_000]),
+    busyNames: dice.integer(1, 4),
+    busyLeaseMs: dice.pick([1_000, 3_000]),
+    waitMaxMs: dice.pick([0, 300, 3_000]),
+    sharedShare: dice.pick([0, 0.3, 0.8]),
+    registerNames: dice.integer(1, 2),
+    registerOpsMax: 60,
+    retryShare: dice.pick([0, 0.5, 1]),
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * One run: a seed, its options, two phases, the verdict.
+ *
+ *   form ──> safety: chaos and clients, checkers after every event ──> heal a quorum, stop the chaos ──> liveness:
+ *   a leader, a grant through every node, all replicas equal, every client answered, within a bound ──> histories
+ */
+import type { Hash } from '../base/hash.ts'
+import { LOCKS_GROUP, groupName, partitionGroup, META_GROUP, type GroupId } from '../base/ids.ts'
+import { guardAmbient } from './ambient.ts'
+import { Chaos } from './chaos.ts'
+import type { Checker } from './checkers/checker.ts'
+import { commitOnQuorum } from './checkers/commit-quorum.ts'
+import { History, committed } from './checkers/committed.ts'
+import { electionSafety } from './checkers/election-safety.ts'
+import { leaderCompleteness } from './checkers/leader-completeness.ts'
+import { lockGrants } from './checkers/lock-grants.ts'
+import { lockHolders } from './checkers/lock-holders.ts'
+import { LockViews } from './checkers/lock-views.ts'
+import { logMatching } from './checkers/log-matching.ts'
+import { monotonic } from './checkers/monotonic.ts'
+import { ordering } from './checkers/ordering.ts'
+import { recovery } from './checkers/recovery.ts'
+import { stateDigest } from './checkers/state-digest.ts'
+import { SimCluster, type SimNode } from './cluster.ts'
+import { ClientHistory } from './history.ts'
+import { calm } from './network.ts'
+import { Observer } from './observer.ts'
+import { type SimOptions, drawOptions, type SimOverrides } from './options.ts'
+import { LEASED_PREFIX, NAMESPACE, Workload, busyNames, registerNames } from './workload.ts'
+import { SimFailure, World } from './world.ts'
+
+const FORM_MS = 20_000
+const TRACE_LINES = 60
+const FINAL_NAME = 'final'
+
+export interface RunResult {
+  readonly seed: number
+  readonly options: SimOptions
+  readonly hash: string
+  readonly events: number
+  /** Virtual time. */
+  readonly elapsedMs: number
+  readonly faults: ReadonlyMap<string, number>
+  readonly operations: number
+  readonly acknowledged: number
+  readonly unknown: number
+  readonly inconclusive: number
+  readonly failure: Error | null
+  /** The last lines before the end. */
+  readonly trace: readonly string[]
+}
+
+export async function runSeed(seed: number, hash: Hash, overrides: SimOverrides = {}): Promise<RunResult> {
+  const run = new Run(drawOptions(seed, overrides), hash)
+  const guard = guardAmbient()
+  const onRejection = (reason: unknown): void => run.world.fail(reason)
+  process.on('unhandledRejection', onRejection)
+  try {
+    return await run.go()
+  } finally {
+    process.off('unhandledRejection', onRejection)
+    guard.restore()
+  }
+}
+
+class Run {
+  readonly world: World
+  readonly #options: SimOptions
+  readonly #cluster: SimCluster
+  readonly #observer: Observer
+  readonly #chaos: Chaos
+  readonly #workload: Workload
+  readonly #history = new ClientHistory()
+  readonly #committed = new History()
+  #inconclusive = 0
+
+  constructor(options: SimOptions, hash: Hash) {
+    this.#options = options
+    this.world = new World(options.seed)
+    const views = new LockViews(NAMESPACE, [...busyNames(options.workload), ...registerNames(options.workload)])
+    const grants = lockGrants(views, (owner) => owner.startsWith(LEASED_PREFIX))
+    const checkers: readonly Checker[] = [
+      electionSafety(),
+      logMatching(),
+      committed(this.#committed),
+      leaderCompleteness(this.#committed),
+      commitOnQuorum(),
+      monotonic(),
+      ordering(),
+      recovery((node) => this.#cluster.node(node).rotten || this.#cluster.node(node).wiped),
+      stateDigest(views),
+      lockHolders(views),
+      grants,
+    ]
+    this.#observer = new Observer(checkers, (error) => this.world.fail(error))
+    this.#cluster = new SimCluster(this.world, options, hash, {
+      booting: (node) => this.#observer.logs.reload(node.id, node.disk),
+      ended: (node) => this.#workload.attempts.nodeEnded(node),
+    })
+    this.#observer.attach(this.#cluster)
+    this.#chaos = new Chaos(this.#cluster, options.chaos)
+    this.#workload = new Workload(this.#cluster, options.workload, this.#history, grants)
+  }
+
+  async go(): Promise<RunResult> {
+    for (const node of this.#cluster.nodes) this.#cluster.start(node)
+    if (this.#options.chaos.fromStart) this.#chaos.start()
+    else await this.#until(FORM_MS, 'the cluster serves', () => this.#serving(this.#cluster.nodes))
+    this.#chaos.start()
+    this.#workload.start()
+    await this.#advance(this.world.now + this.#options.safetyMs)
+    await this.#liveness()
+    if (!this.world.failure) this.#check(() => void (this.#inconclusive = this.#history.check().inconclusive))
+    return this.#result()
+  }
+
+  #advance(until: number, done?: () => boolean): Promise<void> {
+    return this.world.run(until, () => this.#observer.look(this.#cluster), done)
+  }
+
+  /** Runs until `reached`; a failure if that takes longer than `withinMs`. */
+  async #until(withinMs: number, what: string, reached: () => boolean): Promise<void> {
+    const limit = this.world.now + withinMs
+    await this.#advance(limit, reached)
+    if (this.world.failure || reached()) return
+    this.world.fail(new SimFailure(`liveness: within ${withinMs} ms not reached: ${what}\n${this.#standing()}`))
+  }
+
+  /** Where every replica stands: for the report. */
+  #standing(): string {
+    const lines = this.#cluster.nodes.flatMap(({ id, running, life }) => {
+      const host = running?.node.host
+      if (!host) return [`  ${id} ${life?.alive ? 'starting' : 'down'}`]
+      return host.groups().map((group) => {
+        const status = host.status(group)
+        const { role, term, leader, commit, applied, last, serving, quiesced } = status ?? {}
+        const marks = `term ${term} leader ${leader} applied ${applied} commit ${commit} last ${last}`
+        return `  ${id} ${groupName(group)} ${role} ${marks}${serving ? '' : ' not serving'}${quiesced ? ' quiesced' : ''}`
+      })
+    })
+    return lines.join('\n')
+  }
+
+  #check(check: () => void): void {
+    try {
+      check()
+    } catch (error) {
+      this.world.fail(error)
+    }
+  }
+
+  #serving(nodes: readonly SimNode[]): boolean {
+    return nodes.every((node) => node.running?.node.cluster.ready().ready === true)
+  }
+
+  /** The second phase. Disks that rotted or were emptied stay out of the core; so does, at times, one more node. */
+  async #liveness(): Promise<void> {
+    if (this.world.failure) return
+    const { world } = this
+    this.#chaos.stop()
+    this.#workload.stop()
+    const core = this.#healCore()
+    world.log(`heal: the core is ${core.map(({ id }) => id).join()}`)
+    const { livenessMs } = this.#options
+    await this.#until(livenessMs, 'the core serves', () => this.#coreServes(core))
+    await this.#until(livenessMs, 'every client is answered', () => this.#workload.busy === 0)
+    const granted = new Set<SimNode>()
+    for (const [at, node] of core.entries()) this.#grantThrough(node, at, () => granted.add(node))
+    await this.#until(livenessMs, 'a grant through each node of the core', () => granted.size === core.length)
+    await this.#until(livenessMs, 'equal replicas', () => this.#equal(core))
+    if (!world.failure) this.#check(() => this.#final(core))
+  }
+
+  #healCore(): SimNode[] {
+    const { world, network, nodes, options } = this.#cluster
+    const dice = world.dice.fork('core')
+    const sound = nodes.filter((node) => !node.rotten && !node.wiped)
+    const quorum = Math.floor(nodes.length / 2) + 1
+    const spare = nodes.length === 3 && options.chaos.weights.crash > 0 && dice.chance(0.3)
+    // A cluster that has not formed needs all its founders.
+    const core = !this.#cluster.formed ? [...nodes] : spare ? dice.shuffle(sound).slice(0, quorum) : sound
+    network.links.heal()
+    network.options = calm(options.network)
+    for (const node of nodes) {
+      node.disk.full = false
+      node.disk.failNextSync = false
+      if (!core.includes(node)) this.#cluster.crash(node, 'not in the core')
+      else this.#revive(node)
+    }
+    return core
+  }
+
+  #revive(node: SimNode): void {
+    if (node.life?.paused) node.life.resume()
+    this.#cluster.network.transportOf(node.id)?.setConnected(true)
+    if (!node.life?.alive) this.#cluster.start(node)
+    // It may still be on its way out (a graceful stop).
+    else this.world.at(1_000, 'revive', () => this.#revive(node))
+  }
+
+  /** The groups whose replicas all are, but for a minority, in the core: those must come back. */
+  #groupsOf(core: readonly SimNode[]): GroupId[] {
+    const groups = [META_GROUP, LOCKS_GROUP, ...Array.from({ length: this.#options.partitions }, (_, i) => partitionGroup(i))]
+    return groups.filter((group) => {
+      const voters = core.flatMap((node) => node.running?.node.host.status(group)?.membership.voters ?? [])[0]
+      const hosts = core.filter((node) => node.running?.node.host.replicaOf(group) != null)
+      return voters === undefined || hosts.length >= 2
+    })
+  }
+
+  #coreServes(core: readonly SimNode[]): boolean {
+    if (!core.every((node) => node.up)) return false
+    return this.#groupsOf(core).every((group) => {
+      const replicas = core.map((node) => node.running?.node.host.status(group) ?? null).filter((status) => status !== null)
+      return replicas.every((status) => status.serving) && replicas.some((status) => status.role === 'leader')
+    })
+  }
+
+  #grantThrough(node: SimNode, at: number, done: () => void): void {
+    const name = `${FINAL_NAME}${at}`
+    const acquire = {
+      type: 'lock_acquire',
+      namespace: NAMESPACE,
+      items: [{ name, mode: 'exclusive' }],
+      session: null,
+      implicitProof: 'proof',
+      owner: `final-${node.id}`,
+      waitMs: 0,
+      leaseMs: 60_000,
+      priority: 0,
+      reentrant: false,
+      metadata: null,
+    } as const
+    node.running?.locks.submit(acquire, { timeoutMs: this.#options.livenessMs }, (reply) => {
+      if (reply instanceof Error) this.world.fail(new SimFailure(`liveness: ${node.id} could not acquire: ${reply.message}`))
+      else done()
+    })
+  }
+
+  #equal(core: readonly SimNode[]): boolean {
+    return this.#groupsOf(core).every((group) => {
+      const statuses = core.map((node) => node.running?.node.host.status(group) ?? null).filter((status) => status !== null)
+      // Less than what was applied once would be a loss; more likely a leader has yet to commit in its term.
+      const least = Math.max(this.#committed.last(group), statuses[0]?.last ?? 0)
+      return statuses.every(({ applied, commit, last }) => applied >= least && applied === commit && applied === last)
+    })
+  }
+
+  #final(core: readonly SimNode[]): void {
+    for (const node of core) {
+      for (const group of this.#groupsOf(core)) {
+        node.running?.node.host.machine(group)?.check()
+      }
+    }
+    if (this.#workload.attempts.open > 0) throw new SimFailure(`liveness: ${groupName(LOCKS_GROUP)}: requests were never answered`)
+  }
+
+  #result(): RunResult {
+    const { world } = this
+    return {
+      seed: this.#options.seed,
+      options: this.#options,
+      hash: world.hash,
+      events: world.events,
+      elapsedMs: world.now,
+      faults: world.faults,
+      operations: this.#history.operations,
+      acknowledged: this.#history.acknowledged,
+      unknown: this.#history.unknown,
+      inconclusive: this.#inconclusive,
+      failure: world.failure,
+      trace: world.trace(TRACE_LINES),
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * The simulator in CI: a handful of seeds must pass, one seed twice must be the same run, and the checkers must be able to
+ * fail (that they catch known bugs is the matter of `mutants/`). A seed that ever failed is kept in the list below.
+ */
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { Hash } from '../src/base/hash.ts'
+import { loadHash } from '../src/io/hash.ts'
+import { runSeed } from '../src/sim/run.ts'
+
+const FIRST_SEED = 1
+const SEEDS = 28
+/** Seeds that once found something, in the code or in a checker. */
+const ONCE_RED = [152, 208]
+const SAFETY_MS = 12_000
+
+let hash: Hash
+beforeAll(async () => {
+  hash = await loadHash()
+})
+
+describe('simulator', () => {
+  const seeds = [...Array.from({ length: SEEDS }, (_, i) => FIRST_SEED + i), ...ONCE_RED]
+  it.each(seeds)('seed %i', async (seed) => {
+    const { failure, trace, operations } = await runSeed(seed, hash, { safetyMs: SAFETY_MS })
+    const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${SAFETY_MS} --trace`
+    expect(failure, failure ? `${repeat}\n${trace.join('\n')}` : '').toBeNull()
+    expect(operations).toBeGreaterThan(0)
+  })
+
+  it('is the same run for the same seed, another for another', async () => {
+    const [first, second, other] = [
+      await runSeed(3, hash, { safetyMs: 5_000 }),
+      await runSeed(3, hash, { safetyMs: 5_000 }),
+      await runSeed(4, hash, { safetyMs: 5_000 }),
+    ]
+    expect(second.hash).toBe(first.hash)
+    expect(second.events).toBe(first.events)
+    expect(other.hash).not.toBe(first.hash)
+  })
+})
