@@ -1,0 +1,76 @@
+/** nats-server and three nodes as processes, for a benchmark; and what they have cost so far. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../src/main.js', import.meta.url))
+/** Linux counts CPU time of processes in hundredths of a second. */
+const CLOCK_TICKS = 100
+
+export interface BenchCluster {
+  readonly urls: readonly string[]
+  /** CPU seconds of each process since it started: nats, n1, n2, n3. */
+  cpuSeconds(): number[]
+  /** Sum over the nodes of one counter of /metrics. */
+  counter(name: string): Promise<number>
+  stop(): void
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
+async function ready(child: ChildProcess): Promise<string> {
+  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
+    if (line.startsWith('ready ')) return line.split(' ')[2] ?? ''
+  }
+  throw new Error('a node ended before it was ready')
+}
+
+export async function startBenchCluster(): Promise<BenchCluster> {
+  const port = await freePort()
+  const root = mkdtempSync(join(tmpdir(), 'tricord-bench-'))
+  const nats = spawn('nats-server', ['-a', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' })
+  const sets = (id: string) => [
+    `cluster.node_id=${id}`,
+    `storage.data_directory=${root}/${id}`,
+    `nats.servers=nats://127.0.0.1:${port}`,
+    'http.port=0',
+    'log.level=error',
+  ]
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const nodes = ['n1', 'n2', 'n3'].map((id) =>
+    spawn(process.execPath, [MAIN, 'node', ...sets(id).flatMap((set) => ['--set', set])], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
+    }),
+  )
+  const urls = await Promise.all(nodes.map(ready))
+  const processes = [nats, ...nodes]
+  return {
+    urls,
+    cpuSeconds: () => processes.map(({ pid }) => cpuSecondsOf(pid ?? 0)),
+    async counter(name) {
+      const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()))
+      return texts.reduce((sum, text) => sum + Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1] ?? 0), 0)
+    },
+    stop() {
+      for (const child of processes) child.kill('SIGKILL')
+      rmSync(root, { recursive: true, force: true })
+    },
+  }
+}
+
+function cpuSecondsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS
+}

@@ -1,0 +1,14 @@
+/** `npm run bench -- locks`: what a cluster of three processes does on this machine, printed with what it ran on. */
+import { benchLocks } from './locks.ts'
+
+const BENCHES: Readonly<Record<string, (options: ReadonlyMap<string, string>) => Promise<void>>> = { locks: benchLocks }
+
+const [name = 'locks', ...rest] = process.argv.slice(2)
+const options = new Map(rest.flatMap((word, at) => (word.startsWith('--') ? [[word.slice(2), rest[at + 1] ?? ''] as const] : [])))
+const bench = BENCHES[name]
+if (!bench) {
+  process.stderr.write(`no such benchmark: ${name}; there is ${Object.keys(BENCHES).join(', ')}\n`)
+  process.exit(2)
+}
+await bench(options)
+process.exit(0)
