@@ -3,36 +3,86 @@
  */
 import type { Actor, ActorContext, ActorSystem } from '../actors/actor.ts'
 import { type Envelope, type Plain, actorId } from '../actors/envelope.ts'
+import { TricordError } from '../base/errors.ts'
 import type { Hash } from '../base/hash.ts'
-import { type GroupId, LOCKS_GROUP, type MemberId, type Millis, type NodeId, groupName, partitionGroup } from '../base/ids.ts'
+import {
+  type GroupId,
+  LOCKS_GROUP,
+  META_GROUP,
+  type MemberId,
+  type Millis,
+  NOBODY,
+  type NodeId,
+  groupName,
+  partitionGroup,
+} from '../base/ids.ts'
 import type { GroupHost } from '../raft/group-host.ts'
+import type { Proposer } from '../raft/proposer.ts'
 import type { ClusterDirectory } from './directory.ts'
 import type { FailureDetector } from './failure-detector.ts'
+import { CLUSTER_PATH } from './join.ts'
+import { type MetaCommand, encodeMetaCommand, valueOf } from './meta-machine-commands.ts'
+import { carries } from './meta-machine.ts'
 import { place } from './placement.ts'
+import { encodeView } from './redistribute.ts'
 import { VIRTUAL_NODES, partitionOf } from './ring.ts'
 import { type StatusRow, groupViews, readRows, statusRows } from './status.ts'
-import type { Cluster, ClusterStatus, Formation, MemberState, NodeView, RingPlan, RingView } from './types.ts'
+import type { Cluster, ClusterStatus, Formation, Member, MemberState, NodeView, RingPlan, RingView } from './types.ts'
 
-export const CLUSTER_PATH = 'cluster'
 const STATUS_TIMEOUT_MS: Millis = 1_000
+const PROPOSE_TIMEOUT_MS: Millis = 4_000
 
 export interface ClusterDeps {
   readonly system: ActorSystem
   readonly host: GroupHost
   readonly directory: ClusterDirectory
   readonly detector: FailureDetector
+  readonly proposer: Proposer
   readonly formation: Formation
   readonly hash: Hash
-  /** Groups whose replica on this node is damaged: others serve them. */
-  readonly lost: ReadonlySet<GroupId>
+  readonly member: MemberId
+  /** True until all founding replicas of this node are durable. */
+  readonly founding: () => boolean
 }
 
-export function createClusterActor(host: GroupHost): Actor {
+export function createClusterActor(deps: ClusterDeps): Actor {
   return {
     receive(envelope: Envelope, ctx: ActorContext): void {
-      if (envelope.msgType === 'cluster_status') ctx.reply(envelope, 'cluster_status_reply', statusRows(host) as unknown as Plain)
+      if (envelope.msgType === 'cluster_status') ctx.reply(envelope, 'cluster_status_reply', statusRows(deps.host) as unknown as Plain)
+      else if (envelope.msgType === 'join_cluster') onJoin(deps, envelope, ctx)
     },
   }
+}
+
+function onJoin(deps: ClusterDeps, envelope: Envelope, ctx: ActorContext): void {
+  const claim = Array.isArray(envelope.payload) ? (envelope.payload as readonly Plain[]) : []
+  if (claim.length !== 4 || !claim.every((field) => typeof field === 'string') || claim[1] === '') {
+    return ctx.fail(envelope, 'INVALID_ARGUMENT', 'join_cluster is [id, uid, url, version]')
+  }
+  const [id, uid, url, version] = claim as unknown as readonly [string, string, string, string]
+  const { formation, directory } = deps
+  ctx.pipeToSelf(
+    propose(deps.proposer, { name: 'add_member', id, uid, url, version }),
+    (member) => ctx.reply(envelope, 'join_cluster_reply', [formation as unknown as Plain, member, encodeView(directory.view)]),
+    (error) => {
+      if (!(error instanceof TricordError)) throw error
+      ctx.fail(envelope, error.code, error.message)
+    },
+  )
+}
+
+/** Resolves with what `meta` answered; rejects with its refusal. */
+function propose(proposer: Proposer, command: MetaCommand): Promise<Plain> {
+  return new Promise((resolve, reject) => {
+    proposer.submit(META_GROUP, encodeMetaCommand(command), { timeoutMs: PROPOSE_TIMEOUT_MS }, (result) => {
+      if (!result.ok) return reject(result.error)
+      try {
+        resolve(valueOf(result.reply))
+      } catch (error) {
+        reject(error as Error)
+      }
+    })
+  })
 }
 
 export function createCluster(deps: ClusterDeps): Cluster {
@@ -51,7 +101,12 @@ class ClusterFacade implements Cluster {
     const peers = directory.members.filter(({ id }) => id !== system.node)
     const answers = await Promise.all(peers.map(({ id }) => this.#ask(id)))
     const groups = groupViews(directory, [statusRows(host), ...answers.filter((rows) => rows !== null)])
-    const nodes = directory.members.map(({ id, url, version }): NodeView => ({ id, state: this.#stateOf(id), url, version }))
+    const nodes = directory.members.map((member): NodeView => ({
+      id: member.id,
+      state: this.#stateOf(member),
+      url: member.url,
+      version: member.version,
+    }))
     const locks = groups.find(({ id }) => id === groupName(LOCKS_GROUP))
     const alive = nodes.filter(({ state }) => state !== 'down').length
     const quorum = alive > nodes.length / 2 && groups.every(({ leader }) => leader !== null)
@@ -82,14 +137,16 @@ class ClusterFacade implements Cluster {
   plan(change: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] }): RingPlan {
     const { directory, formation, hash } = this.#deps
     const names = new Map<MemberId, NodeId>(directory.members.map(({ member, id }) => [member, id]))
-    const staying = directory.members.filter(({ id }) => !change.remove.includes(id)).map(({ member }) => member)
+    const staying = directory.members.filter((one) => carries(one) && !change.remove.includes(one.id)).map(({ member }) => member)
     const next = Math.max(...names.keys()) + 1
-    const joining = change.add.filter((id) => !directory.members.some((member) => member.id === id))
+    const joining = change.add.filter((id) => !directory.members.some((one) => carries(one) && one.id === id))
     for (const [at, id] of joining.entries()) names.set(next + at, id)
     const { partitions, replicas } = formation
     const members = [...staying, ...joining.map((_, at) => next + at)]
+    if (members.length === 0) throw new TricordError('INVALID_ARGUMENT', 'nobody would be left')
     const moves: { group: string; from: readonly NodeId[]; to: readonly NodeId[] }[] = []
-    for (const { group, replicas: to } of place(members, { partitions, replicas, lifeOf: () => 0 }, hash)) {
+    const table = place(members, { partitions, replicas, lifeOf: () => 0, current: directory.placements }, hash)
+    for (const { group, replicas: to } of table) {
       const from = directory.placementOf(group)?.replicas ?? []
       if (to.every((member) => from.includes(member)) && to.length === from.length) continue
       const nodes = (list: readonly MemberId[]) => list.map((member) => names.get(member) ?? '')
@@ -99,15 +156,36 @@ class ClusterFacade implements Cluster {
   }
 
   ready(): { readonly ready: boolean; readonly reason: string } {
-    const { host, directory, lost, system } = this.#deps
-    const led = new Set(statusRows(host).flatMap(([group, leader]) => (leader === 0 ? [] : [group])))
-    const own = directory.placements.filter(({ group }) => directory.hostsOf(group).includes(system.node) && !lost.has(group))
-    const names = own.filter(({ group }) => !led.has(group)).map(({ group }) => groupName(group))
+    const { host, directory, member } = this.#deps
+    if (!directory.memberOf(member)) return { ready: false, reason: 'this node is no member of the cluster (yet)' }
+    const names = host
+      .groups()
+      .filter((group) => this.#waits(group))
+      .map(groupName)
     if (names.length === 0) return { ready: true, reason: '' }
     return {
       ready: false,
       reason: `no leader yet for ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`,
     }
+  }
+
+  /** A replica that is still on its way in is no reason to wait: the others serve its group. */
+  #waits(group: GroupId): boolean {
+    const status = this.#deps.host.status(group)
+    if (!status) return this.#deps.founding()
+    return status.applied > 0 && status.leader === NOBODY
+  }
+
+  addMember({ id, url }: { readonly id: NodeId; readonly url: string }): Promise<{ readonly member: MemberId }> {
+    return this.#change({ name: 'add_member', id, uid: '', url, version: '' })
+  }
+
+  removeMember(id: NodeId): Promise<{ readonly member: MemberId }> {
+    return this.#change({ name: 'remove_member', id })
+  }
+
+  async #change(command: MetaCommand): Promise<{ readonly member: MemberId }> {
+    return { member: Number(await propose(this.#deps.proposer, command)) }
   }
 
   async #ask(node: NodeId): Promise<readonly StatusRow[] | null> {
@@ -117,7 +195,9 @@ class ClusterFacade implements Cluster {
     return answer && readRows(answer.payload)
   }
 
-  #stateOf(node: NodeId): MemberState {
-    return node === this.#deps.system.node || this.#deps.detector.isUp(node) ? 'up' : 'down'
+  #stateOf({ id, state }: Member): MemberState {
+    const up = id === this.#deps.system.node || this.#deps.detector.isUp(id)
+    if (!up) return 'down'
+    return state === 'active' ? 'up' : state
   }
 }

@@ -1,31 +1,67 @@
-/** Who is where: members by number, groups by the placement table. Read at every send, so both are plain look-ups. */
-import type { GroupId, MemberId, NodeId } from '../base/ids.ts'
+/**
+ * Who is where: members by number, groups by the placement table, as of the newest epoch this node has heard of. Read at
+ * every send, so all of it is plain look-ups.
+ */
+import { type GroupId, META_GROUP, type MemberId, type NodeId } from '../base/ids.ts'
 import type { Directory } from '../raft/group-host.ts'
-import type { Member, Placement, PlacementTable } from './types.ts'
+import type { Member, MetaView, Placement } from './types.ts'
+
+/** Where a group is, and where it was: while it moves, its leader may still be there. */
+const HOSTS_MAX = 8
 
 export class ClusterDirectory implements Directory {
-  readonly #members = new Map<MemberId, Member>()
-  readonly #placements = new Map<GroupId, Placement>()
+  readonly #peers: () => Iterable<NodeId>
+  #view: MetaView
+  #members = new Map<MemberId, Member>()
+  #placements = new Map<GroupId, Placement>()
   #hosts = new Map<GroupId, readonly NodeId[]>()
-  #epoch = 0
 
-  constructor(members: readonly Member[], table: PlacementTable) {
-    for (const member of members) this.#members.set(member.member, member)
-    for (const placement of table.placements) this.#placements.set(placement.group, placement)
-    this.#epoch = table.epoch
-    for (const [group, { replicas }] of this.#placements) this.#hosts.set(group, this.nodesOf(replicas))
+  /** `peers`: nodes that were heard from. Any of them may know `meta`, for one who has lost sight of it. */
+  constructor(view: MetaView, peers: () => Iterable<NodeId> = () => []) {
+    this.#peers = peers
+    this.#view = view
+    this.#index()
+  }
+
+  /** False where it is no news. */
+  adopt(view: MetaView): boolean {
+    if (view.epoch <= this.#view.epoch) return false
+    this.#view = view
+    this.#index()
+    return true
+  }
+
+  #index(): void {
+    const { members, placements } = this.#view
+    this.#members = new Map(members.map((member) => [member.member, member]))
+    this.#placements = new Map(placements.map((placement) => [placement.group, placement]))
+    const known = new Set(members.map(({ id }) => id))
+    const before = this.#hosts
+    this.#hosts = new Map()
+    for (const { group, replicas } of placements) {
+      const were = (before.get(group) ?? []).filter((node) => known.has(node))
+      this.#hosts.set(group, [...new Set([...this.nodesOf(replicas), ...were])].slice(0, Math.max(HOSTS_MAX, replicas.length)))
+    }
+  }
+
+  get view(): MetaView {
+    return this.#view
   }
 
   get epoch(): number {
-    return this.#epoch
+    return this.#view.epoch
   }
 
   get members(): readonly Member[] {
-    return [...this.#members.values()]
+    return this.#view.members
   }
 
   get placements(): readonly Placement[] {
-    return [...this.#placements.values()]
+    return this.#view.placements
+  }
+
+  memberOf(member: MemberId): Member | null {
+    return this.#members.get(member) ?? null
   }
 
   nodeOf(member: MemberId): NodeId | null {
@@ -37,7 +73,9 @@ export class ClusterDirectory implements Directory {
   }
 
   hostsOf(group: GroupId): readonly NodeId[] {
-    return this.#hosts.get(group) ?? []
+    const hosts = this.#hosts.get(group) ?? []
+    if (group !== META_GROUP) return hosts
+    return [...new Set([...hosts, ...[...this.#peers()].filter((node) => !node.includes(':'))])]
   }
 
   placementOf(group: GroupId): Placement | null {

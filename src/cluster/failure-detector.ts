@@ -1,6 +1,7 @@
 /**
  * Who answers? Every node pings every other; silence for `timeoutMs` means down, one answer means up. Nothing is decided
- * by the verdict: it only wakes sleeping groups whose leader is gone, and is shown in the cluster's status.
+ * by the verdict: it only wakes sleeping groups whose leader is gone, keeps moves away from the dead, and is shown in the
+ * cluster's status.
  */
 import type { Actor, ActorContext } from '../actors/actor.ts'
 import { type Envelope, actorId, nodeOf } from '../actors/envelope.ts'
@@ -8,6 +9,37 @@ import type { Millis, NodeId } from '../base/ids.ts'
 
 export const DETECTOR_PATH = 'detector'
 const PINGS_PER_TIMEOUT = 5
+
+/** The verdicts alone, without actor or clock. Nodes that were never heard from are neither up nor reported down. */
+export class Verdicts {
+  readonly #timeoutMs: Millis
+  readonly #heardAt = new Map<NodeId, Millis>()
+  readonly #upSince = new Map<NodeId, Millis>()
+
+  constructor(timeoutMs: Millis) {
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** True: it is up as of now. */
+  heard(node: NodeId, now: Millis): boolean {
+    this.#heardAt.set(node, now)
+    if (this.#upSince.has(node)) return false
+    this.#upSince.set(node, now)
+    return true
+  }
+
+  /** True: it is down as of now. */
+  silent(node: NodeId, now: Millis): boolean {
+    if (!this.#upSince.has(node) || now - (this.#heardAt.get(node) ?? now) < this.#timeoutMs) return false
+    this.#upSince.delete(node)
+    return true
+  }
+
+  /** Null: not up. */
+  upSince(node: NodeId): Millis | null {
+    return this.#upSince.get(node) ?? null
+  }
+}
 
 export interface FailureDetectorOptions {
   readonly peers: () => readonly NodeId[]
@@ -18,6 +50,8 @@ export interface FailureDetectorOptions {
 
 export interface FailureDetector extends Actor {
   isUp(node: NodeId): boolean
+  /** Monotonic time of this node; null: not up. */
+  upSince(node: NodeId): Millis | null
 }
 
 export function createFailureDetector(options: FailureDetectorOptions): FailureDetector {
@@ -26,15 +60,19 @@ export function createFailureDetector(options: FailureDetectorOptions): FailureD
 
 class Detector implements FailureDetector {
   readonly #options: FailureDetectorOptions
-  readonly #heardAt = new Map<NodeId, Millis>()
-  readonly #down = new Set<NodeId>()
+  readonly #verdicts: Verdicts
 
   constructor(options: FailureDetectorOptions) {
     this.#options = options
+    this.#verdicts = new Verdicts(options.timeoutMs)
   }
 
   isUp(node: NodeId): boolean {
-    return this.#heardAt.has(node) && !this.#down.has(node)
+    return this.#verdicts.upSince(node) !== null
+  }
+
+  upSince(node: NodeId): Millis | null {
+    return this.#verdicts.upSince(node)
   }
 
   start(ctx: ActorContext): void {
@@ -44,7 +82,7 @@ class Detector implements FailureDetector {
   receive(envelope: Envelope, ctx: ActorContext): void {
     switch (envelope.msgType) {
       case 'tick':
-        return this.#tick(ctx)
+        return envelope.senderId === ctx.self ? this.#tick(ctx) : undefined
       case 'node_ping':
         ctx.send(envelope.senderId, 'node_pong', null)
         return this.#heard(nodeOf(envelope.senderId), ctx)
@@ -54,9 +92,7 @@ class Detector implements FailureDetector {
   }
 
   #heard(node: NodeId, ctx: ActorContext): void {
-    const known = this.#heardAt.has(node)
-    this.#heardAt.set(node, ctx.clock.now())
-    if (this.#down.delete(node) || !known) this.#options.onUp(node)
+    if (this.#verdicts.heard(node, ctx.clock.now())) this.#options.onUp(node)
   }
 
   #tick(ctx: ActorContext): void {
@@ -64,10 +100,7 @@ class Detector implements FailureDetector {
     for (const peer of this.#options.peers()) {
       if (peer === ctx.node) continue
       ctx.send(actorId(peer, DETECTOR_PATH), 'node_ping', null)
-      const heardAt = this.#heardAt.get(peer)
-      if (heardAt === undefined || this.#down.has(peer) || now - heardAt < this.#options.timeoutMs) continue
-      this.#down.add(peer)
-      this.#options.onDown(peer)
+      if (this.#verdicts.silent(peer, now)) this.#options.onDown(peer)
     }
     ctx.after(this.#options.timeoutMs / PINGS_PER_TIMEOUT, 'tick')
   }

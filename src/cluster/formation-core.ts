@@ -72,14 +72,18 @@ export class FormationCore {
     const { id, uid } = this.#self
     const member = formation.founders.find((founder) => founder.id === id)
     if (!member) {
-      return { type: 'refuse', reason: `the cluster has formed without ${id}: correct cluster.node_id or cluster.peers` }
+      return {
+        type: 'refuse',
+        reason: `the cluster has formed without ${id}: start it with --join to make it a member, or correct cluster.node_id`,
+      }
     }
     if (member.uid !== uid) {
       return {
         type: 'refuse',
         reason:
           `the cluster knows ${id} with another disk: this data directory was emptied or replaced, and the node’s votes with it. ` +
-          `Give ${id} its old directory back (storage.data_directory)`,
+          `Give ${id} its old directory back (storage.data_directory), or let it begin anew: ` +
+          `\`tricord members remove ${id}\` on the others, then start it with --join`,
       }
     }
     return { type: 'adopt', formation, member }

@@ -46,8 +46,10 @@ class FormationActor implements Actor {
     this.#formation = identity.formation
     this.#resolve = resolve
     this.#reject = reject
-    const member = identity.formation?.founders.find(({ member: number }) => number === identity.member)
-    if (identity.formation && member) resolve({ formation: identity.formation, member })
+    const { formation, member, node: id, uid } = identity
+    // Of one who joined later the formation knows nothing; what counts of it here is its number.
+    const own: Member = { member: member ?? 0, id, uid, url: options.url, version: options.version, state: 'active' }
+    if (formation && member !== null) resolve({ formation, member: own })
   }
 
   start(ctx: ActorContext): void {

@@ -60,6 +60,13 @@ export async function joinFormation(storage: Storage, identity: Identity, format
   return joined
 }
 
+/** The node has been taken into a cluster that runs: there are no founding replicas for it to make. */
+export async function joinRunning(storage: Storage, identity: Identity, formation: Formation, member: number): Promise<Identity> {
+  const joined = { ...identity, formation, member, founded: true }
+  await write(storage, joined)
+  return joined
+}
+
 /** The founding replicas are durable; see Identity.founded. */
 export async function markFounded(storage: Storage, identity: Identity): Promise<void> {
   await write(storage, { ...identity, founded: true })

@@ -1,35 +1,54 @@
 /**
- * The cluster floor comes up: form (or find that it has formed), open the groups of this node, begin those that the first
- * table gives it, and watch the other nodes.
+ * The cluster floor comes up: form, join or find that it has formed; open the groups of this node; begin those that the
+ * first table gives it; then watch the other nodes, and follow the table.
+ *
+ *   identity ─┬─ fresh, founder ──> formation ─┐
+ *             ├─ fresh, --join ───> join ──────┼─> group host ─> founding replicas ─> detector, cluster, reconciler
+ *             └─ known ────────────────────────┘
  */
 import type { ActorSystem } from '../actors/actor.ts'
 import type { Hash } from '../base/hash.ts'
-import { type GroupId, type MemberId, type Millis, NOBODY, type NodeId, groupName, replicaId } from '../base/ids.ts'
+import { META_GROUP, type MemberId, type Millis, type NodeId } from '../base/ids.ts'
 import type { Ports } from '../io/ports.ts'
-import type { Membership } from '../raft/core/types.ts'
 import type { GroupHost, GroupHostOptions } from '../raft/group-host.ts'
 import { openGroupHost } from '../raft/host/open.ts'
-import { CLUSTER_PATH, createCluster, createClusterActor } from './cluster.ts'
+import { createProposer } from '../raft/host/proposer.ts'
+import { createCluster, createClusterActor } from './cluster.ts'
 import { ClusterDirectory } from './directory.ts'
-import { DETECTOR_PATH, createFailureDetector } from './failure-detector.ts'
+import { DETECTOR_PATH, type FailureDetector, createFailureDetector } from './failure-detector.ts'
 import { form } from './formation.ts'
-import { joinFormation, markFounded } from './identity.ts'
-import { place, votersOf } from './placement.ts'
-import type { Cluster, Formation, Identity, Placement } from './types.ts'
+import { Founding } from './founding.ts'
+import { joinFormation, joinRunning } from './identity.ts'
+import { CLUSTER_PATH, join } from './join.ts'
+import { ReplicaLedger } from './ledger.ts'
+import { MetaMachine } from './meta-machine.ts'
+import { RECONCILER_PATH, Reconciler } from './reconciler.ts'
+import { firstTable } from './reconcile-meta.ts'
+import type { Cluster, Formation, Identity, MetaView } from './types.ts'
+
+const PROPOSER_PATH = 'cluster-proposer'
 
 export interface ClusterOptions extends Omit<GroupHostOptions, 'directory' | 'member'> {
   readonly peers: readonly NodeId[]
+  /** Become a member of a running cluster through one of the peers, where this disk belongs to none yet. */
+  readonly join?: boolean
   readonly partitions: number
   readonly replicas: number
   readonly url: string
   readonly version: string
   readonly failureTimeoutMs: Millis
   readonly hash: Hash
+  /** This node was removed and holds nothing any more: it may stop. */
+  readonly onLeft?: () => void
 }
 
 export interface StartedCluster {
   readonly cluster: Cluster
   readonly host: GroupHost
+  readonly directory: ClusterDirectory
+  readonly detector: FailureDetector
+  /** Stops moving things. Call it before the host is drained. */
+  close(): void
 }
 
 export async function startCluster(
@@ -38,8 +57,54 @@ export async function startCluster(
   identity: Identity,
   options: ClusterOptions,
 ): Promise<StartedCluster> {
+  const { joined, formation, member, view } = await belong(system, ports, identity, options)
+  const directory = new ClusterDirectory(view, () => system.peers.keys())
+  let reconciler: Reconciler | null = null
+  const adopt = (next: MetaView): void => void (reconciler ? reconciler.adopt(next) : directory.adopt(next))
+  const machineFor: GroupHostOptions['machineFor'] = (group) => (group === META_GROUP ? new MetaMachine(adopt) : options.machineFor(group))
+  const host = await openGroupHost(system, ports, { ...options, machineFor, directory, member })
+  const founding = new Founding(host, formation, firstTable(formation, options.hash), member)
+  if (!joined.founded) founding.begin(ports.storage, joined, options.onDiskFatal)
+  const ledger = await ReplicaLedger.open(ports.storage, founding.groups)
+  const proposer = createProposer(system, { raft: host.id, path: PROPOSER_PATH })
+  const detector = watch(host, directory, options)
+  const parts = { ...options, host, directory, detector, proposer, ledger, formation, member, founding: () => founding.underWay }
+  const facts = { system, uid: identity.uid, metaView: () => metaViewOf(host), onLeft: () => left(options) }
+  reconciler = new Reconciler({ ...parts, ...facts })
+  system.spawn(DETECTOR_PATH, detector)
+  system.spawn(CLUSTER_PATH, createClusterActor({ ...parts, ...facts }))
+  system.spawn(RECONCILER_PATH, reconciler)
+  return {
+    cluster: createCluster({ ...parts, ...facts }),
+    host,
+    directory,
+    detector,
+    close() {
+      system.stop(RECONCILER_PATH)
+      proposer.close()
+    },
+  }
+}
+
+interface Belonging {
+  readonly joined: Identity
+  readonly formation: Formation
+  readonly member: MemberId
+  /** The newest view at hand; the replica of `meta` on this disk may know a newer one. */
+  readonly view: MetaView
+}
+
+/** Resolves once this node belongs to a cluster. */
+async function belong(system: ActorSystem, ports: Ports, identity: Identity, options: ClusterOptions): Promise<Belonging> {
   let joined = identity
-  const { formation, member } = await form(system, identity, {
+  let view: MetaView | null = null
+  if (options.join && !identity.formation) {
+    const onWaiting = (why: string): void => options.onLog('info', `waiting to be taken into the cluster: ${why}`)
+    const taken = await join(system, identity, { ...options, seeds: options.peers, onWaiting })
+    joined = await joinRunning(ports.storage, identity, taken.formation, taken.member)
+    view = taken.view
+  }
+  const { formation, member } = await form(system, joined, {
     ...options,
     store: async (made, own) => {
       joined = await joinFormation(ports.storage, identity, made, own.member)
@@ -47,18 +112,12 @@ export async function startCluster(
     onWaiting: (missing) =>
       options.onLog('info', missing.length > 0 ? `waiting for ${missing.join(', ')}` : 'waiting for the cluster to form'),
   })
-  const placements = firstTable(formation, options.hash)
-  const directory = new ClusterDirectory(formation.founders, { epoch: 1, placements })
-  const host = await openGroupHost(system, ports, { ...options, directory, member: member.member })
-  const lost = joined.founded ? lostReplicas(host, placements, member.member) : new Set<GroupId>()
-  for (const group of lost) {
-    options.onLog(
-      'error',
-      `the replica of group ${groupName(group)} on this node is damaged or lost: it is not served here, the others go on`,
-    )
-  }
-  if (!joined.founded) found(host, placements, member.member, () => markFounded(ports.storage, joined), options)
-  const detector = createFailureDetector({
+  view ??= { formation: null, epoch: 0, members: formation.founders, placements: firstTable(formation, options.hash) }
+  return { joined, formation, member: member.member, view }
+}
+
+function watch(host: GroupHost, directory: ClusterDirectory, options: ClusterOptions): FailureDetector {
+  return createFailureDetector({
     peers: () => directory.members.map(({ id }) => id),
     timeoutMs: options.failureTimeoutMs,
     onDown: (node) => {
@@ -70,57 +129,14 @@ export async function startCluster(
       host.nodeUp(node)
     },
   })
-  system.spawn(DETECTOR_PATH, detector)
-  system.spawn(CLUSTER_PATH, createClusterActor(host))
-  return { cluster: createCluster({ system, host, directory, detector, formation, hash: options.hash, lost }), host }
 }
 
-/** Every founder computes it for itself from the same formation, so all compute the same. */
-function firstTable(formation: Formation, hash: Hash): readonly Placement[] {
-  const { partitions, replicas, founders } = formation
-  return place(
-    founders.map(({ member }) => member),
-    { partitions, replicas, lifeOf: () => 0 },
-    hash,
-  )
+function metaViewOf(host: GroupHost): MetaView | null {
+  const machine = host.machine(META_GROUP)
+  return machine instanceof MetaMachine ? machine.view : null
 }
 
-/**
- * Begins this node's founding replicas. Once each of them has a leader they have written to the log after their creation,
- * so all of them are durable, and that is noted: from then on a missing replica is a lost one, and making it anew under
- * the same number could vote twice in one term.
- */
-function found(
-  host: GroupHost,
-  placements: readonly Placement[],
-  member: MemberId,
-  note: () => Promise<void>,
-  options: ClusterOptions,
-): void {
-  const own = placements.filter(({ replicas }) => replicas.includes(member))
-  for (const placement of own) {
-    if (host.replicaOf(placement.group) === null) host.createReplica(placement.group, replicaId(member, 0), membershipOf(placement))
-  }
-  let noted = false
-  host.onChange(() => {
-    if (noted || own.some(({ group }) => (host.status(group)?.leader ?? NOBODY) === NOBODY)) return
-    noted = true
-    note().catch((error: Error) => options.onDiskFatal(error))
-  })
-}
-
-function lostReplicas(host: GroupHost, placements: readonly Placement[], member: MemberId): ReadonlySet<GroupId> {
-  const own = placements.filter(({ replicas }) => replicas.includes(member))
-  return new Set(own.map(({ group }) => group).filter((group) => host.replicaOf(group) === null))
-}
-
-function membershipOf(placement: Placement): Membership {
-  const voters = votersOf(placement)
-  const ids = (members: readonly MemberId[]) => members.map((member) => replicaId(member, 0)).sort((a, b) => a - b)
-  return {
-    voters: ids(voters),
-    outgoing: [],
-    learners: ids(placement.replicas.filter((member) => !voters.includes(member))),
-    learnersNext: [],
-  }
+function left(options: ClusterOptions): void {
+  options.onLog('warn', 'this node is no member of the cluster any more and holds nothing: it may be stopped')
+  options.onLeft?.()
 }

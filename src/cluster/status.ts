@@ -3,13 +3,31 @@
  * the rows of all nodes: of each group the row with the highest term counts, a leader's own before others'.
  */
 import type { Plain } from '../actors/envelope.ts'
-import { type GroupId, LOCKS_GROUP, META_GROUP, type MemberId, NOBODY, type NodeId, groupName, memberOf } from '../base/ids.ts'
+import {
+  type GroupId,
+  LOCKS_GROUP,
+  META_GROUP,
+  type MemberId,
+  NOBODY,
+  type NodeId,
+  type ReplicaId,
+  groupName,
+  memberOf,
+} from '../base/ids.ts'
 import type { GroupHost } from '../raft/group-host.ts'
 import type { ClusterDirectory } from './directory.ts'
 import type { GroupView } from './types.ts'
 
-/** group, leading member (0: none known), is this node the leader, term, commit, applied. */
-export type StatusRow = readonly [group: GroupId, leader: MemberId, leads: boolean, term: number, commit: number, applied: number]
+/** group, leading member (0: none known), is this node the leader, term, commit, applied, its replicas (of a leader; else empty). */
+export type StatusRow = readonly [
+  group: GroupId,
+  leader: MemberId,
+  leads: boolean,
+  term: number,
+  commit: number,
+  applied: number,
+  replicas: readonly ReplicaId[],
+]
 
 export function statusRows(host: GroupHost): readonly StatusRow[] {
   const rows: StatusRow[] = []
@@ -17,15 +35,46 @@ export function statusRows(host: GroupHost): readonly StatusRow[] {
     const status = host.status(group)
     if (!status) continue
     const leader = status.leader === NOBODY ? 0 : memberOf(status.leader)
-    rows.push([group, leader, status.role === 'leader', status.term, status.commit, status.applied])
+    const leads = status.role === 'leader'
+    const { voters, outgoing, learners, learnersNext } = status.membership
+    const replicas = leads ? [...new Set([...voters, ...outgoing, ...learners, ...learnersNext])] : []
+    rows.push([group, leader, leads, status.term, status.commit, status.applied, replicas])
   }
   return rows
 }
 
 /** Rows of another node; null where they are not rows. */
 export function readRows(payload: Plain): readonly StatusRow[] | null {
-  if (!Array.isArray(payload) || !payload.every((row) => Array.isArray(row) && row.length === 6)) return null
-  return payload as unknown as readonly StatusRow[]
+  const isRow = (row: Plain): boolean => Array.isArray(row) && row.length === 7 && Array.isArray(row[6])
+  return Array.isArray(payload) && payload.every(isRow) ? (payload as unknown as readonly StatusRow[]) : null
+}
+
+/** Of each group the row that counts. */
+function bestRows(answers: Iterable<readonly StatusRow[]>): ReadonlyMap<GroupId, StatusRow> {
+  const best = new Map<GroupId, StatusRow>()
+  for (const rows of answers) {
+    for (const row of rows) {
+      const known = best.get(row[0])
+      if (!known || row[3] > known[3] || (row[3] === known[3] && row[2])) best.set(row[0], row)
+    }
+  }
+  return best
+}
+
+/** Gathers what all nodes last said, for the leader of `meta`. */
+export class Surveyor {
+  readonly #answers = new Map<NodeId, readonly StatusRow[]>()
+
+  take(node: NodeId, rows: readonly StatusRow[] | null): void {
+    if (rows) this.#answers.set(node, rows)
+  }
+
+  /** The members of each group as its leader has them. */
+  survey(host: GroupHost, self: NodeId): ReadonlyMap<GroupId, readonly ReplicaId[]> {
+    this.#answers.set(self, statusRows(host))
+    const led = [...bestRows(this.#answers.values())].filter(([, row]) => row[2])
+    return new Map(led.map(([group, row]) => [group, row[6]]))
+  }
 }
 
 export function kindOf(group: GroupId): GroupView['kind'] {
@@ -34,17 +83,15 @@ export function kindOf(group: GroupId): GroupView['kind'] {
 }
 
 export function groupViews(directory: ClusterDirectory, answers: readonly (readonly StatusRow[])[]): readonly GroupView[] {
-  const best = new Map<GroupId, StatusRow>()
-  for (const rows of answers) {
-    for (const row of rows) {
-      const known = best.get(row[0])
-      if (!known || row[3] > known[3] || (row[3] === known[3] && row[2])) best.set(row[0], row)
-    }
-  }
-  return directory.placements.map(({ group, replicas }) => {
-    const [, leader, , term, commit, applied] = best.get(group) ?? [group, 0, false, 0, 0, 0]
-    const id = groupName(group)
-    return { id, kind: kindOf(group), leader: leaderNode(directory, leader), term, commit, applied, replicas: directory.nodesOf(replicas) }
+  const best = bestRows(answers)
+  return directory.placements.map(({ group, replicas: placed }) => {
+    const [, leader, , term, commit, applied, replicas] = best.get(group) ?? [group, 0, false, 0, 0, 0, []]
+    // Those that hold it now, in the order of the table; the table itself where nobody leads.
+    const holding = [...new Set(replicas.map(memberOf))]
+    const order = (member: MemberId): number => (placed.includes(member) ? placed.indexOf(member) : placed.length)
+    const members = holding.length > 0 ? holding.sort((a, b) => order(a) - order(b)) : placed
+    const nodes = [...new Set(directory.nodesOf(members))]
+    return { id: groupName(group), kind: kindOf(group), leader: leaderNode(directory, leader), term, commit, applied, replicas: nodes }
   })
 }
 

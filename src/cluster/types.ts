@@ -10,7 +10,7 @@ export type MemberState = 'up' | 'down' | 'joining' | 'leaving'
 export interface Member {
   readonly member: MemberId
   readonly id: NodeId
-  /** Random, made with the data directory: tells an emptied or foreign disk from the right one. */
+  /** Random, made with the data directory: tells an emptied or foreign disk from the right one. '' for one announced, not yet come. */
   readonly uid: string
   /** Public HTTP address. */
   readonly url: string
@@ -30,6 +30,16 @@ export interface Placement {
 /** The committed table. No node ever recomputes it for itself. */
 export interface PlacementTable {
   readonly epoch: number
+  readonly placements: readonly Placement[]
+}
+
+/** All that `meta` agrees on, as every node reads it. */
+export interface MetaView {
+  /** Null until the founders have written themselves into the log. */
+  readonly formation: Formation | null
+  /** Rises with every change of members or placements. */
+  readonly epoch: number
+  readonly members: readonly Member[]
   readonly placements: readonly Placement[]
 }
 
@@ -107,6 +117,10 @@ export interface Cluster {
     readonly leader: NodeId | null
     readonly epoch: number
   }
+  /** Announces a member, which may then start with `--join`. Rejects with CONFIG_CONFLICT where the id is taken. */
+  addMember(member: { readonly id: NodeId; readonly url: string }): Promise<{ readonly member: MemberId }>
+  /** Moves everything off a member, dead or alive, and then forgets it. NOT_FOUND; CONFIG_CONFLICT for the last one. */
+  removeMember(id: NodeId): Promise<{ readonly member: MemberId }>
   plan(change: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] }): RingPlan
   /** True once this node can serve: it has the table, and the groups it carries have leaders. */
   ready(): { readonly ready: boolean; readonly reason: string }

@@ -4,5 +4,11 @@ export const CLUSTER_WIRE = {
   node_ping: 'node -> node: null; are you there?',
   node_pong: 'node -> node: null',
   cluster_status: 'node -> node: null; what do your replicas say of their groups?',
-  cluster_status_reply: 'node -> node: [[group, role, leader replica, term, commit, applied]…]',
+  cluster_status_reply: 'node -> node: [[group, leading member, leads, term, commit, applied, replicas of the group]…]',
+  join_cluster: 'new node -> member: [id, uid, url, version]; make me a member',
+  join_cluster_reply: 'member -> new node: [formation, member number, members and table]',
+  redistribute:
+    'node -> nodes of a group: [epoch, takes, asks, wants the table]; takes: [group, replica]: let me in, as the table says; ' +
+    'asks: [group, replica]: am I out of it?',
+  redistribute_reply: 'leader -> node: [outs, members and table | null]; outs: [group, replica, term]: as of this term you are no member',
 } as const

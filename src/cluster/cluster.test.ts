@@ -1,0 +1,127 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { ClusterBed } from '../../test/cluster-bed.ts'
+import { FIRST_PARTITION, LOCKS_GROUP, META_GROUP } from '../base/ids.ts'
+import { MemoryDisk } from '../io/storage-memory.ts'
+
+const FOUNDERS = ['n1', 'n2', 'n3']
+let bed: ClusterBed
+afterEach(() => bed.close())
+
+async function threeNodes(partitions = 8): Promise<void> {
+  bed = new ClusterBed({ partitions })
+  await bed.start(FOUNDERS)
+  await bed.until(() => bed.settled && bed.up.every((node) => node.view?.epoch === 1), 'the founding')
+}
+
+const api = (id: string) => bed.node(id).started!.cluster
+const stateOf = (id: string, of: string) => bed.node(id).view?.members.find((member) => member.id === of)?.state
+
+describe('a cluster', () => {
+  test('three nodes form, found their groups, and are ready', async () => {
+    await threeNodes()
+    await bed.until(() => FOUNDERS.every((id) => api(id).ready().ready), 'all are ready')
+    const status = await bed.ask(api('n2').status(), 'status')
+    expect(status).toMatchObject({ cluster: 'test', node: 'n2', epoch: 1, quorum: true })
+    expect(status.groups.map(({ id }) => id).slice(0, 3)).toEqual(['meta', 'locks', 'p0'])
+    expect(status.groups.every(({ replicas }) => replicas.length === 3)).toBe(true)
+    expect(status.nodes.map(({ state }) => state)).toEqual(['up', 'up', 'up'])
+  })
+
+  test('a single node is a cluster at once, and grows to three', async () => {
+    bed = new ClusterBed({ partitions: 4 })
+    await bed.start(['n1'])
+    await bed.until(() => bed.settled, 'the founding')
+    expect(await bed.add('n1', LOCKS_GROUP, 5)).toEqual({ ok: true, reply: 5 })
+    await bed.start(['n2', 'n3'], ['n1'], true)
+    await bed.until(() => stateOf('n1', 'n2') === 'active' && stateOf('n1', 'n3') === 'active' && bed.settled, 'all share everything')
+    await bed.kill('n1')
+    expect(await bed.add('n3', LOCKS_GROUP, 5)).toEqual({ ok: true, reply: 10 })
+  })
+
+  test('preferred leaders lead in the end, and again after one was away', async () => {
+    await threeNodes()
+    const preferred = () => bed.node('n1').view!.placements.every(({ group, replicas }) => bed.leaderOf(group)?.id === `n${replicas[0]}`)
+    await bed.until(preferred, 'the preferred lead')
+    await bed.kill('n2')
+    await bed.until(() => bed.up.length === 2 && bed.node('n1').view!.placements.every(({ group }) => bed.leaderOf(group)), 'others lead')
+    await bed.start(['n2'], FOUNDERS)
+    await bed.until(preferred, 'the preferred lead again')
+  })
+
+  test('a fourth node joins and gets its share; one leaves and is forgotten; nothing is lost', async () => {
+    await threeNodes()
+    const groups = Array.from({ length: 8 }, (_, i) => FIRST_PARTITION + i)
+    for (const group of groups) expect(await bed.add('n1', group, group)).toEqual({ ok: true, reply: group })
+    await bed.start(['n4'], FOUNDERS, true)
+    await bed.until(() => stateOf('n1', 'n4') === 'active' && bed.settled, 'n4 has its share')
+    expect(bed.node('n4').started!.host.groups().length).toBeGreaterThanOrEqual(6)
+    for (const group of groups) expect(await bed.add('n4', group, 1)).toEqual({ ok: true, reply: group + 1 })
+
+    expect(await bed.ask(api('n3').removeMember('n2'), 'removal')).toEqual({ member: 2 })
+    await bed.until(() => bed.node('n2').left, 'n2 holds nothing any more')
+    await bed.until(() => stateOf('n1', 'n2') === undefined && bed.settled, 'n2 is forgotten')
+    expect(bed.node('n2').started!.host.groups()).toEqual([])
+    await bed.kill('n2')
+    for (const group of groups) expect(await bed.add('n4', group, 1)).toEqual({ ok: true, reply: group + 2 })
+    expect((await bed.ask(api('n4').status(), 'status')).nodes.map(({ id }) => id)).toEqual(['n1', 'n3', 'n4'])
+  })
+
+  test('an emptied disk is refused with the way out named; the way works', async () => {
+    await threeNodes()
+    await bed.kill('n2')
+    bed.node('n2').disk = new MemoryDisk()
+    await bed.begin('n2', FOUNDERS)
+    await bed.until(() => bed.node('n2').error !== null, 'n2 is refused')
+    expect(bed.node('n2').error).toMatchObject({ name: 'IdentityError' })
+    expect(bed.node('n2').error!.message).toMatch(/tricord members remove n2.*--join/)
+    await bed.kill('n2')
+    // Not before the old one was removed.
+    await bed.begin('n2', FOUNDERS, true)
+    await bed.until(() => bed.node('n2').error !== null, 'n2 is refused')
+    expect(bed.node('n2').error!.message).toMatch(/tricord members remove n2/)
+    await bed.kill('n2')
+
+    await bed.ask(api('n1').removeMember('n2'), 'removal')
+    await bed.until(() => stateOf('n1', 'n2') === undefined, 'the old n2 is forgotten')
+    await bed.start(['n2'], FOUNDERS, true)
+    await bed.until(() => stateOf('n1', 'n2') === 'active' && bed.settled, 'the new n2 has its share')
+    expect(bed.node('n1').view!.members.find(({ id }) => id === 'n2')!.member).toBe(4)
+  })
+
+  test('a lost replica comes back with a new life', async () => {
+    await threeNodes()
+    const group = FIRST_PARTITION + 3
+    await bed.add('n1', group, 7)
+    const { host } = bed.node('n3').started!
+    await bed.until(() => host.status(group)?.membership.voters.length === 3, 'n3 has it')
+    // As if a disk error had taken it: not through the table.
+    host.removeReplica(group)
+    await bed.until(() => host.status(group)?.serving === true && host.replicaOf(group) === 3 * 1024 + 1, 'it is back')
+    await bed.until(() => bed.settled, 'all is as the table says')
+    expect(bed.leaderOf(group)!.started!.host.status(group)!.membership.voters).toEqual([1024, 2048, 3 * 1024 + 1])
+  })
+
+  test('a node that was removed while it was away finds out, and gives up what it holds', async () => {
+    await threeNodes()
+    await bed.start(['n4'], FOUNDERS, true)
+    await bed.until(() => stateOf('n1', 'n4') === 'active' && bed.settled, 'n4 has its share')
+    await bed.kill('n3')
+    await bed.ask(api('n1').removeMember('n3'), 'removal')
+    await bed.until(() => stateOf('n1', 'n3') === undefined && bed.settled, 'n3 is forgotten')
+    await bed.start(['n3'], FOUNDERS)
+    await bed.until(() => bed.node('n3').left, 'n3 knows')
+    expect(bed.node('n3').started!.host.groups()).toEqual([])
+  })
+
+  test('the table survives everybody’s restart', async () => {
+    await threeNodes()
+    await bed.start(['n4'], FOUNDERS, true)
+    await bed.until(() => stateOf('n1', 'n4') === 'active' && bed.settled, 'n4 has its share')
+    const { epoch, placements } = bed.node('n1').view!
+    for (const id of ['n1', 'n2', 'n3', 'n4']) await bed.kill(id)
+    await bed.start(['n4', 'n1', 'n2', 'n3'], FOUNDERS)
+    await bed.until(() => bed.settled, 'all is as before')
+    expect(bed.node('n4').view).toMatchObject({ epoch, placements })
+    expect(bed.node('n4').started!.host.status(META_GROUP)!.serving).toBe(true)
+  })
+})

@@ -1,0 +1,62 @@
+/**
+ * How a fresh node becomes a member of a cluster that runs: it asks one after the other of those it was told of, until one
+ * has it written into `meta`. Asking twice gives the same number, so nothing is lost by a lost answer or a crash.
+ */
+import type { ActorSystem } from '../actors/actor.ts'
+import { type Plain, actorId } from '../actors/envelope.ts'
+import { TricordError } from '../base/errors.ts'
+import type { Millis, NodeId } from '../base/ids.ts'
+import { IdentityError } from './identity.ts'
+import { isFormation } from './meta-machine-commands.ts'
+import { decodeView } from './redistribute.ts'
+import type { Formation, Identity, MetaView } from './types.ts'
+
+export const CLUSTER_PATH = 'cluster'
+const ASK_TIMEOUT_MS: Millis = 5_000
+const PAUSE_MS: Millis = 250
+
+export interface JoinOptions {
+  readonly seeds: readonly NodeId[]
+  readonly url: string
+  readonly version: string
+  readonly onWaiting: (why: string) => void
+}
+
+export interface Joined {
+  readonly formation: Formation
+  readonly member: number
+  readonly view: MetaView | null
+}
+
+/** Rejects with IdentityError where the cluster will not have this node. Waits for ever where nobody answers. */
+export async function join(system: ActorSystem, { node, uid }: Identity, options: JoinOptions): Promise<Joined> {
+  const seeds = options.seeds.filter((seed) => seed !== node)
+  if (seeds.length === 0) throw new IdentityError('--join needs another node to ask: name one in cluster.peers')
+  let waitedFor = ''
+  for (let at = 0; ; at++) {
+    const seed = seeds[at % seeds.length] as NodeId
+    const claim = [node, uid, options.url, options.version]
+    const answer = await system.ask(actorId(seed, CLUSTER_PATH), 'join_cluster', claim, ASK_TIMEOUT_MS).catch(refusalOf)
+    if (answer instanceof TricordError) {
+      if (!answer.retryable) throw new IdentityError(`the cluster does not take ${node} in: ${answer.message}`)
+      if (answer.message !== waitedFor) options.onWaiting(`${seed}: ${answer.message}`)
+      waitedFor = answer.message
+    } else {
+      const joined = read(answer.payload)
+      if (joined) return joined
+    }
+    await new Promise<void>((resolve) => system.clock.after(PAUSE_MS, resolve))
+  }
+}
+
+function refusalOf(error: Error): TricordError {
+  if (error instanceof TricordError) return error
+  throw error
+}
+
+function read(payload: Plain): Joined | null {
+  if (!Array.isArray(payload) || payload.length !== 3) return null
+  const [formation, member, view] = payload as readonly Plain[]
+  if (!isFormation(formation) || typeof member !== 'number') return null
+  return { formation, member, view: decodeView(view ?? null) }
+}

@@ -1,0 +1,146 @@
+/**
+ * A node's part as leader of groups: who asked to be let in, what each group needs next (reconcile-group.ts), and when
+ * its leadership goes back to the preferred one (restore-leaders.ts).
+ *
+ * A leader speaks of its membership, or changes it, only once it has applied everything it found in its log: before, there
+ * may be a change that it knows nothing of.
+ */
+import { type GroupId, type LogIndex, type MemberId, type Millis, type ReplicaId, type Term, memberOf, replicaId } from '../base/ids.ts'
+import type { GroupHost, GroupStatus } from '../raft/group-host.ts'
+import type { ClusterDirectory } from './directory.ts'
+import type { FailureDetector } from './failure-detector.ts'
+import { planGroup, targetOf } from './reconcile-group.ts'
+import { LeaderRestore } from './restore-leaders.ts'
+import type { Placement } from './types.ts'
+
+/** How long a request to be let in counts; it is repeated until it is met. */
+const ASKING_MS: Millis = 3_000
+const TRANSFERS_MAX = 4
+
+export interface LeadingDeps {
+  readonly host: GroupHost
+  readonly directory: ClusterDirectory
+  readonly detector: FailureDetector
+  readonly member: MemberId
+  readonly onLog: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
+}
+
+interface Reign {
+  readonly term: Term
+  readonly since: Millis
+  /** The end of the log when it began. */
+  readonly from: LogIndex
+}
+
+export class Leading {
+  readonly #deps: LeadingDeps
+  readonly #movesMax: number
+  readonly #restore = new LeaderRestore()
+  readonly #reigns = new Map<GroupId, Reign>()
+  readonly #asking = new Map<GroupId, Map<ReplicaId, Millis>>()
+  /** Groups in which a replica is on its way in, with our help. */
+  #moving = new Set<GroupId>()
+
+  constructor(deps: LeadingDeps, movesMax: number) {
+    this.#deps = deps
+    this.#movesMax = movesMax
+  }
+
+  asked(group: GroupId, replica: ReplicaId, now: Millis): void {
+    const status = this.#deps.host.status(group)
+    if (status?.role !== 'leader') return
+    let asking = this.#asking.get(group)
+    if (!asking) this.#asking.set(group, (asking = new Map()))
+    // Only what the table gives counts, so this stays small.
+    if (this.#wanted(group, replica)) asking.set(replica, now)
+  }
+
+  #wanted(group: GroupId, replica: ReplicaId): boolean {
+    const placement = this.#deps.directory.placementOf(group)
+    if (!placement) return false
+    const { voters, learners } = targetOf(placement)
+    return voters.includes(replica) || learners.includes(replica)
+  }
+
+  /** Whether the replica is out, where this node can know. */
+  answer(group: GroupId, replica: ReplicaId): readonly (readonly [GroupId, ReplicaId, Term])[] {
+    const status = this.#deps.host.status(group)
+    if (!status || status.role !== 'leader' || !this.#settled(status)) return []
+    const { voters, outgoing, learners, learnersNext } = status.membership
+    const member = [voters, outgoing, learners, learnersNext].some((list) => list.includes(replica))
+    return member || outgoing.length > 0 ? [] : [[group, replica, status.term]]
+  }
+
+  /** One round over the groups led here. True: something is on its way. */
+  look(now: Millis): boolean {
+    let transfers = 0
+    const moving = new Set<GroupId>()
+    for (const placement of this.#deps.directory.placements) {
+      const { group } = placement
+      const status = this.#deps.host.status(group)
+      if (!status || status.role !== 'leader') {
+        this.#reigns.delete(group)
+        this.#asking.delete(group)
+        continue
+      }
+      this.#note(status, now)
+      if (!this.#settled(status)) continue
+      const steady = this.#lookAt(placement, status, now, moving)
+      if (steady && transfers < TRANSFERS_MAX && this.#handBack(placement, status, now)) transfers++
+    }
+    this.#moving = moving
+    return moving.size > 0
+  }
+
+  #lookAt(placement: Placement, status: GroupStatus, now: Millis, moving: Set<GroupId>): boolean {
+    const { group } = placement
+    const { host, onLog } = this.#deps
+    const others = new Set([...this.#moving, ...moving])
+    others.delete(group)
+    const step = planGroup({
+      self: host.replicaOf(group) ?? 0,
+      membership: status.membership,
+      progress: status.progress,
+      last: status.last,
+      target: targetOf(placement),
+      asking: (replica) => now - (this.#asking.get(group)?.get(replica) ?? -Infinity) < ASKING_MS,
+      alive: (replica) => this.#alive(replica),
+      mayAdd: others.size < this.#movesMax,
+    })
+    if (step.type === 'steady') return true
+    if (step.moving) moving.add(group)
+    if (step.type !== 'change') return false
+    const { ok } = host.proposeMembership(group, step.voters, step.learners)
+    if (ok) onLog('info', 'the membership of a group changes', { group, voters: step.voters, learners: step.learners })
+    return false
+  }
+
+  #handBack(placement: Placement, status: GroupStatus, now: Millis): boolean {
+    const { group, replicas, lives } = placement
+    const { host, detector, directory } = this.#deps
+    const [first = 0] = replicas
+    const preferred = replicaId(first, lives[0] ?? 0)
+    if (preferred === host.replicaOf(group) || status.transferee !== 0) return false
+    const node = directory.nodeOf(first)
+    const { progress, last } = status
+    const preferredUpSince = node === null ? null : detector.upSince(node)
+    const ledSince = this.#reigns.get(group)?.since ?? now
+    if (!this.#restore.shouldTransfer({ group, ledSince, preferred, preferredUpSince, progress, last }, now)) return false
+    return host.transferLeadership(group, preferred)
+  }
+
+  #alive(replica: ReplicaId): boolean {
+    const { directory, detector, member } = this.#deps
+    const node = directory.nodeOf(memberOf(replica))
+    return memberOf(replica) === member || (node !== null && detector.isUp(node))
+  }
+
+  #note({ group, term, last }: GroupStatus, now: Millis): void {
+    if (this.#reigns.get(group)?.term !== term) this.#reigns.set(group, { term, since: now, from: last })
+  }
+
+  #settled({ group, term, applied }: GroupStatus): boolean {
+    const reign = this.#reigns.get(group)
+    return reign !== undefined && reign.term === term && applied >= reign.from
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What the leader of a group has to do so that its members are those of the table. Pure.
+ *
+ *   asks to be let in ─> learner ─> caught up ─> joint change to the voters of the table ─> those given up are out
+ *
+ * Voters that the table no longer names stay while their successors are not ready, so a group never has fewer voters than
+ * the table wants it to have; and one successor that never comes does not keep the others out.
+ */
+import { type LogIndex, type MemberId, type ReplicaId, replicaId } from '../base/ids.ts'
+import type { PeerProgress } from '../raft/core/raft-core.ts'
+import type { Membership } from '../raft/core/types.ts'
+import { votersOf } from './placement.ts'
+import type { Placement } from './types.ts'
+
+/** A learner with this few entries to go is caught up: the rest comes while the joint change is agreed on. */
+const LAG_MAX = 256
+
+export interface GroupState {
+  readonly self: ReplicaId
+  readonly membership: Membership
+  readonly progress: readonly PeerProgress[]
+  readonly last: LogIndex
+  readonly target: GroupTarget
+  /** Asked to be let in of late. */
+  readonly asking: (replica: ReplicaId) => boolean
+  readonly alive: (replica: ReplicaId) => boolean
+  /** Whether this node may begin to bring up another replica now. */
+  readonly mayAdd: boolean
+}
+
+export interface GroupTarget {
+  readonly voters: readonly ReplicaId[]
+  readonly learners: readonly ReplicaId[]
+}
+
+/** The replicas that the table wants in a group. */
+export function targetOf(placement: Placement): GroupTarget {
+  const voters = votersOf(placement)
+  const idOf = (member: MemberId): ReplicaId => replicaId(member, placement.lives[placement.replicas.indexOf(member)] ?? 0)
+  return { voters: voters.map(idOf), learners: placement.replicas.filter((member) => !voters.includes(member)).map(idOf) }
+}
+
+export type GroupStep =
+  | { readonly type: 'steady' }
+  /** `moving`: a live replica is on its way in. */
+  | { readonly type: 'wait'; readonly moving: boolean }
+  | { readonly type: 'change'; readonly voters: readonly ReplicaId[]; readonly learners: readonly ReplicaId[]; readonly moving: boolean }
+
+export function planGroup(state: GroupState): GroupStep {
+  const { membership, target } = state
+  if (membership.outgoing.length > 0) return { type: 'wait', moving: true }
+  const voters = nextVoters(state)
+  const present = (replica: ReplicaId) => membership.voters.includes(replica) || membership.learners.includes(replica)
+  const learners = [...target.voters, ...target.learners].filter(
+    (replica) => !voters.includes(replica) && (present(replica) || (state.mayAdd && state.asking(replica))),
+  )
+  const moving = learners.some((replica) => target.voters.includes(replica) && state.alive(replica))
+  if (!sameSet(voters, membership.voters) || !sameSet(learners, membership.learners)) return { type: 'change', voters, learners, moving }
+  return sameSet(voters, target.voters) ? { type: 'steady' } : { type: 'wait', moving }
+}
+
+function nextVoters({ self, membership, progress, last, target, alive }: GroupState): readonly ReplicaId[] {
+  const ready = (replica: ReplicaId): boolean => {
+    const peer = progress.find((one) => one.replica === replica)
+    return peer !== undefined && peer.state === 'replicate' && peer.match + LAG_MAX >= last && alive(replica)
+  }
+  const chosen = target.voters.filter(
+    (replica) => membership.voters.includes(replica) || (membership.learners.includes(replica) && ready(replica)),
+  )
+  const missing = target.voters.length - chosen.length
+  const worth = (replica: ReplicaId): number => (replica === self ? 2 : alive(replica) ? 1 : 0)
+  const stay = membership.voters.filter((replica) => !chosen.includes(replica)).sort((a, b) => worth(b) - worth(a) || a - b)
+  return [...chosen, ...stay.slice(0, missing)]
+}
+
+function sameSet(a: readonly ReplicaId[], b: readonly ReplicaId[]): boolean {
+  return a.length === b.length && a.every((replica) => b.includes(replica))
+}
