@@ -122,7 +122,7 @@ describe('a power cut', () => {
         void disk.replace('x', filled(3, 2_100))
       })
       const bytes = await storage.readFile('x')
-      expect([`2 ${1_400}`, `3 ${2_100}`]).toContain(`${bytes?.[0]} ${bytes?.length}`)
+      expect(['2 1400', '3 2100']).toContain(`${bytes?.[0]} ${bytes?.length}`)
       expect(new Set(bytes).size).toBe(1)
       await stop()
     }
