@@ -82,7 +82,9 @@ export class Cell implements ActorContext {
   }
 
   after(delayMs: Millis, msgType: string, payload: Plain = null): Timer {
-    return this.clock.after(delayMs, () => this.send(this.self, msgType, payload))
+    return this.clock.after(delayMs, () => {
+      if (!this.stopped) this.send(this.self, msgType, payload)
+    })
   }
 
   enter(run: () => void): void {

@@ -18,6 +18,11 @@ export const KIND_HELLO = 1
 export const KIND_HELLO_REPLY = 2
 export type FrameKind = typeof KIND_DATA | typeof KIND_HELLO | typeof KIND_HELLO_REPLY
 
+/** Twice what any transport carries: bytes beyond it were not made by a node, and are not looked into. */
+const FRAME_BYTES_CEILING = 8 * 1024 * 1024
+/** A node, or a child of one (`n1:gw`). Names become parts of subjects, so a hello must not bring in another alphabet. */
+const NODE_NAME = /^[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,64})?$/
+
 const FIXED = 2 + 4 + 4 + 8 + 8 + 1
 const CRC_AT = 2
 const CRC_FROM = 6
@@ -68,7 +73,7 @@ export function encodeFrame(header: FrameHeader, envelopes: readonly Uint8Array[
 
 /** The header and views of the envelopes, or null where the frame is not whole. Never throws. */
 export function decodeFrame(bytes: Uint8Array): { readonly header: FrameHeader; readonly envelopes: readonly Uint8Array[] } | null {
-  if (bytes.length < FIXED || bytes[0] !== FRAME_VERSION) return null
+  if (bytes.length < FIXED || bytes.length > FRAME_BYTES_CEILING || bytes[0] !== FRAME_VERSION) return null
   const kind = bytes[1]
   if (kind !== KIND_DATA && kind !== KIND_HELLO && kind !== KIND_HELLO_REPLY) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -97,7 +102,8 @@ export function decodeFrame(bytes: Uint8Array): { readonly header: FrameHeader; 
 
 function decodeName(bytes: Uint8Array): string | null {
   try {
-    return decoder.decode(bytes)
+    const name = decoder.decode(bytes)
+    return NODE_NAME.test(name) ? name : null
   } catch {
     return null
   }

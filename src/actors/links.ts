@@ -10,6 +10,7 @@
  *  2. The known life of a peer never goes back: an older hello is ignored, an older frame dropped.
  *  3. A peer that `admit` refuses is not talked to, and its frames are dropped.
  *  4. No frame is larger than the transport takes; an envelope that cannot fit is refused to its sender.
+ *  5. Nothing is thrown into the transport: what breaks while a frame is taken in is a bug of this node.
  */
 import type { Incarnation, Millis, NodeId } from '../base/ids.ts'
 import type { Clock, Timer } from '../io/clock.ts'
@@ -31,6 +32,8 @@ import {
 } from './frame.ts'
 
 const HELLO_INTERVAL_MS: Millis = 1_000
+/** Far more than a cluster has nodes: strangers on the bus cannot fill the memory with names. */
+const PEERS_MAX = 1_024
 
 interface Outbox {
   envelopes: Uint8Array[]
@@ -46,10 +49,14 @@ export interface LinksOptions {
   readonly admit: (node: NodeId, incarnation: Incarnation, hello: Plain) => boolean
   readonly onEnvelope: (bytes: Uint8Array) => void
   readonly onPeer: (node: NodeId, incarnation: Incarnation) => void
+  readonly onBug: (error: unknown) => void
 }
 
 export class Links {
+  /** Who is talked to, in which life. */
   readonly peers = new Map<NodeId, Incarnation>()
+  /** The latest life that was ever talked to: what `peers` lost must not come back as an older one. */
+  readonly #latest = new Map<NodeId, Incarnation>()
   framesIn = 0
   framesOut = 0
   readonly #options: LinksOptions
@@ -63,11 +70,14 @@ export class Links {
     this.#options = options
     this.#cluster = clusterNumber(options.cluster)
     this.#header = headerBytes(options.transport.node)
-    options.transport.listen({ onFrame: (frame) => this.#receive(frame), onConnection: (connected) => this.#connection(connected) })
+    options.transport.listen({
+      onFrame: (frame) => this.#guard(() => this.#receive(frame)),
+      onConnection: (connected) => this.#guard(() => this.#connection(connected)),
+    })
     this.#announce()
   }
 
-  /** Queues for the peer's next frame; false where it is too large for any frame. */
+  /** Queues for the peer's next frame (or loses it: no such peer); false where it is too large for any frame. */
   send(to: NodeId, envelope: Uint8Array): boolean {
     const size = envelopeBytes(envelope)
     const max = this.#options.transport.frameBytesMax
@@ -76,7 +86,13 @@ export class Links {
       return false
     }
     let box = this.#outboxes.get(to)
-    if (!box) this.#outboxes.set(to, (box = { envelopes: [], bytes: this.#header }))
+    if (!box) {
+      if (!this.peers.has(to)) {
+        this.#options.deadLetters.count('unknown-peer')
+        return true
+      }
+      this.#outboxes.set(to, (box = { envelopes: [], bytes: this.#header }))
+    }
     if (box.bytes + size > max) this.#flushTo(to, box)
     box.envelopes.push(envelope)
     box.bytes += size
@@ -105,7 +121,7 @@ export class Links {
   }
 
   /** What was queued for a peer's past life is not for the next one. */
-  #forget(node: NodeId): void {
+  #dropOutbox(node: NodeId): void {
     const box = this.#outboxes.get(node)
     if (!box) return
     this.#options.deadLetters.count('past-life', box.envelopes.length)
@@ -150,20 +166,35 @@ export class Links {
 
   #greet(header: FrameHeader, parts: readonly Uint8Array[]): void {
     const { admit, transport, deadLetters, onPeer, hello } = this.#options
-    if (header.kind === KIND_HELLO_REPLY && header.toIncarnation !== transport.incarnation) return deadLetters.count('past-life')
+    const { kind, from, fromIncarnation, toIncarnation } = header
+    if (kind === KIND_HELLO_REPLY && toIncarnation !== transport.incarnation) return deadLetters.count('past-life')
     const said = parts[0] ? unpackPlain(parts[0]) : undefined
-    if (said === undefined) return deadLetters.count('bad-frame')
-    const { from, fromIncarnation } = header
+    if (said === undefined || !Number.isSafeInteger(fromIncarnation)) return deadLetters.count('bad-frame')
+    const latest = this.#latest.get(from)
+    if (latest !== undefined && fromIncarnation < latest) return deadLetters.count('past-life')
     if (!admit(from, fromIncarnation, said)) {
-      this.peers.delete(from)
+      if (this.peers.get(from) === fromIncarnation) this.#forget(from)
       return deadLetters.count('not-admitted')
     }
-    const known = this.peers.get(from)
-    if (known !== undefined && fromIncarnation < known) return deadLetters.count('past-life')
-    if (header.kind === KIND_HELLO) this.#transmit(KIND_HELLO_REPLY, from, fromIncarnation, [packPlain(hello)])
-    if (known === fromIncarnation) return
-    if (known !== undefined) this.#forget(from)
+    if (latest === undefined && this.#latest.size >= PEERS_MAX) return deadLetters.count('not-admitted')
+    if (kind === KIND_HELLO) this.#transmit(KIND_HELLO_REPLY, from, fromIncarnation, [packPlain(hello)])
+    if (this.peers.get(from) === fromIncarnation) return
+    this.#forget(from)
     this.peers.set(from, fromIncarnation)
+    this.#latest.set(from, fromIncarnation)
     onPeer(from, fromIncarnation)
+  }
+
+  #forget(node: NodeId): void {
+    this.#dropOutbox(node)
+    this.peers.delete(node)
+  }
+
+  #guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#options.onBug(error)
+    }
   }
 }

@@ -130,6 +130,84 @@ describe('the actor system', () => {
     expect(heard).toEqual(['for the second'])
   })
 
+  test('an answer to a question of a past life settles no question of this one', async () => {
+    const bus = createLocalBus(clock)
+    const b = start(bus, 'n2')
+    const first = start(bus, 'n1', 1)
+    const held: Envelope[] = []
+    let answerLate = (): void => undefined
+    b.spawn('slow', {
+      receive: (envelope, ctx) => {
+        held.push(envelope)
+        answerLate = () => ctx.enter(() => ctx.reply(held[0] as Envelope, 'answer', 'to the first life'))
+      },
+    })
+    await met(first, 'n2')
+    await met(b, 'n1')
+    const lost = first.ask('n2/slow', 'question', 'of the first life', 60_000).catch((error: unknown) => error)
+    while (held.length < 1) await new Promise<void>((resolve) => clock.defer(resolve))
+    await first.close()
+    expect(await lost).toMatchObject({ code: 'UNKNOWN_OUTCOME' })
+    const second = start(bus, 'n1', 2)
+    while (b.peers.get('n1') !== 2) await new Promise<void>((resolve) => clock.defer(resolve))
+    await met(second, 'n2')
+    const asked = second.ask('n2/slow', 'question', 'of the second life', 1_000)
+    while (held.length < 2) await new Promise<void>((resolve) => clock.defer(resolve))
+    answerLate()
+    b.spawn('honest', { receive: (envelope, ctx) => ctx.reply(envelope, 'answered', null) })
+    await second.ask('n2/honest', 'x', null, 1_000)
+    expect(second.stats.deadLetters).toMatchObject({ 'late-reply': 1 })
+    await second.close()
+    expect(await asked.catch((error: unknown) => error)).toMatchObject({ code: 'UNKNOWN_OUTCOME' })
+  })
+
+  test('what does not fit into a frame is said to the asker: a question not sent, an answer lost', async () => {
+    const bus = createLocalBus(clock)
+    const [a, b] = [start(bus, 'n1'), start(bus, 'n2')]
+    const applied: number[] = []
+    b.spawn('large', {
+      receive: (envelope, ctx) => {
+        applied.push(1)
+        ctx.reply(envelope, 'answer', new Uint8Array(600_000))
+      },
+    })
+    await met(a, 'n2')
+    await met(b, 'n1')
+    const question = a.ask('n2/large', 'x', new Uint8Array(600_000), 60_000)
+    await expect(question).rejects.toMatchObject({ code: 'TOO_LARGE', outcome: 'not-applied' })
+    expect(applied).toEqual([])
+    await expect(a.ask('n2/large', 'x', null, 60_000)).rejects.toMatchObject({ code: 'UNKNOWN_OUTCOME', outcome: 'unknown' })
+    expect(applied).toEqual([1])
+    expect([a.stats.deadLetters['too-large'], b.stats.deadLetters['too-large']]).toEqual([1, 1])
+  })
+
+  test('an actor that stops refuses what it has not read, and its timers end with it', async () => {
+    const system = start(createLocalBus(clock), 'n1', 1, { drainMax: 1 })
+    system.spawn('brief', {
+      receive: (_, ctx) => {
+        ctx.after(0, 'tick')
+        system.stop('brief')
+      },
+    })
+    const asked = system.ask('n1/brief', 'a', null, 50).catch((error: TricordError) => error.code)
+    const refused = system.ask('n1/brief', 'b', null, 60_000).catch((error: TricordError) => error.code)
+    system.send('n1/brief', 'c', null)
+    expect(await refused).toBe('STARTING')
+    expect(await asked).toBe('UNKNOWN_OUTCOME')
+    expect(system.stats.deadLetters).toMatchObject({ 'no-actor': 2 })
+  })
+
+  test('nothing is shared: what the sender changes afterwards is not what was sent', async () => {
+    const system = start(createLocalBus(clock), 'n1')
+    system.spawn('echo', echo)
+    const bytes = new Uint8Array([1, 2, 3])
+    const list = [bytes, { x: 1 }] as const
+    const asked = system.ask('n1/echo', 'say', list, 1_000)
+    bytes.fill(9)
+    ;(list[1] as { x: number }).x = 9
+    expect((await asked).payload).toMatchObject([[{ 0: 1, 1: 2, 2: 3 }, { x: 1 }], ''])
+  })
+
   test('another cluster on the same bus is not heard', async () => {
     const bus = createLocalBus(clock)
     const a = start(bus, 'n1')

@@ -8,6 +8,9 @@
  *            clock.defer ──> drain: rounds over the cells with work, then links.flush <─┘
  *
  * A child's system (`n1:gw`) knows one peer, its parent, and routes everything that is not local to it.
+ *
+ * Numbers of questions begin anew with each life, so the address that answers go to names the life (`n1/ask@7`): what a
+ * peer answers to a past life must not settle another question of this one.
  */
 import { TricordError } from '../base/errors.ts'
 import { assert } from '../base/assert.ts'
@@ -20,12 +23,14 @@ import { Asks } from './asks.ts'
 import { Cell, type CellHost } from './cell.ts'
 import { decodeEnvelope, encodeEnvelope } from './codec.ts'
 import { DeadLetters } from './dead-letters.ts'
-import { type ActorId, type Envelope, FAILURE, type Plain, actorId, nodeOf, pathOf } from './envelope.ts'
+import { type ActorId, type Envelope, FAILURE, type FailurePayload, type Plain, actorId, nodeOf, pathOf } from './envelope.ts'
 import { Links } from './links.ts'
 
 /** Rounds over the cells before the loop gets its turn back: local chains finish in one turn, nothing starves. */
 const ROUNDS_MAX = 8
-const ASK_PATH = 'ask'
+const ASK_PREFIX = 'ask@'
+
+type Refused = 'no-actor' | 'mailbox-full' | 'too-large'
 
 /** Where an actor id leads. */
 type Route =
@@ -43,6 +48,9 @@ class System implements ActorSystem, CellHost {
   readonly clock: Clock
   readonly random: Random
   readonly #options: ActorSystemOptions
+  readonly #askPath: string
+  readonly #askId: ActorId
+  readonly #toldId: ActorId
   readonly #cells = new Map<string, Cell>()
   readonly #deadLetters = new DeadLetters()
   readonly #asks: Asks
@@ -63,6 +71,9 @@ class System implements ActorSystem, CellHost {
     this.incarnation = options.incarnation
     this.clock = options.clock
     this.random = options.random
+    this.#askPath = ASK_PREFIX + options.incarnation
+    this.#askId = actorId(options.node, this.#askPath)
+    this.#toldId = actorId(options.node, '')
     this.#asks = new Asks(options.clock)
     this.#links = this.#link(options.transport)
   }
@@ -90,7 +101,7 @@ class System implements ActorSystem, CellHost {
   }
 
   spawn(path: string, actor: Actor, options: { readonly mailboxMax?: number } = {}): ActorId {
-    assert(!this.#cells.has(path) && path !== ASK_PATH, `an actor at ${path} exists already`)
+    assert(!this.#cells.has(path) && !path.startsWith(ASK_PREFIX), `an actor at ${path} exists already`)
     const id = actorId(this.node, path)
     const cell = new Cell(id, actor, options.mailboxMax ?? this.#options.mailboxMax, this)
     this.#cells.set(path, cell)
@@ -104,17 +115,18 @@ class System implements ActorSystem, CellHost {
     cell.stopped = true
     this.#cells.delete(path)
     this.#guard(() => cell.actor.stop?.(cell))
+    for (let unread = cell.mailbox.shift(); unread; unread = cell.mailbox.shift()) this.#refuse(unread, 'no-actor')
   }
 
   send(to: ActorId, msgType: string, payload: Plain, traceparent = ''): void {
-    this.post({ senderId: actorId(this.node, ''), receiverId: to, msgType, payload, inReplyTo: 0, timeoutMs: 0, traceparent })
+    this.post({ senderId: this.#toldId, receiverId: to, msgType, payload, inReplyTo: 0, timeoutMs: 0, traceparent })
   }
 
   ask(to: ActorId, msgType: string, payload: Plain, timeoutMs: Millis, traceparent = ''): Promise<Envelope> {
     if (this.#closed) return Promise.reject(new TricordError('STARTING', 'this node is stopping'))
     const msgId = this.#nextId
     const answer = this.#asks.add(msgId, to, msgType, timeoutMs)
-    this.post({ senderId: actorId(this.node, ASK_PATH), receiverId: to, msgType, payload, inReplyTo: 0, timeoutMs, traceparent })
+    this.post({ senderId: this.#askId, receiverId: to, msgType, payload, inReplyTo: 0, timeoutMs, traceparent })
     return answer
   }
 
@@ -177,6 +189,7 @@ class System implements ActorSystem, CellHost {
       hello,
       admit: transport === this.#options.transport && admit ? admit : () => true,
       onEnvelope: (bytes) => this.#arrive(bytes),
+      onBug: (error) => this.bug(error),
       onPeer: (node, incarnation) => this.#guard(() => this.#peerListeners.forEach((listener) => listener(node, incarnation))),
     })
   }
@@ -202,8 +215,8 @@ class System implements ActorSystem, CellHost {
   }
 
   #receive(path: string, envelope: Envelope): void {
-    if (path === ASK_PATH) {
-      if (!this.#asks.settle(envelope)) this.#deadLetters.count('late-reply')
+    if (path.startsWith(ASK_PREFIX)) {
+      if (path !== this.#askPath || !this.#asks.settle(envelope)) this.#deadLetters.count('late-reply')
       return
     }
     const cell = this.#cells.get(path)
@@ -216,24 +229,18 @@ class System implements ActorSystem, CellHost {
   }
 
   /** Counts the loss, and tells it to one who waits for an answer: nobody should wait for what will not come. */
-  #refuse(envelope: Envelope, reason: 'no-actor' | 'mailbox-full' | 'too-large'): void {
+  #refuse(envelope: Envelope, reason: Refused): void {
     if (reason !== 'too-large') this.#deadLetters.count(reason)
-    if (envelope.timeoutMs === 0 || envelope.inReplyTo !== 0) return
-    const [code, message] = {
-      'no-actor': ['STARTING', `no actor at ${envelope.receiverId}`],
-      'mailbox-full': ['OVERLOADED', `${envelope.receiverId} has too many messages waiting`],
-      'too-large': ['TOO_LARGE', `${envelope.msgType} does not fit into a frame`],
-    }[reason] as [string, string]
-    const { senderId, msgId, traceparent, receiverId } = envelope
-    this.post({
-      senderId: receiverId,
-      receiverId: senderId,
-      msgType: FAILURE,
-      payload: [code, message],
-      inReplyTo: msgId,
-      timeoutMs: 0,
-      traceparent,
-    })
+    const { senderId, receiverId, msgType, msgId, inReplyTo, timeoutMs } = envelope
+    if (inReplyTo !== 0) {
+      // The question was acted on, so its asker must not take this for a refusal.
+      const lost: FailurePayload = ['UNKNOWN_OUTCOME', `the answer ${msgType} does not fit into a frame`]
+      if (reason === 'too-large' && pathOf(receiverId).startsWith(ASK_PREFIX)) this.#fail(senderId, receiverId, inReplyTo, lost, envelope)
+    } else if (timeoutMs !== 0) this.#fail(receiverId, senderId, msgId, refusal(reason, envelope), envelope)
+  }
+
+  #fail(senderId: ActorId, receiverId: ActorId, inReplyTo: number, payload: FailurePayload, { traceparent }: Envelope): void {
+    this.post({ senderId, receiverId, msgType: FAILURE, payload, inReplyTo, timeoutMs: 0, traceparent })
   }
 
   #routeOf(to: ActorId): Route {
@@ -296,6 +303,12 @@ class System implements ActorSystem, CellHost {
       this.#options.onBug(error)
     }
   }
+}
+
+function refusal(reason: Refused, { receiverId, msgType }: Envelope): FailurePayload {
+  if (reason === 'no-actor') return ['STARTING', `no actor at ${receiverId}`]
+  if (reason === 'mailbox-full') return ['OVERLOADED', `${receiverId} has too many messages waiting`]
+  return ['TOO_LARGE', `${msgType} does not fit into a frame`]
 }
 
 /** `n1` of `n1:gw`; null for a node. */
