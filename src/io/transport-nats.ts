@@ -9,6 +9,9 @@
  *     published while the connection is not open.
  *  2. A server that stops answering would be noticed after minutes: pings go every second, two may be missing.
  *  3. A slow server or network would grow the outgoing buffer: beyond OUTGOING_BYTES_MAX frames are dropped and counted.
+ *  4. `publish` throws where a server that it came to later takes less than the first one did: the limit is the present
+ *     server's, and a frame made for a larger one is dropped and counted.
+ *  5. Two refused log-ins in a row would close the connection for good: it goes on trying, and says so (`onWarning`).
  */
 import { readFile } from 'node:fs/promises'
 import {
@@ -17,6 +20,7 @@ import {
   type NatsConnection,
   connect,
   credsAuthenticator,
+  nkeyAuthenticator,
   tokenAuthenticator,
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node'
@@ -27,21 +31,29 @@ const FRAME_BYTES_MAX = 512 * 1024
 /** Room for the protocol line of a message. */
 const PROTOCOL_SLACK_BYTES = 1024
 const OUTGOING_BYTES_MAX = 64 * 1024 * 1024
+/** Of a node's id and a cluster's name: one token of a subject each. */
+const SUBJECT_WORD = /^[A-Za-z0-9_-]+$/
+const NKEY_SEED = /^S[A-Z2-7]{57}$/
 
 export interface NatsOptions {
   readonly servers: readonly string[]
   readonly user: string
   readonly password: string
   readonly token: string
+  /** A .creds file (JWT and nkey), or the seed of an nkey alone. */
   readonly credentialsFile: string
   readonly tls: { readonly caFile: string; readonly certFile: string; readonly keyFile: string }
+  /** What the server refuses while the node runs (permissions, log-ins) and what the connection goes through. */
+  readonly onWarning?: (message: string) => void
 }
 
 export interface NatsStats {
+  /** Also counts each time the server cut a node off that read too slowly: the client is told no more than that. */
   readonly disconnects: number
-  /** Frames dropped because the connection was down or its buffer full. */
+  /** Frames dropped because the connection was down, its buffer full, or the server's limit smaller than the frame. */
   readonly dropped: number
-  readonly slowConsumers: number
+  /** Refusals of the server: permissions, log-ins, protocol. */
+  readonly errors: number
 }
 
 export interface NatsTransport extends Transport {
@@ -54,23 +66,24 @@ export class NatsUnavailableError extends Error {
 }
 
 export async function connectNats(cluster: string, node: NodeId, incarnation: Incarnation, options: NatsOptions): Promise<NatsTransport> {
-  for (const word of [cluster, node]) if (!/^[A-Za-z0-9_-]+$/.test(word)) throw new Error(`not a word of a NATS subject: ${word}`)
+  for (const word of [cluster, node]) if (!SUBJECT_WORD.test(word)) throw new Error(`not a word of a NATS subject: ${word}`)
+  const settings = await connectionOptions(node, options)
   let connection: NatsConnection
   try {
-    connection = await connect(await connectionOptions(node, options))
+    connection = await connect(settings)
   } catch (error) {
     throw new NatsUnavailableError(
       `no NATS server at ${options.servers.join(', ')}: ${String(error instanceof Error ? error.message : error)}`,
       { cause: error },
     )
   }
-  return new Nats(cluster, node, incarnation, connection)
+  return new Nats(cluster, node, incarnation, connection, options.onWarning ?? (() => undefined))
 }
 
 async function connectionOptions(node: NodeId, options: NatsOptions): Promise<ConnectionOptions> {
   const { tls } = options
   const authenticator: Authenticator[] = []
-  if (options.credentialsFile) authenticator.push(credsAuthenticator(await readFile(options.credentialsFile)))
+  if (options.credentialsFile) authenticator.push(await fileAuthenticator(options.credentialsFile))
   if (options.token) authenticator.push(tokenAuthenticator(options.token))
   if (options.user) authenticator.push(usernamePasswordAuthenticator(options.user, options.password))
   const files = {
@@ -82,10 +95,11 @@ async function connectionOptions(node: NodeId, options: NatsOptions): Promise<Co
     servers: [...options.servers],
     name: `tricord ${node}`,
     noEcho: true,
-    timeout: 2_000,
+    timeout: 1_000,
     reconnectTimeWait: 50,
     reconnectJitter: 20,
     maxReconnectAttempts: -1,
+    ignoreAuthErrorAbort: true,
     pingInterval: 1_000,
     maxPingOut: 2,
     ...(authenticator.length > 0 && { authenticator }),
@@ -93,40 +107,59 @@ async function connectionOptions(node: NodeId, options: NatsOptions): Promise<Co
   }
 }
 
+async function fileAuthenticator(path: string): Promise<Authenticator> {
+  const content = await readFile(path)
+  const seed = content.toString('latin1').trim()
+  return NKEY_SEED.test(seed) ? nkeyAuthenticator(new TextEncoder().encode(seed)) : credsAuthenticator(content)
+}
+
 class Nats implements NatsTransport {
   readonly node: NodeId
   readonly incarnation: Incarnation
-  readonly frameBytesMax: number
   readonly #connection: NatsConnection
+  readonly #onWarning: (message: string) => void
   readonly #prefix: string
+  /** The subject of each peer's latest life. */
+  readonly #subjects = new Map<NodeId, { readonly incarnation: Incarnation; readonly subject: string }>()
   #connected = true
   #closed = false
   #disconnects = 0
   #dropped = 0
-  #slowConsumers = 0
+  #errors = 0
+  #lastError = ''
   /** Bytes published since the last confirmed flush: what may still be in the client's buffer. */
   #unflushed = 0
   #flushing = false
 
-  constructor(cluster: string, node: NodeId, incarnation: Incarnation, connection: NatsConnection) {
+  constructor(cluster: string, node: NodeId, incarnation: Incarnation, connection: NatsConnection, onWarning: (message: string) => void) {
     this.node = node
     this.incarnation = incarnation
     this.#connection = connection
+    this.#onWarning = onWarning
     this.#prefix = `tricord.${cluster}`
-    const max = connection.info?.max_payload ?? 1_048_576
-    this.frameBytesMax = Math.min(FRAME_BYTES_MAX, max - PROTOCOL_SLACK_BYTES)
+  }
+
+  /** While there is no server, what most of them take: nothing is sent then anyway. */
+  get frameBytesMax(): number {
+    return Math.min(FRAME_BYTES_MAX, (this.#connection.info?.max_payload ?? 1_048_576) - PROTOCOL_SLACK_BYTES)
   }
 
   get connected(): boolean {
-    return this.#connected && !this.#closed
+    return this.#connected && !this.#closed && !this.#connection.isClosed()
   }
 
   get stats(): NatsStats {
-    return { disconnects: this.#disconnects, dropped: this.#dropped, slowConsumers: this.#slowConsumers }
+    return { disconnects: this.#disconnects, dropped: this.#dropped, errors: this.#errors }
   }
 
   send(to: NodeId, incarnation: Incarnation, frame: Uint8Array): void {
-    this.#publish(`${this.#prefix}.node.${to}.${incarnation}`, frame)
+    let known = this.#subjects.get(to)
+    if (known?.incarnation !== incarnation) {
+      if (!SUBJECT_WORD.test(to)) return void this.#dropped++
+      known = { incarnation, subject: `${this.#prefix}.node.${to}.${incarnation}` }
+      this.#subjects.set(to, known)
+    }
+    this.#publish(known.subject, frame)
   }
 
   broadcast(frame: Uint8Array): void {
@@ -153,7 +186,7 @@ class Nats implements NatsTransport {
   }
 
   #publish(subject: string, frame: Uint8Array): void {
-    if (!this.connected || this.#unflushed + frame.length > OUTGOING_BYTES_MAX) {
+    if (!this.connected || frame.length > this.frameBytesMax || this.#unflushed + frame.length > OUTGOING_BYTES_MAX) {
       this.#dropped++
       return
     }
@@ -181,10 +214,19 @@ class Nats implements NatsTransport {
   async #watch(handlers: TransportHandlers): Promise<void> {
     for await (const status of this.#connection.status()) {
       if (this.#closed) return
-      if (status.type === 'slowConsumer') this.#slowConsumers++
-      else if (status.type === 'disconnect' || status.type === 'staleConnection') this.#set(false, handlers)
+      if (status.type === 'error') this.#warn(status.error.message)
+      else if (status.type === 'ldm') this.#onWarning(`NATS ${status.server} is about to stop`)
+      else if (status.type === 'disconnect' || status.type === 'staleConnection' || status.type === 'close') this.#set(false, handlers)
       else if (status.type === 'reconnect') this.#set(true, handlers)
     }
+  }
+
+  /** Refusals come in storms (one per publish); each is counted, and the same one is told once until another comes. */
+  #warn(message: string): void {
+    this.#errors++
+    if (message === this.#lastError) return
+    this.#lastError = message
+    this.#onWarning(`NATS refuses: ${message}`)
   }
 
   #set(connected: boolean, handlers: TransportHandlers): void {
@@ -192,6 +234,8 @@ class Nats implements NatsTransport {
     this.#connected = connected
     this.#unflushed = 0
     if (!connected) this.#disconnects++
+    this.#lastError = ''
+    this.#onWarning(connected ? `NATS is back: ${this.#connection.getServer()}` : 'NATS is lost; nothing is sent or heard until it is back')
     handlers.onConnection(connected)
   }
 }
