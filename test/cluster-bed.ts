@@ -99,10 +99,25 @@ export class ClusterBed {
       onBug: (error) => this.bugs.push(error),
     })
     startCluster(node.system, { clock, random, transport, storage }, own, this.#clusterOptions(node, peers, join)).then(
-      (started) => (node.started = started),
+      (started) => {
+        node.started = started
+        this.#watchRemovals(started)
+      },
       (error: Error) => (node.error = error),
     )
     return node
+  }
+
+  /** A replica that its group's leader counts on must not be deleted. */
+  #watchRemovals({ host }: StartedCluster): void {
+    const remove = host.removeReplica.bind(host)
+    host.removeReplica = (group) => {
+      const replica = host.replicaOf(group)
+      const membership = this.leaderOf(group)?.started?.host.status(group)?.membership
+      const counted = membership && [...membership.voters, ...membership.outgoing, ...membership.learners]
+      if (replica !== null && counted?.includes(replica)) this.bugs.push(new Error(`${replica} of group ${group} is deleted, and a member`))
+      remove(group)
+    }
   }
 
   #clusterOptions(node: BedNode, peers: readonly NodeId[], join: boolean): ClusterOptions {
@@ -187,7 +202,8 @@ export class ClusterBed {
   get settled(): boolean {
     const epoch = Math.max(...this.up.map(({ started }) => started!.directory.epoch))
     const newest = this.up.find(({ started }) => started!.directory.epoch === epoch)
-    const placements = newest?.view?.placements ?? []
+    const { view = null } = newest?.started?.directory ?? {}
+    const placements = view?.formation ? view.placements : []
     return (
       placements.length > 0 &&
       placements.every(({ group, replicas }) => this.#isPlaced(group, replicas)) &&

@@ -96,9 +96,50 @@ describe('a cluster', () => {
     await bed.until(() => host.status(group)?.membership.voters.length === 3, 'n3 has it')
     // As if a disk error had taken it: not through the table.
     host.removeReplica(group)
+    expect(bed.bugs.splice(0)).toHaveLength(1)
     await bed.until(() => host.status(group)?.serving === true && host.replicaOf(group) === 3 * 1024 + 1, 'it is back')
     await bed.until(() => bed.settled, 'all is as the table says')
     expect(bed.leaderOf(group)!.started!.host.status(group)!.membership.voters).toEqual([1024, 2048, 3 * 1024 + 1])
+  })
+
+  test('a flipped bit in the middle of the log: the node says so, and is repaired from the others', async () => {
+    await threeNodes()
+    const groups = Array.from({ length: 8 }, (_, i) => FIRST_PARTITION + i)
+    for (let round = 1; round <= 3; round++) for (const group of groups) await bed.add('n2', group, 1)
+    await bed.kill('n3')
+    const [path = ''] = [...bed.node('n3').disk.files.keys()].filter((name) => name.startsWith('wal/'))
+    const file = bed.node('n3').disk.files.get(path)!
+    // Somewhere in what the log holds, far from its last batch.
+    const used = file.bytes.findLastIndex((byte) => byte !== 0)
+    const at = used >>> 1
+    file.bytes[at] = (file.bytes[at] ?? 0) ^ 4
+    await bed.start(['n3'], FOUNDERS)
+    const { damaged } = bed.node('n3').started!.host
+    expect(damaged.length).toBeGreaterThan(0)
+    const hit = damaged.map(({ group }) => group)
+    await bed.until(() => bed.settled, 'all is well again')
+    for (const group of hit) expect(bed.node('n3').started!.host.replicaOf(group)).toBe(3 * 1024 + 1)
+    expect(bed.log.some((line) => line.includes('n3 warn replicas are damaged or lost'))).toBe(true)
+    await bed.kill('n1')
+    for (const group of groups) expect(await bed.add('n3', group, 1)).toEqual({ ok: true, reply: 4 })
+  })
+
+  test('one that was announced is taken in when it comes; a stranger is told how', async () => {
+    await threeNodes()
+    expect(await bed.ask(api('n2').addMember({ id: 'n4', url: 'http://n4' }), 'the announcement')).toEqual({ member: 4 })
+    await bed.until(() => bed.settled, 'rest')
+    expect((await bed.ask(api('n1').status(), 'status')).nodes.at(-1)).toMatchObject({ id: 'n4', state: 'down' })
+    await bed.begin('n5', [...FOUNDERS, 'n5'])
+    await bed.until(() => bed.node('n5').error !== null, 'n5 is refused')
+    expect(bed.node('n5').error!.message).toContain('--join')
+    await bed.kill('n5')
+    await bed.start(['n4'], FOUNDERS, true)
+    await bed.until(() => stateOf('n1', 'n4') === 'active' && bed.settled, 'n4 has its share')
+    await expect(bed.ask(api('n2').addMember({ id: 'n1', url: '' }), 'a refusal')).rejects.toMatchObject({ code: 'CONFIG_CONFLICT' })
+    await expect(bed.ask(api('n2').removeMember('n9'), 'a refusal')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    const plan = api('n3').plan({ add: ['n6'], remove: [] })
+    expect(plan.moves.length).toBeGreaterThan(0)
+    expect(plan.moves.some(({ to }) => to.includes('n6'))).toBe(true)
   })
 
   test('a node that was removed while it was away finds out, and gives up what it holds', async () => {

@@ -28,8 +28,8 @@ export interface LeadingDeps {
 interface Reign {
   readonly term: Term
   readonly since: Millis
-  /** The end of the log when it began. */
-  readonly from: LogIndex
+  /** Everything up to here has to be applied first: the end of the log when it began, then its own last change. */
+  from: LogIndex
 }
 
 export class Leading {
@@ -40,6 +40,7 @@ export class Leading {
   readonly #asking = new Map<GroupId, Map<ReplicaId, Millis>>()
   /** Groups in which a replica is on its way in, with our help. */
   #moving = new Set<GroupId>()
+  #missing: (readonly [group: GroupId, replica: ReplicaId])[] = []
 
   constructor(deps: LeadingDeps, movesMax: number) {
     this.#deps = deps
@@ -68,13 +69,21 @@ export class Leading {
     if (!status || status.role !== 'leader' || !this.#settled(status)) return []
     const { voters, outgoing, learners, learnersNext } = status.membership
     const member = [voters, outgoing, learners, learnersNext].some((list) => list.includes(replica))
-    return member || outgoing.length > 0 ? [] : [[group, replica, status.term]]
+    if (member || outgoing.length > 0) return []
+    this.#asking.get(group)?.delete(replica)
+    return [[group, replica, status.term]]
+  }
+
+  /** Replicas that groups led here wait for, as of the last round. They may be there and not know that they are out. */
+  get missing(): readonly (readonly [group: GroupId, replica: ReplicaId])[] {
+    return this.#missing
   }
 
   /** One round over the groups led here. True: something is on its way. */
   look(now: Millis): boolean {
     let transfers = 0
     const moving = new Set<GroupId>()
+    this.#missing = []
     for (const placement of this.#deps.directory.placements) {
       const { group } = placement
       const status = this.#deps.host.status(group)
@@ -109,9 +118,13 @@ export class Leading {
     })
     if (step.type === 'steady') return true
     if (step.moving) moving.add(group)
+    if (step.type === 'wait') for (const replica of step.missing) this.#missing.push([group, replica])
     if (step.type !== 'change') return false
-    const { ok } = host.proposeMembership(group, step.voters, step.learners)
-    if (ok) onLog('info', 'the membership of a group changes', { group, voters: step.voters, learners: step.learners })
+    const proposed = host.proposeMembership(group, step.voters, step.learners)
+    if (!proposed.ok) return false
+    const reign = this.#reigns.get(group)
+    if (reign) reign.from = proposed.index
+    onLog('info', 'the membership of a group changes', { group, voters: step.voters, learners: step.learners })
     return false
   }
 

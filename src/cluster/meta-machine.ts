@@ -194,6 +194,7 @@ export class MetaMachine implements StateMachine {
 
   #retire({ member, lives }: Of<'retire_replica'>): MetaReply {
     const answer: GroupId[] = []
+    if (member >= this.#cluster.nextMember) return refuse('NOT_FOUND', `there never was a member ${member}`)
     for (const [group, life] of lives) {
       const record = this.#groups.get(group)
       if (!record || (record.replicas.includes(member) && lifeIn(record, member) === life)) continue

@@ -42,21 +42,21 @@ export function targetOf(placement: Placement): GroupTarget {
 
 export type GroupStep =
   | { readonly type: 'steady' }
-  /** `moving`: a live replica is on its way in. */
-  | { readonly type: 'wait'; readonly moving: boolean }
+  /** `moving`: a live replica is on its way in. `missing`: of those that it waits for, who have not asked to be let in. */
+  | { readonly type: 'wait'; readonly moving: boolean; readonly missing: readonly ReplicaId[] }
   | { readonly type: 'change'; readonly voters: readonly ReplicaId[]; readonly learners: readonly ReplicaId[]; readonly moving: boolean }
 
 export function planGroup(state: GroupState): GroupStep {
   const { membership, target } = state
-  if (membership.outgoing.length > 0) return { type: 'wait', moving: true }
+  if (membership.outgoing.length > 0) return { type: 'wait', moving: true, missing: [] }
   const voters = nextVoters(state)
   const present = (replica: ReplicaId) => membership.voters.includes(replica) || membership.learners.includes(replica)
-  const learners = [...target.voters, ...target.learners].filter(
-    (replica) => !voters.includes(replica) && (present(replica) || (state.mayAdd && state.asking(replica))),
-  )
+  const wanted = [...target.voters, ...target.learners]
+  const learners = wanted.filter((replica) => !voters.includes(replica) && (present(replica) || (state.mayAdd && state.asking(replica))))
   const moving = learners.some((replica) => target.voters.includes(replica) && state.alive(replica))
   if (!sameSet(voters, membership.voters) || !sameSet(learners, membership.learners)) return { type: 'change', voters, learners, moving }
-  return sameSet(voters, target.voters) ? { type: 'steady' } : { type: 'wait', moving }
+  const missing = wanted.filter((replica) => !present(replica) && !state.asking(replica))
+  return wanted.every(present) && sameSet(voters, target.voters) ? { type: 'steady' } : { type: 'wait', moving, missing }
 }
 
 function nextVoters({ self, membership, progress, last, target, alive }: GroupState): readonly ReplicaId[] {

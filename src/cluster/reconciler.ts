@@ -67,6 +67,13 @@ export interface ReconcilerDeps {
   readonly onLeft: () => void
 }
 
+/** What one node is told in one round. */
+interface Letter {
+  readonly takes: Redistribute['takes'][number][]
+  readonly asks: Redistribute['asks'][number][]
+  readonly offers: Redistribute['offers'][number][]
+}
+
 export class Reconciler implements Actor {
   readonly #deps: ReconcilerDeps
   readonly #leading: Leading
@@ -109,7 +116,10 @@ export class Reconciler implements Actor {
 
   /** A newer table, from the replica of `meta` here or from another node. */
   adopt(view: MetaView): void {
-    if (this.#deps.directory.adopt(view)) this.poke()
+    if (!this.#deps.directory.adopt(view)) return
+    // What was out may be given again, let in, and taken away again: only an answer to a question of this epoch counts.
+    this.#out.clear()
+    this.poke()
   }
 
   receive(envelope: Envelope, ctx: ActorContext): void {
@@ -265,21 +275,25 @@ export class Reconciler implements Actor {
 
   #askAround(ctx: ActorContext, plan: LocalPlan, now: Millis): void {
     const { directory, host } = this.#deps
-    const letters = new Map<NodeId, { takes: Redistribute['takes'][number][]; asks: Redistribute['asks'][number][] }>()
-    const letterTo = (node: NodeId) => {
+    const letters = new Map<NodeId, Letter>()
+    const letterTo = (node: NodeId): Letter => {
       let letter = letters.get(node)
-      if (!letter) letters.set(node, (letter = { takes: [], asks: [] }))
+      if (!letter) letters.set(node, (letter = { takes: [], asks: [], offers: [] }))
       return letter
     }
     for (const row of plan.take) for (const node of this.#whereIs(row[0])) letterTo(node).takes.push(row)
     for (const row of plan.ask) for (const node of this.#whereIs(row[0])) letterTo(node).asks.push(row)
+    for (const row of this.#leading.missing) {
+      const node = directory.nodeOf(memberOf(row[1]))
+      if (node !== null) letterTo(node).offers.push(row)
+    }
     const meta = host.status(META_GROUP)
     if (meta?.serving && meta.leader !== NOBODY) this.#metaSeenAt = now
     const wantsView = !meta?.serving || now - this.#metaSeenAt >= META_SILENCE_MS
     if (wantsView) for (const node of directory.hostsOf(META_GROUP)) letterTo(node)
     letters.delete(ctx.node)
-    for (const [node, { takes, asks }] of letters) {
-      const message = encodeRedistribute({ epoch: directory.epoch, takes, asks, wantsView })
+    for (const [node, letter] of letters) {
+      const message = encodeRedistribute({ epoch: directory.epoch, ...letter, wantsView })
       ctx.send(actorId(node, RECONCILER_PATH), 'redistribute', message)
     }
   }
@@ -298,16 +312,22 @@ export class Reconciler implements Actor {
     const now = ctx.clock.now()
     for (const [group, replica] of message.takes) this.#leading.asked(group, replica, now)
     if (message.takes.length > 0) this.poke()
+    const takes = message.offers.filter(([group, replica]) => this.#deps.host.replicaOf(group) === replica)
+    if (takes.length > 0) {
+      const answer = { epoch: this.#deps.directory.epoch, takes, asks: [], offers: [], wantsView: false }
+      ctx.send(envelope.senderId, 'redistribute', encodeRedistribute(answer))
+    }
     const outs = message.asks.flatMap(([group, replica]) => this.#leading.answer(group, replica))
     const view = message.wantsView ? this.#deps.metaView() : null
     const news = view && view.formation && view.epoch > message.epoch ? view : null
-    if (outs.length > 0 || news) ctx.reply(envelope, 'redistribute_reply', encodeRedistributeReply({ outs, view: news }))
+    if (outs.length > 0 || news)
+      ctx.reply(envelope, 'redistribute_reply', encodeRedistributeReply({ epoch: message.epoch, outs, view: news }))
   }
 
   #onReply({ payload }: Envelope): void {
     const reply = decodeRedistributeReply(payload)
     if (!reply) return
-    for (const [group, replica, term] of reply.outs) {
+    for (const [group, replica, term] of reply.epoch === this.#deps.directory.epoch ? reply.outs : []) {
       // A leader of the past does not know who has come since.
       if (this.#deps.host.replicaOf(group) === replica && term < (this.#deps.host.status(group)?.term ?? Infinity)) continue
       this.#out.add(replicaKey(group, replica))

@@ -11,35 +11,40 @@ export interface Redistribute {
   readonly epoch: number
   readonly takes: readonly ReplicaRow[]
   readonly asks: readonly ReplicaRow[]
+  /** From a leader: the table gives you this; if you have it, take it. */
+  readonly offers: readonly ReplicaRow[]
   readonly wantsView: boolean
 }
 
 export interface RedistributeReply {
+  /** That of the question. */
+  readonly epoch: number
   readonly outs: readonly (readonly [group: GroupId, replica: ReplicaId, term: Term])[]
   readonly view: MetaView | null
 }
 
-export function encodeRedistribute({ epoch, takes, asks, wantsView }: Redistribute): Plain {
-  return [epoch, takes, asks, wantsView]
+export function encodeRedistribute({ epoch, takes, asks, offers, wantsView }: Redistribute): Plain {
+  return [epoch, takes, asks, offers, wantsView]
 }
 
 export function decodeRedistribute(payload: Plain): Redistribute | null {
-  if (!Array.isArray(payload) || payload.length !== 4) return null
-  const [epoch, takes, asks, wantsView] = payload as readonly Plain[]
-  if (typeof epoch !== 'number' || !isLives(takes) || !isLives(asks) || typeof wantsView !== 'boolean') return null
-  return { epoch, takes, asks, wantsView }
+  if (!Array.isArray(payload) || payload.length !== 5) return null
+  const [epoch, takes, asks, offers, wantsView] = payload as readonly Plain[]
+  if (typeof epoch !== 'number' || !isLives(takes) || !isLives(asks)) return null
+  if (!isLives(offers) || typeof wantsView !== 'boolean') return null
+  return { epoch, takes, asks, offers, wantsView }
 }
 
-export function encodeRedistributeReply({ outs, view }: RedistributeReply): Plain {
-  return [outs, view && encodeView(view)]
+export function encodeRedistributeReply({ epoch, outs, view }: RedistributeReply): Plain {
+  return [epoch, outs, view && encodeView(view)]
 }
 
 export function decodeRedistributeReply(payload: Plain): RedistributeReply | null {
-  if (!Array.isArray(payload) || payload.length !== 2) return null
-  const [outs, view] = payload as readonly Plain[]
+  if (!Array.isArray(payload) || payload.length !== 3) return null
+  const [epoch, outs, view] = payload as readonly Plain[]
   const isOut = (row: Plain): boolean => Array.isArray(row) && row.length === 3 && row.every((value: Plain) => typeof value === 'number')
-  if (!Array.isArray(outs) || !outs.every(isOut)) return null
-  return { outs: outs as unknown as RedistributeReply['outs'], view: decodeView(view ?? null) }
+  if (typeof epoch !== 'number' || !Array.isArray(outs) || !outs.every(isOut)) return null
+  return { epoch, outs: outs as unknown as RedistributeReply['outs'], view: decodeView(view ?? null) }
 }
 
 export function encodeView(view: MetaView): Plain {

@@ -8,7 +8,8 @@ export const CLUSTER_WIRE = {
   join_cluster: 'new node -> member: [id, uid, url, version]; make me a member',
   join_cluster_reply: 'member -> new node: [formation, member number, members and table]',
   redistribute:
-    'node -> nodes of a group: [epoch, takes, asks, wants the table]; takes: [group, replica]: let me in, as the table says; ' +
-    'asks: [group, replica]: am I out of it?',
-  redistribute_reply: 'leader -> node: [outs, members and table | null]; outs: [group, replica, term]: as of this term you are no member',
+    'node -> nodes of a group: [epoch, takes, asks, offers, wants the table]; lists of [group, replica]; takes: let me in, as the ' +
+    'table says; asks: am I out of it?; offers: I lead it, take this if you have it',
+  redistribute_reply:
+    'leader -> node: [epoch of the question, outs, members and table | null]; outs: [group, replica, term]: out as of this term',
 } as const
