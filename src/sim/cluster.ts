@@ -5,7 +5,6 @@
  *   down ──start──> starting ──formed, recovered──> up ──crash, stop──> down
  *                      └──refused (an emptied disk)                └──disk error──> down
  */
-import { AssertionError } from '../base/assert.ts'
 import type { Hash } from '../base/hash.ts'
 import { LOCKS_GROUP, type NodeId } from '../base/ids.ts'
 import { IdentityError, openIdentity } from '../cluster/identity.ts'
@@ -21,7 +20,7 @@ import { SimIoError, mount } from './disk-storage.ts'
 import { NodeLife } from './life.ts'
 import { SimNetwork, calm } from './network.ts'
 import type { SimOptions } from './options.ts'
-import type { World } from './world.ts'
+import { SimFailure, type World } from './world.ts'
 
 const CLUSTER_NAME = 'sim'
 const DRAIN_MS = 2_000
@@ -115,6 +114,7 @@ export class SimCluster {
     const ports: Ports = { clock, random: dice, transport, storage }
     const running = await createNode(this.#config(node.id), identity, ports, this.#nodeOptions(node, life))
     const proposer = createProposer(running.system, { raft: running.host.id })
+    if (node.wiped) throw new SimFailure(`${node.id} was taken back with an emptied disk`)
     node.joined = true
     node.running = { node: running, locks: createLocks(proposer) }
     world.log(`${node.id} is up, incarnation ${identity.incarnation}`)
@@ -167,7 +167,7 @@ export class SimCluster {
       node.refused = true
       this.world.log(`${node.id} is refused: ${error.message}`)
       this.crash(node, 'refused')
-    } else if (error instanceof AssertionError && node.rotten) {
+    } else if (node.rotten && !(error instanceof SimFailure) && !(error instanceof IdentityError)) {
       // A store with a flipped bit may stop the node at its boot: it serves nothing, which is safe.
       node.refused = true
       this.crash(node, `cannot boot from a rotten disk: ${error.message}`)

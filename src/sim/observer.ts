@@ -1,5 +1,5 @@
 /** Between the cluster and the checkers: after each event it shows them the replicas that changed, and every durable write. */
-import type { GroupId, LogIndex, NodeId } from '../base/ids.ts'
+import { type GroupId, type LogIndex, NOBODY, type NodeId, type ReplicaId } from '../base/ids.ts'
 import type { GroupStatus } from '../raft/group-host.ts'
 import { type Checker, nodeNames } from './checkers/checker.ts'
 import type { SimCluster, SimNode } from './cluster.ts'
@@ -7,7 +7,7 @@ import { type DurableGroup, DurableLogs, type LogListener } from './durable-log.
 
 interface Watched {
   readonly life: number
-  readonly groups: Map<GroupId, GroupStatus>
+  readonly groups: Map<GroupId, { readonly replica: ReplicaId; readonly status: GroupStatus }>
 }
 
 export class Observer implements LogListener {
@@ -61,13 +61,17 @@ export class Observer implements LogListener {
     if (watched?.life !== node.lives) this.#watched.set(node.id, (watched = { life: node.lives, groups: new Map() }))
     for (const group of host.groups()) {
       const status = host.status(group)
-      const before = watched.groups.get(group) ?? null
+      const replica = host.replicaOf(group) ?? NOBODY
+      const known = watched.groups.get(group)
+      // Another replica of the group may have begun in the same life: it has nothing to do with the one before.
+      const before = known?.replica === replica ? known.status : null
       if (!status || (before && !moved(before, status))) continue
-      watched.groups.set(group, status)
+      watched.groups.set(group, { replica, status })
       const seen = {
         node: node.id,
         life: node.lives,
         group,
+        replica,
         status,
         before,
         log: this.logs.of(node.id, group),

@@ -113,7 +113,7 @@ function drawChaos(dice: Dice, nodes: readonly NodeId[]): ChaosOptions {
 
 function drawWorkload(dice: Dice): WorkloadOptions {
   return {
-    clients: dice.integer(2, 6),
+    clients: dice.integer(3, 7),
     thinkMeanMs: dice.pick([5, 30, 100]),
     timeoutMs: dice.pick([500, 2_000, 8_000]),
     busyNames: dice.integer(1, 4),
@@ -121,7 +121,7 @@ function drawWorkload(dice: Dice): WorkloadOptions {
     waitMaxMs: dice.pick([0, 300, 3_000]),
     sharedShare: dice.pick([0, 0.3, 0.8]),
     registerNames: dice.integer(1, 2),
-    registerOpsMax: 60,
+    registerOpsMax: 80,
     retryShare: dice.pick([0, 0.5, 1]),
   }
 }

@@ -25,6 +25,7 @@ export interface WorkloadOptions {
   /** Share of shared acquires among the busy ones. */
   readonly sharedShare: number
   readonly registerNames: number
+  /** Per client: more would make the search for a linearization slow. */
   readonly registerOpsMax: number
   /** Share of operations that are sent again while their outcome is unknown. */
   readonly retryShare: number
@@ -66,10 +67,12 @@ export class Workload {
     const { cluster, options } = this.#context
     for (let i = 0; i < options.clients; i++) {
       const dice = cluster.world.dice.fork(`client ${i}`)
-      // Every second client works on the registers, until their share of operations is used up.
-      const client: Client = i % 2 === 0 ? new RegisterClient(`c${i}`, dice, this.#context) : new BusyClient(`c${i}`, dice, this.#context)
+      // Every second client works on the registers, at a pace that spreads its share of operations over the whole chaos.
+      const registers = i % 2 === 0
+      const client: Client = registers ? new RegisterClient(`c${i}`, dice, this.#context) : new BusyClient(`c${i}`, dice, this.#context)
+      const thinkMs = registers ? cluster.options.safetyMs / options.registerOpsMax : options.thinkMeanMs
       const loop = (): void => {
-        cluster.world.at(dice.exponential(options.thinkMeanMs), 'client thinks', () => {
+        cluster.world.at(dice.exponential(thinkMs), 'client thinks', () => {
           if (!this.#running) return
           this.#busy++
           client.act(() => {

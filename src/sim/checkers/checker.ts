@@ -13,6 +13,7 @@ export interface Seen {
   readonly node: NodeId
   readonly life: number
   readonly group: GroupId
+  readonly replica: ReplicaId
   readonly status: GroupStatus
   /** The same replica before, in the same life; null at the first sight of a life. */
   readonly before: GroupStatus | null

@@ -12,9 +12,11 @@ function onMajority({ logs, nodeOf, group }: Seen, voters: readonly ReplicaId[],
   let covered = 0
   for (const voter of voters) {
     const log = logs.of(nodeOf(voter), group)
-    const entry = log?.entries.get(index)
+    // Another life of that replica is not the voter.
+    if (log?.replica !== voter) continue
+    const entry = log.entries.get(index)
     if (entry) copies.set(`${entry.term}/${entry.digest}`, (copies.get(`${entry.term}/${entry.digest}`) ?? 0) + 1)
-    else if (log?.holds(index)) covered++
+    else if (log.holds(index)) covered++
   }
   return Math.max(0, ...copies.values()) + covered > voters.length / 2
 }

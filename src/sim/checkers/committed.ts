@@ -48,10 +48,10 @@ export function committed(history: History): Checker {
   const looked = new Map<string, LogIndex>()
   return {
     seen(seen) {
-      const { node, life, group, status, log } = seen
+      const { node, life, group, replica, status, log } = seen
       // While a snapshot is being taken in, the core speaks of a state that nobody can see yet.
       if (!status.serving) return
-      const key = `${node}/${life}/${group}`
+      const key = `${node}/${life}/${group}/${replica}`
       // The first sight of a life: what it has applied came out of its store, or was applied just now.
       const from = looked.get(key) ?? Math.max(status.checkpointed, log?.snapshotIndex ?? 0)
       looked.set(key, status.applied)

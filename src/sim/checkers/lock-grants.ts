@@ -79,7 +79,7 @@ export function lockGrants(views: LockViews, isLeased: (owner: string) => boolea
       const state = views.read(seen)
       if (!state) return
       look(state)
-      places(`${seen.node}/${seen.life}`, state)
+      places(`${seen.node}/${seen.life}/${seen.replica}`, state)
     },
     ending: (grantId) => void ending.add(grantId),
     get time() {

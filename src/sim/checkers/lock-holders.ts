@@ -38,7 +38,7 @@ export function lockHolders(views: LockViews): Checker {
       const state = views.read(seen)
       if (!state) return
       for (const lock of state.locks) compatible(lock, state.index)
-      rising(`${seen.node}/${seen.life}`, state)
+      rising(`${seen.node}/${seen.life}/${seen.replica}`, state)
     },
   }
 }

@@ -27,6 +27,7 @@ export function recovery(isRotten: (node: NodeId) => boolean): Checker {
         if (!isRotten(node)) violated('recovery', group, `${node} lost its replica, and nothing had rotted`)
         return
       }
+      if (after.replica !== before.replica) violated('recovery', group, `${node} came back as another replica`)
       const lost = missing(before, after)
       if (lost !== null) violated('recovery', group, `${node} was restarted, and ${lost}`)
     },

@@ -1,0 +1,30 @@
+/**
+ * A known bug, put back: one textual change to one source file, and what must notice. See `docs/simulation.md`.
+ * `pitfall` is the number in the list of Raft's pitfalls there.
+ */
+export interface Mutant {
+  readonly name: string
+  readonly pitfall: number
+  /** What goes wrong with it, in one sentence. */
+  readonly harm: string
+  /** Below the root of the repository. */
+  readonly file: string
+  /** Occurs in the file exactly once. */
+  readonly find: string
+  readonly replace: string
+  readonly killedBy: Killer
+}
+
+/** Either the simulator on some seeds, or a test by its file and name. */
+export type Killer =
+  | { readonly by: 'simulator'; readonly seeds: readonly number[]; readonly safetyMs: number }
+  | { readonly by: 'test'; readonly file: string; readonly test: string }
+
+/** The seeds from `first` to `last`. */
+export function simulator(first: number, last: number, safetyMs = 12_000): Killer {
+  return { by: 'simulator', seeds: Array.from({ length: last - first + 1 }, (_, i) => first + i), safetyMs }
+}
+
+export function namedTest(file: string, test: string): Killer {
+  return { by: 'test', file, test }
+}

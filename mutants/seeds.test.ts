@@ -1,0 +1,14 @@
+/** Runs inside of a planted copy: the simulator over the seeds of MUTANT_SEEDS, up to the first failure. */
+import { expect, it } from 'vitest'
+import { loadHash } from '../src/io/hash.ts'
+import { runSeed } from '../src/sim/run.ts'
+
+const { MUTANT_SEEDS = '1', MUTANT_SAFETY_MS = '12000' } = process.env
+
+it('simulator', async () => {
+  const hash = await loadHash()
+  for (const seed of MUTANT_SEEDS.split(',').map(Number)) {
+    const { failure } = await runSeed(seed, hash, { safetyMs: Number(MUTANT_SAFETY_MS) })
+    expect(failure === null ? null : `seed ${seed}: ${failure.message}`).toBeNull()
+  }
+})
