@@ -18,7 +18,8 @@ export interface BenchCluster {
   cpuSeconds(): number[]
   /** Sum over the nodes of one counter of /metrics. */
   counter(name: string): Promise<number>
-  stop(): void
+  /** Gracefully, so that nodes that were asked for profiles write them. */
+  stop(): Promise<void>
 }
 
 async function freePort(): Promise<number> {
@@ -36,7 +37,8 @@ async function ready(child: ChildProcess): Promise<string> {
   throw new Error('a node ended before it was ready')
 }
 
-export async function startBenchCluster(): Promise<BenchCluster> {
+/** `profiles`: a directory that every thread of every node writes its CPU profile to. */
+export async function startBenchCluster(profiles?: string): Promise<BenchCluster> {
   const port = await freePort()
   const root = mkdtempSync(join(tmpdir(), 'tricord-bench-'))
   const nats = spawn('nats-server', ['-a', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' })
@@ -49,10 +51,14 @@ export async function startBenchCluster(): Promise<BenchCluster> {
   ]
   await new Promise((resolve) => setTimeout(resolve, 300))
   const nodes = ['n1', 'n2', 'n3'].map((id) =>
-    spawn(process.execPath, [MAIN, 'node', ...sets(id).flatMap((set) => ['--set', set])], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
-    }),
+    spawn(
+      process.execPath,
+      [...(profiles ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []), MAIN, 'node', ...sets(id).flatMap((set) => ['--set', set])],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
+      },
+    ),
   )
   const urls = await Promise.all(nodes.map(ready))
   const processes = [nats, ...nodes]
@@ -63,8 +69,11 @@ export async function startBenchCluster(): Promise<BenchCluster> {
       const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()))
       return texts.reduce((sum, text) => sum + Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1] ?? 0), 0)
     },
-    stop() {
-      for (const child of processes) child.kill('SIGKILL')
+    async stop() {
+      const ended = nodes.map((node) => (node.exitCode === null ? once(node, 'exit') : Promise.resolve([])))
+      for (const node of nodes) node.kill('SIGTERM')
+      await Promise.all(ended)
+      nats.kill('SIGKILL')
       rmSync(root, { recursive: true, force: true })
     },
   }

@@ -8,8 +8,10 @@ import { type BenchCluster, startBenchCluster } from './cluster.ts'
 
 const GENERATOR = fileURLToPath(new URL('./generator.js', import.meta.url))
 
+const KINDS = ['http', 'ws'] as const
+
 interface Row {
-  readonly kind: 'http' | 'ws'
+  readonly kind: (typeof KINDS)[number]
   readonly callers: number
   readonly opsPerSecond: number
   readonly p50: number
@@ -24,12 +26,12 @@ export async function benchLocks(options: ReadonlyMap<string, string>): Promise<
   const seconds = Number(options.get('seconds') ?? 8)
   const machine = describeMachine()
   process.stdout.write(`${machine}\nthree nodes and nats-server as processes, fsync on, ${seconds} s a row\n\n`)
-  const cluster = await startBenchCluster()
+  const cluster = await startBenchCluster(options.get('profiles'))
   const rows: Row[] = []
   try {
     process.stdout.write('kind  callers    ops/s   p50 ms   p95 ms   p99 ms  fsyncs/s  CPU us/op: nats n1 n2 n3 load\n')
-    for (const kind of ['http', 'ws'] as const) {
-      for (const callers of [1, 64, 512]) {
+    for (const kind of KINDS.filter((one) => listed(options, 'kinds')?.includes(one) ?? true)) {
+      for (const callers of listed(options, 'callers')?.map(Number) ?? [1, 64, 512]) {
         const row = await measure(cluster, kind, callers, seconds, rows.length)
         rows.push(row)
         process.stdout.write(`${format(row)}\n`)
@@ -40,10 +42,14 @@ export async function benchLocks(options: ReadonlyMap<string, string>): Promise<
     const idle = cluster.cpuSeconds().map((now, at) => (((now - (before[at] ?? 0)) / 5) * 100).toFixed(1))
     process.stdout.write(`\nidle, 66 groups: CPU % of a core: nats ${idle[0]}, nodes ${idle.slice(1).join(' ')}\n`)
   } finally {
-    cluster.stop()
+    await cluster.stop()
   }
   const file = options.get('json')
   if (file) writeFileSync(file, `${JSON.stringify({ machine, seconds, rows }, null, 2)}\n`)
+}
+
+function listed(options: ReadonlyMap<string, string>, name: string): readonly string[] | undefined {
+  return options.get(name)?.split(',')
 }
 
 function describeMachine(): string {

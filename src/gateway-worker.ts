@@ -52,7 +52,7 @@ async function run({ config, node, incarnation, port }: GatewayWorkerData): Prom
   })
   if (!system.peers.has(node)) await new Promise<void>((resolve) => system.onPeer(() => resolve()))
   const backend = createBackend(system, { node, pendingMax: config.limits.pending_commands_max })
-  const server = await startServer(backend, serverOptions(config, telemetry !== null, onBug))
+  const server = await startServer(backend, serverOptions(config, { ownThread: true, onBug }, telemetry !== null))
   say({ type: 'ready', url: server.url })
   if (parentPort) await once(parentPort, 'message')
   await server.close()

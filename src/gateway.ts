@@ -42,7 +42,7 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
 }
 
 /** What the configuration says of the listener. */
-export function serverOptions(config: Config, traced: boolean, onBug: (error: unknown) => void): ServerOptions {
+export function serverOptions(config: Config, of: Pick<ServerOptions, 'ownThread' | 'onBug'>, traced: boolean): ServerOptions {
   const { http, locks } = config
   return {
     host: http.host,
@@ -56,7 +56,7 @@ export function serverOptions(config: Config, traced: boolean, onBug: (error: un
       commandTimeoutMs: COMMAND_TIMEOUT_MS,
     },
     startSpan: traced ? startRootSpan : null,
-    onBug,
+    ...of,
   }
 }
 

@@ -59,5 +59,5 @@ export async function serve(config: Config, identity: Identity, ports: Ports, op
 function startGateway(node: Node, config: Config, options: ServeOptions): Promise<Server> {
   if (config.http.gateway === 'worker' && import.meta.url.endsWith('.js')) return startGatewayThread(node.system, config, options.onBug)
   const backend = createBackend(node.system, { node: node.id, pendingMax: config.limits.pending_commands_max })
-  return startServer(backend, serverOptions(config, options.traced, options.onBug))
+  return startServer(backend, serverOptions(config, { ownThread: false, onBug: options.onBug }, options.traced))
 }

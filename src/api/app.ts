@@ -70,7 +70,7 @@ function checkRequest(c: Call, bodyBytesMax: number): void {
     throw new TricordError('INVALID_ARGUMENT', 'send a Content-Length: bodies of unknown length are not taken')
   }
   try {
-    decodeURIComponent(new URL(c.req.url).pathname)
+    if (c.req.path.includes('%')) decodeURIComponent(c.req.path)
   } catch {
     throw invalid([{ path: 'path', message: 'malformed percent-encoding' }])
   }

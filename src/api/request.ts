@@ -1,5 +1,5 @@
 /** What every handler reads of a request: its id, namespace, session, idempotency key and JSON body. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Context } from 'hono'
 import { TricordError } from '../base/errors.ts'
 import type { CommandOptions, SessionProof } from '../lock/types.ts'
@@ -50,7 +50,7 @@ export async function readJson(c: Call): Promise<unknown> {
 export function idempotencyOf(c: Call, namespace: string, body: unknown): CommandOptions['idempotencyKey'] {
   const header = c.req.header('idempotency-key')
   if (header === undefined) return undefined
-  const path = new URL(c.req.url).pathname.replace(/^\/v1/, '')
+  const path = c.req.path.replace(/^\/v1/, '')
   return idempotencyKey(namespace, header, [c.req.method, path, body, c.req.header('tricord-session') ?? ''], 'Idempotency-Key')
 }
 
@@ -65,7 +65,7 @@ export function idempotencyKey(
 ): NonNullable<CommandOptions['idempotencyKey']> {
   if (key.length === 0 || key.length > KEY_LENGTH_MAX) throw invalid([{ path: field, message: `1 to ${KEY_LENGTH_MAX} characters` }])
   const meaning = JSON.stringify([method, path, sortKeys(body), session])
-  const fingerprint = createHash('sha256').update(meaning).digest('base64url').slice(0, 22)
+  const fingerprint = hash('sha256', meaning, 'base64url').slice(0, 22)
   return { key: `${namespace}\n${key}`, fingerprint }
 }
 

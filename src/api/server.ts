@@ -20,6 +20,8 @@ export interface ServerOptions {
   readonly drainTimeoutMs: number
   readonly settings: GatewaySettings
   readonly startSpan: StartSpan | null
+  /** The thread is the gateway's alone: `Response` may be replaced there by one without streams, at half the cost. */
+  readonly ownThread: boolean
   readonly onBug: (error: unknown) => void
 }
 
@@ -43,7 +45,7 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
     startSpan: options.startSpan,
   }
   const app = createApp(gateway, options)
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: options.ownThread })
   const server = createServer((request, response) => void listener(request, response))
   server.maxConnections = options.connectionsMax
   server.keepAliveTimeout = 75_000

@@ -2,7 +2,7 @@
  * Session secrets. The client holds `<id>.<secret>`; the log and the state machines only ever see a hash of the secret, so
  * whoever reads a disk or a snapshot cannot act for a session.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { TricordError } from '../base/errors.ts'
 import type { Random } from '../io/random.ts'
 import type { SessionProof } from '../lock/types.ts'
@@ -16,7 +16,7 @@ export interface Secret {
 }
 
 export function proofOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('base64url').slice(0, 22)
+  return hash('sha256', secret, 'base64url').slice(0, 22)
 }
 
 export function newSecret(random: Random): Secret {

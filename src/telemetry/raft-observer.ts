@@ -11,16 +11,22 @@
  *      ├─ raft.apply                                the state machine, every replica
  *      └─ raft.reply                                leader -> gateway
  *
- * The host tells monotonic times; spans are in wall time, so they are moved by the clocks' present difference.
+ * The host tells monotonic times; spans are in wall time, so they are moved by the difference of the two clocks. That is
+ * measured once, and again when the wall clock was set: it counts whole milliseconds, and each reading would move the
+ * spans of one trace against each other.
  */
 import { type GroupId, type LogIndex, type Millis, groupName, memberOf } from '../base/ids.ts'
 import type { Clock } from '../io/clock.ts'
 import type { RaftObserver, Traced } from '../raft/host/observer.ts'
 import { type Attributes, recordSpan } from './tracing.ts'
 
+const WALL_JITTER_MS: Millis = 2
+
 export function createRaftObserver(node: string, clock: Clock): RaftObserver {
+  let toWall = -Infinity
   const note = (name: string, of: Traced, from: Millis, to: Millis, more: Attributes): void => {
-    const toWall = clock.wall() - clock.now()
+    const difference = clock.wall() - clock.now()
+    if (Math.abs(difference - toWall) > WALL_JITTER_MS) toWall = difference
     recordSpan(name, of.traceparent, 'internal', { 'tricord.node': node, ...more }, from + toWall, to + toWall)
   }
   const at = (group: GroupId, index: LogIndex): Attributes => ({ 'tricord.group': groupName(group), 'tricord.index': index })

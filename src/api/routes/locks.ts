@@ -48,7 +48,7 @@ async function acquire(c: Call, gateway: Gateway): Promise<Response> {
   try {
     const call = run(gateway, command, commandOptions(gateway, scope, command.waitMs), (cancel) => {
       // A caller that hung up waits no more, unless it named the request so as to come back for it.
-      if (!scope.key) c.req.raw.signal.addEventListener('abort', cancel, { once: true })
+      if (command.waitMs > 0 && !scope.key) c.req.raw.signal.addEventListener('abort', cancel, { once: true })
     }).then((reply) => acquireAnswer(reply, command, secret))
     const id = scope.key ? encodeURIComponent(c.req.header('idempotency-key') ?? '') : c.get('requestId')
     const answer = command.waitMs > ANSWER_WITHIN_MS ? await gateway.longCalls.within(id, call, ANSWER_WITHIN_MS) : await call
