@@ -14,7 +14,7 @@ export const ADMIN = 'admin'
 export const ADMIN_REPLY = 'admin_reply'
 
 export const ADMIN_WIRE = {
-  admin: 'gateway -> its node: [operation, argument]; asks for the cluster status, the ring, readiness, metrics',
+  admin: 'gateway -> its node: [operation, argument]; status, ring, explain, plan, add_member, remove_member, ready, metrics',
   admin_reply: 'node -> gateway: the answer, as plain data',
 } as const
 
@@ -24,6 +24,8 @@ export interface AdminOperations {
   readonly ring: { readonly argument: null }
   readonly explain: { readonly argument: string }
   readonly plan: { readonly argument: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] } }
+  readonly add_member: { readonly argument: { readonly id: NodeId; readonly url: string } }
+  readonly remove_member: { readonly argument: NodeId }
   readonly ready: { readonly argument: null }
   readonly metrics: { readonly argument: null }
 }
@@ -65,6 +67,10 @@ async function answer(deps: AdminDeps, operation: AdminOperation, argument: neve
       return cluster.explain(argument)
     case 'plan':
       return cluster.plan(argument)
+    case 'add_member':
+      return cluster.addMember(argument)
+    case 'remove_member':
+      return cluster.removeMember(argument)
     case 'ready':
       return cluster.ready()
     case 'metrics':

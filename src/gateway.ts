@@ -75,6 +75,8 @@ function remoteCluster(admin: Admin): BackendCluster {
     status: () => admin('status', null, ADMIN_TIMEOUT_MS),
     ring: () => admin('ring', null, ADMIN_TIMEOUT_MS),
     explain: (key) => admin('explain', key, ADMIN_TIMEOUT_MS),
+    addMember: (member) => admin('add_member', member, ADMIN_TIMEOUT_MS),
+    removeMember: (id) => admin('remove_member', id, ADMIN_TIMEOUT_MS),
     plan: (change) => admin('plan', change, ADMIN_TIMEOUT_MS),
   }
 }

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { ListenError } from './api/server.ts'
-import { createProgram } from './cli/program.ts'
+import { type Commands, createProgram } from './cli/program.ts'
 import { CallError } from './cli/remote.ts'
 import { IdentityError, openIdentity } from './cluster/identity.ts'
 import { type Config, ConfigError, parseConfig } from './config.ts'
@@ -56,7 +56,7 @@ function stopOnSignal(stop: () => Promise<void>): void {
   process.on('SIGINT', begin)
 }
 
-async function runNode(options: { readonly config: string | undefined; readonly set: readonly string[] }): Promise<void> {
+async function runNode(options: Parameters<Commands['runNode']>[0]): Promise<void> {
   const file = options.config === undefined ? null : readConfigFile(options.config)
   const config = parseConfig({ file, environment: process.env, sets: options.set })
   const { node_id: id, name } = config.cluster
@@ -66,12 +66,12 @@ async function runNode(options: { readonly config: string | undefined; readonly 
   const storage = createFileStorage(config.storage.data_directory, config.storage.engine)
   await storage.lock()
   const identity = await openIdentity(storage, clock, random, { node: id, cluster: name })
-  const transport = await connectNats(name, id, identity.incarnation, natsOptions(config))
+  const transport = await connectNats(name, id, identity.incarnation, { ...natsOptions(config), onWarning: (message) => log.warn(message) })
   const serving = await serve(
     config,
     identity,
     { clock, random, storage, transport },
-    { log, traced: telemetry !== null, onBug, onDiskFatal },
+    { log, traced: telemetry !== null, join: options.join, onBug, onDiskFatal },
   )
   stopOnSignal(async () => {
     log.info('stopping')

@@ -34,6 +34,8 @@ export interface NodeOptions {
   readonly onDiskFatal: (error: Error) => void
   readonly eventLoop: () => { readonly p50: number; readonly p99: number; readonly max: number } | null
   readonly observer?: RaftObserver
+  /** Become a member of a cluster that runs, where this disk belongs to none yet. */
+  readonly join?: boolean
 }
 
 export interface Node {
@@ -50,7 +52,8 @@ export async function createNode(config: Config, identity: Identity, ports: Port
   const system = startSystem(config, identity, ports, options)
   const locks = createLockMachine()
   const machineFor = (group: GroupId): StateMachine => (group === LOCKS_GROUP ? locks : createEmptyMachine())
-  const { cluster, host } = await startCluster(system, ports, identity, { ...clusterOptions(config, options), machineFor })
+  const started = await startCluster(system, ports, identity, { ...clusterOptions(config, options), machineFor })
+  const { cluster, host } = started
   const metrics = createNodeMetrics(identity.node, {
     host: () => host.stats,
     groups: () => host.groups().flatMap((group) => readGroup(host, group)),
@@ -67,6 +70,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     host,
     locks,
     async stop(drainTimeoutMs) {
+      started.close()
       await host.drain(drainTimeoutMs)
       await host.close()
       await system.close()
@@ -109,6 +113,7 @@ function clusterOptions(config: Config, options: NodeOptions) {
     onDiskFatal: options.onDiskFatal,
     onLog: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) =>
       options.log[level](message, fields),
+    join: options.join ?? false,
     ...(options.observer && { observer: options.observer }),
   }
 }

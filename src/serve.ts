@@ -25,6 +25,8 @@ export interface Serving {
 export interface ServeOptions {
   /** Whether an exporter was set up: without one nothing asks for spans. */
   readonly traced: boolean
+  /** Become a member of a cluster that runs. */
+  readonly join?: boolean
   readonly log: Log
   readonly onBug: (error: unknown) => void
   readonly onDiskFatal: (error: Error) => void

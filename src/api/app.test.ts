@@ -220,6 +220,12 @@ const BAD: readonly Row[] = [
   ['an unknown request', 'GET', '/v1/requests/none', undefined, {}, 404, 'NOT_FOUND'],
   ['an unknown path', 'GET', '/v1/nowhere', undefined, {}, 404, 'NOT_FOUND'],
   ['a wrong method', 'GET', acquire, undefined, {}, 405, 'INVALID_ARGUMENT'],
+  ['a member without an id', 'POST', '/cluster/members', {}, {}, 400, 'INVALID_ARGUMENT', 'id'],
+  ['a member with dots', 'POST', '/cluster/members', { id: 'a.b' }, {}, 400, 'INVALID_ARGUMENT', 'id'],
+  ['a member elsewhere', 'POST', '/cluster/members', { id: 'n2', url: 'ftp://x' }, {}, 400, 'INVALID_ARGUMENT', 'url'],
+  ['a member that is here', 'POST', '/cluster/members', { id: 'n1' }, {}, 409, 'CONFIG_CONFLICT'],
+  ['the leaving of nobody', 'DELETE', '/cluster/members/n9', undefined, {}, 404, 'NOT_FOUND'],
+  ['the leaving of the last', 'DELETE', '/v1/cluster/members/n1', undefined, {}, 409, 'CONFIG_CONFLICT'],
   ['an explain of nothing', 'GET', '/v1/ring/explain', undefined, {}, 400, 'INVALID_ARGUMENT', 'queue'],
 ]
 

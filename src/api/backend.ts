@@ -2,7 +2,7 @@
  * What the gateway knows of the node behind it. The gateway may run on a thread (or in a process) of its own, so
  * everything here is either a facade over messages or a promise. `node.ts` builds it.
  */
-import type { NodeId } from '../base/ids.ts'
+import type { MemberId, NodeId } from '../base/ids.ts'
 import type { Clock } from '../io/clock.ts'
 import type { Random } from '../io/random.ts'
 import type { ClusterStatus, RingPlan, RingView } from '../cluster/types.ts'
@@ -27,5 +27,7 @@ export interface BackendCluster {
   explain(
     key: string,
   ): Promise<{ readonly partition: number; readonly replicas: readonly NodeId[]; readonly leader: NodeId | null; readonly epoch: number }>
+  addMember(member: { readonly id: NodeId; readonly url: string }): Promise<{ readonly member: MemberId }>
+  removeMember(id: NodeId): Promise<{ readonly member: MemberId }>
   plan(change: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] }): Promise<RingPlan>
 }

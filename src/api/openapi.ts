@@ -1,7 +1,17 @@
 /** `openapi.json`: made from the schemas that validate, and from one line per route. A test holds it equal to the routes. */
 import { z } from 'zod'
 import { VERSION } from '../version.ts'
-import { acquireBody, explainQuery, releaseBody, renewBody, ringPlanBody, sessionBody, sessionsQuery, statusQuery } from './schemas.ts'
+import {
+  acquireBody,
+  explainQuery,
+  memberBody,
+  releaseBody,
+  renewBody,
+  ringPlanBody,
+  sessionBody,
+  sessionsQuery,
+  statusQuery,
+} from './schemas.ts'
 
 interface Operation {
   readonly method: 'get' | 'post' | 'delete'
@@ -24,6 +34,15 @@ export const OPERATIONS: readonly Operation[] = [
   { method: 'delete', path: '/v1/sessions/{id}', summary: 'End a session and release all it owns', tag: 'Sessions' },
   { method: 'get', path: '/v1/requests/{id}', summary: 'What became of a call that was answered 202', tag: 'Locks' },
   { method: 'get', path: '/v1/cluster/status', summary: 'Nodes, groups and their leaders', tag: 'Cluster' },
+  {
+    method: 'post',
+    path: '/v1/cluster/members',
+    summary: 'Announce a node that is to join',
+    tag: 'Cluster',
+    body: memberBody,
+    success: 201,
+  },
+  { method: 'delete', path: '/v1/cluster/members/{id}', summary: 'Have a node leave: what it holds moves to the others', tag: 'Cluster' },
   { method: 'get', path: '/v1/ring', summary: 'The placement table', tag: 'Cluster' },
   { method: 'get', path: '/v1/ring/explain', summary: 'Where a queue or a cache key lives', tag: 'Cluster', query: explainQuery },
   { method: 'post', path: '/v1/ring/plan', summary: 'What would move if nodes came or went', tag: 'Cluster', body: ringPlanBody },

@@ -42,10 +42,15 @@ export const sessionBody = z.strictObject({
   metadata: metadata.optional(),
 })
 export const emptyBody = z.strictObject({})
-export const ringPlanBody = z.strictObject({
-  add: z.array(z.string().min(1).max(64)).max(16).optional(),
-  remove: z.array(z.string().min(1).max(64)).max(16).optional(),
+export const nodeId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, '1 to 64 of A-Z a-z 0-9 _ -')
+export const memberBody = z.strictObject({
+  id: nodeId,
+  url: z
+    .url({ protocol: /^https?$/ })
+    .max(256)
+    .optional(),
 })
+export const ringPlanBody = z.strictObject({ add: z.array(nodeId).max(16).optional(), remove: z.array(nodeId).max(16).optional() })
 export const statusQuery = z.strictObject({ consistency: z.enum(['linearizable', 'stale']).optional() })
 export const sessionsQuery = z.strictObject({
   cursor: z.string().max(256).optional(),

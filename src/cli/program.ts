@@ -4,12 +4,12 @@
  */
 import { Command, InvalidArgumentError } from 'commander'
 import { VERSION } from '../version.ts'
-import { printStatus } from './remote.ts'
+import { addMember, printStatus, removeMember } from './remote.ts'
 
 export const EXIT_USAGE = 2
 
 export interface Commands {
-  runNode(options: { readonly config: string | undefined; readonly set: readonly string[] }): Promise<void>
+  runNode(options: { readonly config: string | undefined; readonly set: readonly string[]; readonly join: boolean }): Promise<void>
   runEmbedded(options: {
     readonly nodes: number
     readonly port: number
@@ -41,7 +41,10 @@ export function createProgram(commands: Commands): Command {
     .description('run one node of a cluster over NATS')
     .option('--config <file>', 'YAML file; config/default.yaml documents every setting')
     .option('--set <key.path=value>', 'override one setting (repeatable)', collect, [])
-    .action((options: { config?: string; set: string[] }) => commands.runNode({ config: options.config, set: options.set }))
+    .option('--join', 'become a member of a running cluster; cluster.peers names nodes to ask', false)
+    .action((options: { config?: string; set: string[]; join: boolean }) =>
+      commands.runNode({ config: options.config, set: options.set, join: options.join }),
+    )
 
   program
     .command('dev')
@@ -59,5 +62,26 @@ export function createProgram(commands: Commands): Command {
     .option('--json', 'the raw answer', false)
     .action(async (options: { url: string; json: boolean }) => printStatus(options.url, options.json))
 
+  addMembers(program)
   return program
+}
+
+function addMembers(program: Command): void {
+  const members = program.command('members').description('who belongs to the cluster')
+  const url = ['--url <url>', 'a node', DEFAULT_URL] as const
+  members
+    .command('list')
+    .description('the members and what they carry')
+    .option(...url)
+    .action(async (options: { url: string }) => printStatus(options.url, false))
+  members
+    .command('add <id>')
+    .description('announce a node; it is taken in when it is started with --join')
+    .option(...url)
+    .action(async (id: string, options: { url: string }) => addMember(options.url, id))
+  members
+    .command('remove <id>')
+    .description('have a node leave, dead or alive: what it holds moves to the others first')
+    .option(...url)
+    .action(async (id: string, options: { url: string }) => removeMember(options.url, id))
 }

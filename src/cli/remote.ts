@@ -56,3 +56,13 @@ export async function printStatus(url: string, json: boolean): Promise<void> {
   const status = (await callNode(url, 'GET', '/v1/cluster/status')) as ClusterStatus
   process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : formatStatus(status))
 }
+
+export async function addMember(url: string, id: string): Promise<void> {
+  await callNode(url, 'POST', '/v1/cluster/members', { id })
+  process.stdout.write(`${id} may come: start it with \`tricord node --join\`\n`)
+}
+
+export async function removeMember(url: string, id: string): Promise<void> {
+  await callNode(url, 'DELETE', `/v1/cluster/members/${encodeURIComponent(id)}`)
+  process.stdout.write(`${id} is leaving; stop it once \`tricord status\` does not show it any more\n`)
+}

@@ -1,7 +1,7 @@
 /** Three real processes over a real NATS server and real disks: the main job, and the faults it must survive. */
 import { writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Answer, type ProcessCluster, call, startProcesses } from './processes.ts'
+import { type Answer, NodeProcess, type ProcessCluster, call, startProcesses } from './processes.ts'
 
 let cluster: ProcessCluster
 beforeAll(async () => {
@@ -104,14 +104,7 @@ describe('a cluster of processes', () => {
   test('another node’s data, a used directory and an emptied disk are refused with the way out', async () => {
     const [n1, n2] = [cluster.node('n1'), cluster.node('n2')]
     await n2.kill()
-    const { NodeProcess } = await import('./processes.ts')
-    const settings = ['cluster.peers=n1,n2,n3', `nats.servers=${cluster.nats.url}`, 'http.port=0', 'cluster.node_id=n2']
-    const start = (data: string) =>
-      new NodeProcess(
-        'n2',
-        data,
-        [...settings, `storage.data_directory=${data}`].flatMap((set) => ['--set', set]),
-      ).launch()
+    const start = (data: string) => cluster.another('n2', [], data).launch()
     const foreign = await start(n1.data)
     expect(foreign).toMatchObject({ code: 2 })
     expect(foreign.stderr).toMatch(/in use by process/)
@@ -126,7 +119,6 @@ describe('a cluster of processes', () => {
   })
 
   test('wrong configuration and no NATS end with their exit codes', async () => {
-    const { NodeProcess } = await import('./processes.ts')
     const run = (...sets: string[]) =>
       new NodeProcess(
         'x',

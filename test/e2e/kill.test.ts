@@ -4,12 +4,10 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { History, type Hold } from './history.ts'
-import { type Answer, type ProcessCluster, call, startProcesses } from './processes.ts'
+import { NAMES, startLoad } from './load.ts'
+import { type ProcessCluster, call, startProcesses } from './processes.ts'
 
 const KILLS = Number(process.env['KILLS'] ?? 4)
-const CLIENTS = 6
-const NAMES = ['red', 'green', 'blue']
-const LEASE_MS = 60_000
 
 let cluster: ProcessCluster
 beforeAll(async () => {
@@ -17,59 +15,8 @@ beforeAll(async () => {
 })
 afterAll(() => cluster.stop())
 
-/** Repeats a call under its key, from node to node, until somebody answers for sure. */
-async function surely(first: number, path: string, body: unknown, key: string): Promise<Answer> {
-  for (let attempt = 0; ; attempt++) {
-    const node = cluster.nodes[(first + attempt) % cluster.nodes.length]
-    try {
-      const answer = await call(node?.url ?? '', 'POST', path, body, { 'idempotency-key': key })
-      if (answer.body['outcome'] !== 'unknown' && answer.status !== 503) return answer
-    } catch {
-      // No answer at all: the node is gone. Give the dial of a dead node no chance to spin.
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    }
-  }
-}
-
-interface Load {
-  readonly history: History
-  /** Resolves with the time of the next grant that is asked for from now on. */
-  nextGrant(): Promise<number>
-  stop(): Promise<void>
-}
-
-function startLoad(): Load {
-  const history = new History()
-  let running = true
-  let waiters: { since: number; resolve: (at: number) => void }[] = []
-  const client = async (id: number): Promise<void> => {
-    for (let round = 0; running; round++) {
-      const name = NAMES[(id + round) % NAMES.length] ?? ''
-      const askedAt = performance.now()
-      const granted = await surely(id, `/locks/${name}/acquire`, { owner: `c${id}`, leaseMs: LEASE_MS, waitMs: 20_000 }, `a-${id}-${round}`)
-      if (granted.status !== 200) continue
-      const heldFrom = performance.now()
-      const hold: Hold = { name, token: granted.body['token'] as number, client: `c${id}`, askedAt, heldFrom, releasedAt: Infinity }
-      history.holds.push(hold)
-      waiters = waiters.filter(({ since, resolve }) => askedAt < since || void resolve(heldFrom))
-      hold.releasedAt = performance.now()
-      const released = await surely(id, `/locks/${name}/release`, { grantId: granted.body['grantId'] }, `r-${id}-${round}`)
-      expect(released.status, JSON.stringify(released.body)).toBe(200)
-    }
-  }
-  const clients = Promise.all(Array.from({ length: CLIENTS }, (_, id) => client(id)))
-  return {
-    history,
-    nextGrant: () => new Promise((resolve) => waiters.push({ since: performance.now(), resolve })),
-    async stop() {
-      running = false
-      await clients
-    },
-  }
-}
-
 test('no acknowledged grant is lost, nobody holds beside another, tokens rise', async () => {
-  const load = startLoad()
+  const load = startLoad(cluster.nodes, 'kill')
   const gaps: number[] = []
   for (let kill = 0; kill < KILLS; kill++) {
     await load.nextGrant()

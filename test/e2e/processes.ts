@@ -87,6 +87,11 @@ export interface ProcessCluster {
   readonly nats: NatsServer
   readonly nodes: readonly NodeProcess[]
   readonly root: string
+  /** Another node process on an empty disk, not started and not among `nodes`. `--join` and the like go into `more`. */
+  another(id: string, more: readonly string[], data?: string): NodeProcess
+  /** Puts a node among `nodes`, or takes it out. */
+  admit(node: NodeProcess): void
+  dismiss(id: string): void
   node(id: string): NodeProcess
   /** The node that leads `locks`, by the word of a node that is up. */
   lockLeader(): Promise<NodeProcess>
@@ -95,6 +100,8 @@ export interface ProcessCluster {
 
 export interface ClusterOptions {
   readonly sets?: readonly string[]
+  /** Settings of one node alone. */
+  readonly setsOf?: (id: string) => readonly string[]
   readonly environment?: Record<string, string>
   readonly count?: number
 }
@@ -104,16 +111,11 @@ export async function startProcesses(options: ClusterOptions = {}): Promise<Proc
   const root = await mkdtemp(join(tmpdir(), 'tricord-e2e-'))
   const ids = Array.from({ length: options.count ?? 3 }, (_, i) => `n${i + 1}`)
   const settings = [`cluster.peers=${ids.join(',')}`, `nats.servers=${nats.url}`, 'http.port=0', 'log.level=warn', ...(options.sets ?? [])]
-  const nodes = ids.map((id) => {
-    const data = join(root, id)
-    const own = [...settings, `cluster.node_id=${id}`, `storage.data_directory=${data}`]
-    return new NodeProcess(
-      id,
-      data,
-      own.flatMap((set) => ['--set', set]),
-      options.environment,
-    )
-  })
+  const create = (id: string, more: readonly string[] = [], data = join(root, id)): NodeProcess => {
+    const own = [...settings, `cluster.node_id=${id}`, `storage.data_directory=${data}`, ...(options.setsOf?.(id) ?? [])]
+    return new NodeProcess(id, data, [...own.flatMap((set) => ['--set', set]), ...more], options.environment)
+  }
+  const nodes = ids.map((id) => create(id))
   await Promise.all(nodes.map((node) => node.start()))
   const node = (id: string): NodeProcess => {
     const found = nodes.find((candidate) => candidate.id === id)
@@ -124,6 +126,9 @@ export async function startProcesses(options: ClusterOptions = {}): Promise<Proc
     nats,
     nodes,
     root,
+    another: create,
+    admit: (node) => void nodes.push(node),
+    dismiss: (id) => void nodes.splice(nodes.indexOf(node(id)), 1),
     node,
     async lockLeader() {
       for (;;) {

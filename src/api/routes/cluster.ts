@@ -1,12 +1,22 @@
-/** `/cluster` and `/ring`: who is here, who leads what, where a key lives, what would move. */
+/** `/cluster` and `/ring`: who is here, who comes and goes, who leads what, where a key lives, what would move. */
 import type { Hono } from 'hono'
 import type { Gateway } from '../gateway.ts'
 import { invalid } from '../errors.ts'
-import { type Env, readJson } from '../request.ts'
-import { explainQuery, ringPlanBody, validate } from '../schemas.ts'
+import { type Env, param, readJson } from '../request.ts'
+import { explainQuery, memberBody, nodeId, ringPlanBody, validate } from '../schemas.ts'
 
 export function clusterRoutes(app: Hono<Env>, { backend }: Gateway, prefix: string): void {
   app.get(`${prefix}/cluster/status`, async (c) => c.json(await backend.cluster.status()))
+  app.post(`${prefix}/cluster/members`, async (c) => {
+    const { id, url = '' } = validate(memberBody, await readJson(c))
+    await backend.cluster.addMember({ id, url })
+    return c.json({ id, url, state: 'joining' }, 201)
+  })
+  app.delete(`${prefix}/cluster/members/:id`, async (c) => {
+    const id = validate(nodeId, param(c, 'id'), 'id')
+    await backend.cluster.removeMember(id)
+    return c.json({ id, state: 'leaving' })
+  })
 }
 
 export function ringRoutes(app: Hono<Env>, { backend }: Gateway, prefix: string): void {
