@@ -100,19 +100,30 @@ export interface ProcessCluster {
 
 export interface ClusterOptions {
   readonly sets?: readonly string[]
-  /** Settings of one node alone. */
-  readonly setsOf?: (id: string) => readonly string[]
   readonly environment?: Record<string, string>
   readonly count?: number
+  /** The port through which this node reaches the NATS server at `natsPort`. */
+  readonly wire?: (id: string, natsPort: number) => Promise<number>
+  /** Prepares the directory of a node's data. */
+  readonly disk?: (data: string) => Promise<void>
 }
 
 export async function startProcesses(options: ClusterOptions = {}): Promise<ProcessCluster> {
   const nats = await startNatsServer()
   const root = await mkdtemp(join(tmpdir(), 'tricord-e2e-'))
   const ids = Array.from({ length: options.count ?? 3 }, (_, i) => `n${i + 1}`)
-  const settings = [`cluster.peers=${ids.join(',')}`, `nats.servers=${nats.url}`, 'http.port=0', 'log.level=warn', ...(options.sets ?? [])]
+  const settings = [`cluster.peers=${ids.join(',')}`, 'http.port=0', 'log.level=warn', ...(options.sets ?? [])]
+  const natsPort = Number(new URL(nats.url).port)
+  const ports = new Map<string, number>()
+  for (const id of ids) ports.set(id, (await options.wire?.(id, natsPort)) ?? natsPort)
+  for (const id of ids) await options.disk?.(join(root, id))
   const create = (id: string, more: readonly string[] = [], data = join(root, id)): NodeProcess => {
-    const own = [...settings, `cluster.node_id=${id}`, `storage.data_directory=${data}`, ...(options.setsOf?.(id) ?? [])]
+    const own = [
+      ...settings,
+      `cluster.node_id=${id}`,
+      `storage.data_directory=${data}`,
+      `nats.servers=nats://127.0.0.1:${ports.get(id) ?? natsPort}`,
+    ]
     return new NodeProcess(id, data, [...own.flatMap((set) => ['--set', set]), ...more], options.environment)
   }
   const nodes = ids.map((id) => create(id))

@@ -6,7 +6,7 @@
  * A segment appears under its name only when it is whole and durable: written aside, synced, renamed, directory synced.
  */
 import { crc32 } from '../crc32.ts'
-import type { File, Storage } from '../storage.ts'
+import { DiskFullError, type File, type Storage } from '../storage.ts'
 
 export const SEGMENT_HEADER_BYTES = 64
 const MAGIC = Buffer.from('TRIWAL01', 'latin1')
@@ -49,10 +49,17 @@ export function decodeHeader(bytes: Buffer, number: number): number | null {
 /** A file full of zeros, ready to become a segment: what can be done ahead of need. */
 export async function preallocate(storage: Storage, path: string, bytes: number): Promise<File> {
   const file = await storage.open(path)
-  await file.truncate(0)
-  for (let at = 0; at < bytes; at += ZEROS.length) await file.write(at, [ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at))])
-  await file.sync()
-  return file
+  try {
+    await file.truncate(0)
+    for (let at = 0; at < bytes; at += ZEROS.length) await file.write(at, [ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at))])
+    await file.sync()
+    return file
+  } catch (error) {
+    // What could be had of a full disk is given back: others need it to free more.
+    if (error instanceof DiskFullError) await file.truncate(0)
+    await file.close()
+    throw error
+  }
 }
 
 /** Turns a preallocated file into the segment of that number. */

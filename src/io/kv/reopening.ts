@@ -1,0 +1,107 @@
+/**
+ * A store that survives a full disk. An engine that failed to write has lost its place in its own log: what it would add
+ * there later could be unreadable after a restart, even though it says yes. So after such a failure nothing more is
+ * written through it: the store is closed and opened again, which recovers what was whole, and the caller repeats its batch.
+ *
+ *   batch ──no space──> broken ──batch──> close, open ──> batch
+ *                          └──iterators open, or still no space──> DiskFullError: again later
+ */
+import { DiskFullError } from '../storage.ts'
+import type { Kv, KvIterator, KvOp, KvRange } from './kv.ts'
+
+export async function openReopening(open: () => Promise<Kv>): Promise<Kv> {
+  return new ReopeningKv(open, await orDiskFull(open()))
+}
+
+/** Engines tell it in words alone. */
+function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return /no space left on device|disk quota exceeded|ENOSPC|EDQUOT/i.test(error.message) || isDiskFull(error.cause)
+}
+
+async function orDiskFull<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw isDiskFull(error) ? new DiskFullError('no space left on the disk', { cause: error }) : error
+  }
+}
+
+class ReopeningKv implements Kv {
+  readonly engine: Kv['engine']
+  readonly #open: () => Promise<Kv>
+  #kv: Kv
+  #isOpen = true
+  #broken = false
+  #iterators = 0
+  /** Writes, in the order of their calls: none may overtake one that reopens. */
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(open: () => Promise<Kv>, kv: Kv) {
+    this.#open = open
+    this.#kv = kv
+    this.engine = kv.engine
+  }
+
+  get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#isOpen ? this.#kv.get(key) : this.#queue(async () => (await this.#whole()).get(key))
+  }
+
+  batch(ops: readonly KvOp[], options: { readonly sync: boolean }): Promise<void> {
+    return this.#write((kv) => kv.batch(ops, options))
+  }
+
+  clear(range: KvRange): Promise<void> {
+    return this.#write((kv) => kv.clear(range))
+  }
+
+  /** Of a store that is broken and closed, the first step waits for it. */
+  iterate(range: KvRange): KvIterator {
+    this.#iterators++
+    let inner: Promise<KvIterator> | null = this.#isOpen ? Promise.resolve(this.#kv.iterate(range)) : null
+    const opened = (): Promise<KvIterator> => (inner ??= this.#queue(async () => (await this.#whole()).iterate(range)))
+    return {
+      next: async (max) => (await opened()).next(max),
+      close: async () => {
+        this.#iterators--
+        await (await inner?.catch(() => null))?.close()
+      },
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#last
+    if (this.#isOpen) await this.#kv.close()
+    this.#isOpen = false
+  }
+
+  #write(run: (kv: Kv) => Promise<void>): Promise<void> {
+    return this.#queue(async () => {
+      try {
+        await orDiskFull(run(await this.#whole()))
+      } catch (error) {
+        this.#broken ||= error instanceof DiskFullError
+        throw error
+      }
+    })
+  }
+
+  #queue<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(run)
+    this.#last = done.catch(() => undefined)
+    return done
+  }
+
+  async #whole(): Promise<Kv> {
+    if (!this.#broken) return this.#kv
+    if (this.#isOpen) {
+      if (this.#iterators > 0) throw new DiskFullError('the disk was full; the store waits for its readers before it is opened again')
+      this.#isOpen = false
+      await this.#kv.close()
+    }
+    this.#kv = await orDiskFull(this.#open())
+    this.#isOpen = true
+    this.#broken = false
+    return this.#kv
+  }
+}
