@@ -1,4 +1,4 @@
-/** Every known bug, put back one at a time, must be noticed. `npm run mutants`; a name as argument picks some. */
+/** Every known bug, put back one at a time, must be noticed. `npm run mutants`; `-- -t name` picks some. */
 import { describe, expect, it } from 'vitest'
 import { kill } from './kill.ts'
 import { mutants, occurrences } from './patch.ts'
