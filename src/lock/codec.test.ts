@@ -45,9 +45,9 @@ test('commands survive the way through the log', () => {
     session: '',
   })
   expect(decodeCommand(encodeCommand({ type: 'lock_release', ...grant, session }))).toMatchObject({ session: 's_1', proof: 'p' })
-  const open = { type: 'session_open', namespace: 'n', proof: 'p', ttlMs: 5_000, name: 'w', metadata: null } as const
+  const open = { type: 'session_open', namespace: 'n', proof: 'p', ttlMs: 5_000, lingers: true, name: 'w', metadata: null } as const
   expect(decodeCommand(encodeCommand(open))).toEqual({ ...open, metadata: '' })
-  for (const type of ['session_keepalive', 'session_close', 'session_detach'] as const) {
+  for (const type of ['session_keepalive', 'session_close'] as const) {
     expect(decodeCommand(encodeCommand({ type, session }))).toEqual({ type, session: 's_1', proof: 'p' })
   }
 })

@@ -5,8 +5,8 @@
  *   acquire   namespace, session, proof, owner, waitMs, leaseMs, priority, reentrant, metadata, (name, mode)+
  *   release   namespace, name, grantId, session, proof
  *   renew     namespace, name, grantId, session, proof, leaseMs (0: as granted)
- *   open      namespace, proof, ttlMs, name, metadata
- *   keepalive, close, detach    session, proof
+ *   open      namespace, proof, ttlMs, lingers, name, metadata
+ *   keepalive, close    session, proof
  *
  * Session '' is none; the proof is then that of the implicit session. A mode is its index, metadata its JSON text.
  * Decoding trusts nothing: whatever is not exactly this is a refusal, so no bytes in the log can harm the machine.
@@ -26,7 +26,6 @@ const RENEW = 3
 const OPEN = 4
 const KEEPALIVE = 5
 const CLOSE = 6
-const DETACH = 7
 
 const ACQUIRE_HEAD = 11
 const PROOF_LENGTH_MAX = 128
@@ -67,11 +66,12 @@ export interface OpenSession {
   readonly namespace: string
   readonly proof: string
   readonly ttlMs: number
+  readonly lingers: boolean
   readonly name: string
   readonly metadata: string
 }
 export interface SessionCommand {
-  readonly type: 'session_keepalive' | 'session_close' | 'session_detach'
+  readonly type: 'session_keepalive' | 'session_close'
   readonly session: string
   readonly proof: string
 }
@@ -91,13 +91,11 @@ function tupleOf(c: LockCommand): unknown[] {
     case 'lock_renew':
       return [VERSION, RENEW, c.namespace, c.name, c.grantId, idOf(c.session), proofOf(c.session), c.leaseMs ?? 0]
     case 'session_open':
-      return [VERSION, OPEN, c.namespace, c.proof, c.ttlMs, c.name, metadataText(c.metadata)]
+      return [VERSION, OPEN, c.namespace, c.proof, c.ttlMs, c.lingers, c.name, metadataText(c.metadata)]
     case 'session_keepalive':
       return [VERSION, KEEPALIVE, c.session.id, c.session.proof]
     case 'session_close':
       return [VERSION, CLOSE, c.session.id, c.session.proof]
-    case 'session_detach':
-      return [VERSION, DETACH, c.session.id, c.session.proof]
   }
 }
 
@@ -130,13 +128,11 @@ export function decodeCommand(bytes: Uint8Array): Decoded | Refused {
     case RENEW:
       return tuple.length === 8 ? decodeGrantCommand('lock_renew', tuple, tuple[7]) : invalid('', 'not a renewal')
     case OPEN:
-      return tuple.length === 7 ? decodeOpen(tuple) : invalid('', 'not an opening of a session')
+      return tuple.length === 8 ? decodeOpen(tuple) : invalid('', 'not an opening of a session')
     case KEEPALIVE:
       return decodeSessionCommand('session_keepalive', tuple)
     case CLOSE:
       return decodeSessionCommand('session_close', tuple)
-    case DETACH:
-      return decodeSessionCommand('session_detach', tuple)
     default:
       return invalid('', 'a lock command of an unknown kind')
   }
@@ -185,14 +181,15 @@ function decodeGrantCommand(type: GrantCommand['type'], tuple: readonly unknown[
 }
 
 function decodeOpen(tuple: readonly unknown[]): OpenSession | Refused {
-  const [, , namespace, proof, ttlMs, name, metadata] = tuple
+  const [, , namespace, proof, ttlMs, lingers, name, metadata] = tuple
   const { sessionTtlMsMin, sessionTtlMsMax, nameLengthMax } = LIMITS
   if (!isText(namespace, 1, nameLengthMax)) return invalid('namespace', `1 to ${nameLengthMax} characters`)
   if (!isText(proof, 1, PROOF_LENGTH_MAX)) return invalid('session', 'without proof')
   if (!isCount(ttlMs, sessionTtlMsMin, sessionTtlMsMax)) return invalid('ttlMs', `an integer from ${sessionTtlMsMin} to ${sessionTtlMsMax}`)
+  if (typeof lingers !== 'boolean') return invalid('lingers', 'true or false')
   if (!isText(name, 0, nameLengthMax)) return invalid('name', `at most ${nameLengthMax} characters`)
   if (typeof metadata !== 'string' || !isMetadataText(metadata)) return invalidMetadata()
-  return { type: 'session_open', namespace, proof, ttlMs, name, metadata }
+  return { type: 'session_open', namespace, proof, ttlMs, lingers, name, metadata }
 }
 
 function decodeSessionCommand(type: SessionCommand['type'], tuple: readonly unknown[]): SessionCommand | Refused {

@@ -9,7 +9,7 @@ import type { Tally } from './tally.ts'
 import { Grant } from './grant.ts'
 import { LIMITS } from './types.ts'
 import { Session } from './session.ts'
-import { endGrant, endSession, timeOutWait } from './session-commands.ts'
+import { endGrant, expireSession, timeOutWait } from './session-commands.ts'
 
 /** Returns whether nothing that is due was left for the next entry. */
 export function expire(table: LockTable, tally: Tally, ctx: ApplyContext): boolean {
@@ -19,7 +19,7 @@ export function expire(table: LockTable, tally: Tally, ctx: ApplyContext): boole
     const due = table.deadlines.first()
     if (due === null || due.deadline > ctx.time) return true
     if (due instanceof Grant) endGrant(table, tally, ctx, due, 'expired')
-    else if (due instanceof Session) endSession(table, tally, ctx, due, 'expired')
+    else if (due instanceof Session) expireSession(table, tally, ctx, due)
     else timeOutWait(table, tally, ctx, due)
   }
   return false

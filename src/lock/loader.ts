@@ -67,8 +67,8 @@ export class Loader {
   }
 
   #loadSession(number: number, tuple: SessionTuple): void {
-    const [, namespace, proof, name, ttlMs, deadline, metadata] = tuple
-    const session = new Session(number, this.#table.intern(namespace), proof, name, ttlMs, deadline, metadata)
+    const [, namespace, proof, name, ttlMs, lingers, deadline, metadata] = tuple
+    const session = new Session({ number, namespace: this.#table.intern(namespace), proof, name, ttlMs, lingers, metadata }, deadline)
     session.stored = true
     this.#table.linkSession(session)
   }

@@ -401,15 +401,21 @@ describe('sessions', () => {
     ])
   })
 
-  test('detaching cancels its waits and leaves its grants', () => {
+  test('one that lingers: past its TTL it waits for nothing, and ends when the last of its leases has', () => {
     const bed = new Bed()
-    const session = bed.open()
-    bed.take('a', 'exclusive', { session })
+    const session = bed.open(2_000, 'p', true)
+    bed.take('a', 'exclusive', { session, leaseMs: 5_000 })
     bed.take('b')
-    const waiting = bed.queue('b', 'exclusive', { session })
-    expect(bed.run({ type: 'session_detach', session })).toEqual({ type: 'closed', released: 0 })
+    const waiting = bed.queue('b', 'exclusive', { session, waitMs: 20_000 })
+    bed.pass(2_000)
     expect(refusalOf(bed.answerOf(waiting)).code).toBe('WAIT_TIMEOUT')
     expect(bed.status('a').state).toBe('held')
+    expect(bed.run({ type: 'session_keepalive', session })).toEqual({ type: 'alive', remainingMs: 2_000 })
+    bed.pass(2_999)
+    expect(bed.status('a').state).toBe('held')
+    bed.pass(1)
+    expect(bed.status('a').state).toBe('free')
+    expect(refusalOf(bed.run({ type: 'session_keepalive', session })).code).toBe('SESSION_EXPIRED')
   })
 
   test('the implicit session is its grant: keepalive renews, close releases, nothing else can be had with it', () => {
@@ -420,7 +426,6 @@ describe('sessions', () => {
     expect(bed.run({ type: 'session_keepalive', session })).toEqual({ type: 'alive', remainingMs: 2_000 })
     expect(refusalOf(bed.acquire('b', 'exclusive', { session })).code).toBe('INVALID_ARGUMENT')
     expect(refusalOf(bed.run({ type: 'session_close', session: { ...session, proof: 'forged' } })).code).toBe('NOT_OWNER')
-    expect(bed.run({ type: 'session_detach', session })).toEqual({ type: 'closed', released: 0 })
     expect(bed.run({ type: 'session_close', session })).toEqual({ type: 'closed', released: 1 })
     expect(refusalOf(bed.run({ type: 'session_keepalive', session })).code).toBe('SESSION_EXPIRED')
   })

@@ -46,11 +46,18 @@ const step = fc.oneof(
       leaseMs: fc.constantFrom(null, 1_000, 8_000),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('open' as const), ttlMs: fc.constantFrom(1_000, 2_500, 60_000, 60_000) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('open' as const),
+      ttlMs: fc.constantFrom(1_000, 2_500, 60_000, 60_000),
+      lingers: fc.boolean(),
+    }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
-      type: fc.constantFrom('keepalive' as const, 'keepalive' as const, 'keepalive' as const, 'close' as const, 'detach' as const),
+      type: fc.constantFrom('keepalive' as const, 'keepalive' as const, 'keepalive' as const, 'close' as const),
       who,
     }),
   },
@@ -182,7 +189,8 @@ class Run {
         metadata: { n: 1 },
       }
     }
-    if (next.type === 'open') return { type: 'session_open', namespace: 'default', proof: 'p', ttlMs: next.ttlMs, name: '', metadata: null }
+    if (next.type === 'open')
+      return { type: 'session_open', namespace: 'default', proof: 'p', ttlMs: next.ttlMs, lingers: next.lingers, name: '', metadata: null }
     if (next.type === 'release' || next.type === 'renew') {
       const target = this.granted.at(-1 - next.grant) ?? { name: 'a', grantId: 'g_zz', session: null, namespace: 'default' }
       const name = next.as === 7 ? 'c' : target.name
@@ -221,7 +229,7 @@ test('the machine and the naive model cannot be told apart', { timeout: 240_000 
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }), (steps) => {
       const run = new Run(seen)
-      for (const ttlMs of [60_000, 60_000, 2_500] as const) run.take({ type: 'open', ttlMs })
+      for (const ttlMs of [60_000, 60_000, 2_500] as const) run.take({ type: 'open', ttlMs, lingers: ttlMs === 2_500 })
       for (const next of steps) run.take(next)
       run.compareStores()
     }),

@@ -4,7 +4,7 @@
  *
  *   'c'                    [version, last token, last session]
  *   'g' + token            [version, namespace, name, mode, owner, session, proof, grantedAt, leaseMs, deadline, count, metadata]
- *   's' + number           [version, namespace, proof, name, ttlMs, deadline, metadata]
+ *   's' + number           [version, namespace, proof, name, ttlMs, lingers, deadline, metadata]
  *   'w' + ticket           [version, namespace, session, proof, owner, since, waitMs, leaseMs, priority, reentrant, metadata, (name, mode)+]
  *
  * Numbers in keys are 8 bytes, big-endian: the store's order is the order of ids. Session 0: implicit.
@@ -44,6 +44,7 @@ export type SessionTuple = readonly [
   proof: string,
   name: string,
   ttlMs: number,
+  lingers: boolean,
   deadline: number,
   metadata: string,
 ]
@@ -99,8 +100,8 @@ export function numberOf(key: Uint8Array): number {
 function valueOf(record: Record): Uint8Array {
   if (record instanceof Grant) return packer.pack(grantTuple(record))
   if (record instanceof Session) {
-    const { namespace, proof, name, ttlMs, deadline, metadata } = record
-    return packer.pack([VERSION, namespace, proof, name, ttlMs, deadline, metadata])
+    const { namespace, proof, name, ttlMs, lingers, deadline, metadata } = record
+    return packer.pack([VERSION, namespace, proof, name, ttlMs, lingers, deadline, metadata])
   }
   return packer.pack(waiterTuple(record))
 }

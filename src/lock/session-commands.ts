@@ -24,10 +24,9 @@ import { sessionId } from './ids.ts'
 
 export function openSession(table: LockTable, tally: Tally, ctx: ApplyContext, command: OpenSession): Plain | Refused {
   if (table.sessions.size >= LIMITS.sessionsMax) return refuse('OVERLOADED', 'too many sessions are open')
-  const { namespace, proof, name, ttlMs, metadata } = command
-  const session = table.openSession(namespace, proof, name, ttlMs, ctx.time + ttlMs, metadata)
+  const session = table.openSession(command, ctx.time + command.ttlMs)
   tally.sessionsOpened += 1
-  return opened(session.number, ttlMs)
+  return opened(session.number, command.ttlMs)
 }
 
 export function sessionCommand(table: LockTable, tally: Tally, ctx: ApplyContext, command: SessionCommand): Plain | Refused {
@@ -43,9 +42,6 @@ export function sessionCommand(table: LockTable, tally: Tally, ctx: ApplyContext
       endSession(table, tally, ctx, session, 'released')
       return closed(grants)
     }
-    case 'session_detach':
-      for (const waiter of session.waiters()) cancelWait(table, tally, ctx, waiter)
-      return closed(0)
   }
 }
 
@@ -58,9 +54,15 @@ function implicitCommand(table: LockTable, tally: Tally, ctx: ApplyContext, comm
     case 'session_close':
       endGrant(table, tally, ctx, grant, 'released')
       return closed(1)
-    case 'session_detach':
-      return closed(0)
   }
+}
+
+/** Its TTL has passed. A session that lingers gives up its waits, and ends when the last of its leases has. */
+export function expireSession(table: LockTable, tally: Tally, ctx: ApplyContext, session: Session): void {
+  const until = session.lingers ? session.leasesEnd : 0
+  if (until <= ctx.time) return endSession(table, tally, ctx, session, 'expired')
+  for (const waiter of session.waiters()) cancelWait(table, tally, ctx, waiter)
+  table.keepAlive(session, until)
 }
 
 /** Ends a session and everything it has. `how` says whether its holder let go or was lost. */

@@ -11,13 +11,26 @@ import { KINDS } from './grant.ts'
 
 const KIND = 1
 
-export class Session implements Timed, Tracked {
+/** What a session is from its opening to its end. */
+export interface SessionFacts {
   /** Replicated counter, from 1, never reused. */
   readonly number: number
   readonly namespace: string
   readonly proof: string
   readonly name: string
   readonly ttlMs: Millis
+  /** See OpenSessionCommand. */
+  readonly lingers: boolean
+  readonly metadata: string
+}
+
+export class Session implements SessionFacts, Timed, Tracked {
+  readonly number: number
+  readonly namespace: string
+  readonly proof: string
+  readonly name: string
+  readonly ttlMs: Millis
+  readonly lingers: boolean
   readonly metadata: string
   deadline: Millis
   heapAt = -1
@@ -31,14 +44,15 @@ export class Session implements Timed, Tracked {
   /** The waits of named owners: at most one each. */
   #busy: Map<string, Waiter> | null = null
 
-  constructor(number: number, namespace: string, proof: string, name: string, ttlMs: Millis, deadline: Millis, metadata: string) {
-    this.number = number
-    this.namespace = namespace
-    this.proof = proof
-    this.name = name
-    this.ttlMs = ttlMs
+  constructor(of: SessionFacts, deadline: Millis) {
+    this.number = of.number
+    this.namespace = of.namespace
+    this.proof = of.proof
+    this.name = of.name
+    this.ttlMs = of.ttlMs
+    this.lingers = of.lingers
+    this.metadata = of.metadata
     this.deadline = deadline
-    this.metadata = metadata
   }
 
   get order(): number {
@@ -63,6 +77,13 @@ export class Session implements Timed, Tracked {
     grant.before = null
     grant.after = null
     this.grantCount -= 1
+  }
+
+  /** When the last of its leases ends; 0 without grants. */
+  get leasesEnd(): Millis {
+    let end = 0
+    for (let at = this.#firstGrant; at !== null; at = at.after) end = Math.max(end, at.deadline)
+    return end
   }
 
   /** Oldest token first: an order that does not depend on how the list was built. */

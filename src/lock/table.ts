@@ -15,7 +15,7 @@ import { Deadlines } from './deadlines.ts'
 import { Grant, hashToken } from './grant.ts'
 import { LinearHash } from './linear-hash.ts'
 import { Lock, hashLock } from './lock.ts'
-import { Session } from './session.ts'
+import { Session, type SessionFacts } from './session.ts'
 import type { Waiter } from './waiter.ts'
 
 export type Record = Grant | Session | Waiter
@@ -139,10 +139,10 @@ export class LockTable {
     this.changes.removed(waiter)
   }
 
-  openSession(namespace: string, proof: string, name: string, ttlMs: Millis, deadline: Millis, metadata: string): Session {
+  openSession(of: Omit<SessionFacts, 'number'>, deadline: Millis): Session {
     this.lastSession += 1
     this.countersChanged = true
-    const session = new Session(this.lastSession, this.intern(namespace), proof, name, ttlMs, deadline, metadata)
+    const session = new Session({ ...of, number: this.lastSession, namespace: this.intern(of.namespace) }, deadline)
     this.linkSession(session)
     this.changes.touched(session)
     return session

@@ -87,6 +87,8 @@ export interface OpenSessionCommand {
   readonly namespace: string
   readonly proof: string
   readonly ttlMs: Millis
+  /** Past its TTL it waits for nothing any more, but lives until the leases of its grants have ended: a connection's. */
+  readonly lingers: boolean
   readonly name: string
   readonly metadata: Metadata | null
 }
@@ -98,20 +100,7 @@ export interface CloseSessionCommand {
   readonly type: 'session_close'
   readonly session: SessionProof
 }
-/** Cancels every wait of the session (its connection ended); its grants live on until their leases end. */
-export interface DetachSessionCommand {
-  readonly type: 'session_detach'
-  readonly session: SessionProof
-}
-
-export type LockCommand =
-  | AcquireCommand
-  | ReleaseCommand
-  | RenewCommand
-  | OpenSessionCommand
-  | KeepaliveCommand
-  | CloseSessionCommand
-  | DetachSessionCommand
+export type LockCommand = AcquireCommand | ReleaseCommand | RenewCommand | OpenSessionCommand | KeepaliveCommand | CloseSessionCommand
 
 export interface GrantView {
   readonly name: string

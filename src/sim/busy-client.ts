@@ -107,6 +107,7 @@ export class BusyClient implements Client {
           namespace: NAMESPACE,
           proof: this.#proof,
           ttlMs: this.#context.options.busyLeaseMs,
+          lingers: false,
           name: '',
           metadata: null,
         }

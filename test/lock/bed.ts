@@ -118,8 +118,8 @@ export class Bed implements ApplyContext {
     return this.run({ type: 'lock_release', namespace: 'default', name: grant.name, grantId: grant.grantId, session })
   }
 
-  open(ttlMs = 30_000, proof = 'p'): { id: string; proof: string } {
-    const reply = this.run({ type: 'session_open', namespace: 'default', proof, ttlMs, name: 'worker', metadata: null })
+  open(ttlMs = 30_000, proof = 'p', lingers = false): { id: string; proof: string } {
+    const reply = this.run({ type: 'session_open', namespace: 'default', proof, ttlMs, lingers, name: 'worker', metadata: null })
     if (reply?.type !== 'opened') throw new Error(`expected a session: ${JSON.stringify(reply)}`)
     return { id: reply.session, proof }
   }

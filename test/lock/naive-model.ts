@@ -50,6 +50,7 @@ interface OpenSession {
   namespace: string
   proof: string
   ttlMs: number
+  lingers: boolean
   deadline: number
 }
 
@@ -67,7 +68,7 @@ export class NaiveModel {
     for (;;) {
       const due = [
         ...this.holds.map((hold) => ({ at: hold.deadline, id: hold.token, kind: 2, end: () => this.#drop(hold) })),
-        ...this.sessions.map((session) => ({ at: session.deadline, id: session.number, kind: 1, end: () => this.#end(session) })),
+        ...this.sessions.map((session) => ({ at: session.deadline, id: session.number, kind: 1, end: () => this.#expire(session) })),
         ...this.waits.map((wait) => ({ at: wait.deadline, id: wait.ticket, kind: 0, end: () => this.#giveUp(wait) })),
       ].filter(({ at }) => at <= this.time)
       due.sort((a, b) => a.at - b.at || a.id - b.id || a.kind - b.kind)
@@ -119,8 +120,8 @@ export class NaiveModel {
         return this.#onGrant(command)
       case 'session_open': {
         this.lastSession += 1
-        const { namespace, proof, ttlMs } = command
-        this.sessions.push({ number: this.lastSession, namespace, proof, ttlMs, deadline: this.time + ttlMs })
+        const { namespace, proof, ttlMs, lingers } = command
+        this.sessions.push({ number: this.lastSession, namespace, proof, ttlMs, lingers, deadline: this.time + ttlMs })
         return { type: 'opened', session: `s_${this.lastSession.toString(36)}`, ttlMs }
       }
       default:
@@ -259,7 +260,7 @@ export class NaiveModel {
     return newer === undefined ? no('LEASE_EXPIRED', { name }) : no('STALE_GRANT', { name, grantId: idOf(newer) })
   }
 
-  #onSession(command: Extract<LockCommand, { type: 'session_keepalive' | 'session_close' | 'session_detach' }>): LockReply {
+  #onSession(command: Extract<LockCommand, { type: 'session_keepalive' | 'session_close' }>): LockReply {
     const found = this.#findSession(command.session)
     if ('code' in found) return found
     if (command.type === 'session_keepalive') {
@@ -268,13 +269,8 @@ export class NaiveModel {
       return { type: 'alive', remainingMs: forMs }
     }
     if ('token' in found) {
-      if (command.type === 'session_detach') return { type: 'closed', released: 0 }
       this.#drop(found)
       return { type: 'closed', released: 1 }
-    }
-    if (command.type === 'session_detach') {
-      for (const wait of this.#byTicket(found)) this.#giveUp(wait)
-      return { type: 'closed', released: 0 }
     }
     const released = this.holds.filter((hold) => hold.session === found.number).length
     this.#end(found)
@@ -290,6 +286,13 @@ export class NaiveModel {
 
   #byTicket(session: OpenSession): Wait[] {
     return this.waits.filter((wait) => wait.session === session.number).sort((a, b) => a.ticket - b.ticket)
+  }
+
+  #expire(session: OpenSession): void {
+    const ends = this.holds.filter((hold) => hold.session === session.number).map(({ deadline }) => deadline)
+    if (!session.lingers || Math.max(0, ...ends) <= this.time) return this.#end(session)
+    for (const wait of this.#byTicket(session)) this.#giveUp(wait)
+    session.deadline = Math.max(...ends)
   }
 
   #end(session: OpenSession): void {

@@ -40,7 +40,7 @@ async function open(c: Call, gateway: Gateway): Promise<Response> {
   const key = idempotencyOf(c, namespace, raw)
   const secret = newSecret(gateway.backend.random)
   const scope = { namespace, session: null, ...(key && { key }), traceparent: c.get('traceparent') }
-  const command = { type: 'session_open', namespace, proof: secret.proof, ttlMs, name, metadata } as const
+  const command = { type: 'session_open', namespace, proof: secret.proof, ttlMs, lingers: false, name, metadata } as const
   const opened = expectReply(await run(gateway, command, commandOptions(gateway, scope)), 'opened')
   return c.json({ session: `${opened.session}.${secret.text}`, ttlMs: opened.ttlMs }, 201)
 }

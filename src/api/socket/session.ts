@@ -8,7 +8,8 @@
  *   Tricord-Session came with the connection: open (foreign); its owner keeps it alive and ends it.
  *
  * While a change is under way everything that needs the session stands in line behind it, in the order it came. The end
- * of the connection leaves an own session to its TTL, so that another connection can resume it.
+ * of the connection leaves an own session alone: it lingers until the leases of its grants have ended, so that another
+ * connection can resume it.
  */
 import { TricordError } from '../../base/errors.ts'
 import type { Millis } from '../../base/ids.ts'
@@ -118,7 +119,7 @@ export class SocketSession {
 
   #openOwn(namespace: string, { ttlMs, name, metadata }: SessionOptions, then: Settled<OpenSession>): void {
     const secret = newSecret(this.#gateway.backend.random)
-    const command = { type: 'session_open', namespace, proof: secret.proof, ttlMs, name, metadata } as const
+    const command = { type: 'session_open', namespace, proof: secret.proof, ttlMs, lingers: true, name, metadata } as const
     this.#change(command, (reply) => {
       if (reply instanceof TricordError) return then(reply)
       const opened = expectReply(reply, 'opened')
