@@ -50,7 +50,7 @@ export interface Node {
 
 export async function createNode(config: Config, identity: Identity, ports: Ports, options: NodeOptions): Promise<Node> {
   const system = startSystem(config, identity, ports, options)
-  const locks = createLockMachine()
+  const locks = createLockMachine({ hashSeed: ports.random.below(2 ** 32) })
   const machineFor = (group: GroupId): StateMachine => (group === LOCKS_GROUP ? locks : createEmptyMachine())
   const started = await startCluster(system, ports, identity, { ...clusterOptions(config, options), machineFor })
   const { cluster, host } = started

@@ -112,11 +112,21 @@ describe('locks over HTTP', () => {
       await post('/locks/idem/acquire', { owner: 'x' }, headers),
       await post('/v1/locks/idem/acquire', { owner: 'x' }, headers),
     ]
-    expect(again.body).toMatchObject({ token: first.body['token'], grantId: first.body['grantId'] })
+    expect(again.body).toEqual({ ...first.body, remainingMs: again.body['remainingMs'] })
+    expect((await send('GET', '/v1/requests/k-1')).body).toEqual(again.body)
+    expect(await send('GET', '/v1/requests/k-1', undefined, { 'tricord-namespace': 'other' })).toMatchObject({ status: 404 })
     expect(await post('/locks/idem/acquire', { owner: 'y' }, headers)).toMatchObject({
       status: 422,
       body: { code: 'IDEMPOTENCY_KEY_REUSED' },
     })
+  })
+
+  test('the session of a retry is the session of the first call, and works', async () => {
+    const headers = { 'idempotency-key': 'k-2' }
+    const first = await post('/v1/sessions', { ttlMs: 20_000 }, headers)
+    const again = await post('/v1/sessions', { ttlMs: 20_000 }, headers)
+    expect(again.body).toEqual(first.body)
+    expect((await post('/locks/k2/acquire', {}, { 'tricord-session': again.body['session'] as string })).status).toBe(200)
   })
 
   test('namespaces do not see each other', async () => {

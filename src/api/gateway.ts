@@ -1,10 +1,9 @@
 /** What the routes and the sockets share: the node behind, the settings, the counters, the traces. */
 import { TricordError } from '../base/errors.ts'
-import type { CommandOptions, LockCommand, LockReply, Refused } from '../lock/types.ts'
+import type { Answered, CommandOptions, LockCommand } from '../lock/types.ts'
 import { startSpan } from '../telemetry/tracing.ts'
 import type { Backend } from './backend.ts'
 import type { GatewayMetrics } from './metrics.ts'
-import type { LongCalls } from './long-calls.ts'
 
 /** A span that is open; its traceparent names it as the parent of what it causes. */
 export interface GatewaySpan {
@@ -31,11 +30,8 @@ export interface Gateway {
   readonly backend: Backend
   readonly settings: GatewaySettings
   readonly metrics: GatewayMetrics
-  readonly longCalls: LongCalls
   readonly startSpan: StartSpan | null
 }
-
-export type Answered = Exclude<LockReply, Refused>
 
 /** One command as a promise: for HTTP, where each call is a promise anyway. `onSubmitted` gets the way to give it up. */
 export function run(

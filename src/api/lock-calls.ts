@@ -1,7 +1,7 @@
 /** The lock operations as the gateway offers them: members and defaults of API.md in, API.md's answers out. HTTP and WebSocket share them. */
 import { TricordError } from '../base/errors.ts'
-import type { AcquireCommand, CommandOptions, SessionProof } from '../lock/types.ts'
-import { type Answered, type Gateway, expectReply, run } from './gateway.ts'
+import { type AcquireCommand, type Answered, type CommandOptions, type SessionProof, isImplicit } from '../lock/types.ts'
+import { type Gateway, expectReply, run } from './gateway.ts'
 import { invalid } from './errors.ts'
 import type { AcquireBody } from './schemas.ts'
 import type { Secret } from './session-token.ts'
@@ -38,12 +38,11 @@ export function acquireCommand(gateway: Gateway, scope: CallScope, name: string,
   }
 }
 
-/** API.md's answer to an acquire. An implicit session's secret is shown here, once. */
-export function acquireAnswer(reply: Answered, command: AcquireCommand, implicit: Secret): Record<string, unknown> {
-  const { grants, waitedMs } = expectReply(reply, 'granted')
+/** API.md's answer to an acquire. An implicit session's secret is shown with its grant. */
+export function grantAnswer({ grants, waitedMs }: Extract<Answered, { type: 'granted' }>, implicit: Secret): Record<string, unknown> {
   const [grant] = grants
   if (!grant) throw new Error('a grant without a lock')
-  const session = command.session ? grant.session : `${grant.session}.${implicit.text}`
+  const session = isImplicit(grant.session) ? `${grant.session}.${implicit.text}` : grant.session
   return { acquired: true, ...grant, session, waitedMs }
 }
 

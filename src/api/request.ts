@@ -2,10 +2,11 @@
 import { hash } from 'node:crypto'
 import type { Context } from 'hono'
 import { TricordError } from '../base/errors.ts'
+import type { Random } from '../io/random.ts'
 import type { CommandOptions, SessionProof } from '../lock/types.ts'
 import { invalid } from './errors.ts'
 import { namespaceName, validate } from './schemas.ts'
-import { readToken } from './session-token.ts'
+import { type Secret, newSecret, readToken, secretOfKey } from './session-token.ts'
 
 export const DEFAULT_NAMESPACE = 'default'
 const KEY_LENGTH_MAX = 255
@@ -47,8 +48,9 @@ export async function readJson(c: Call): Promise<unknown> {
   }
 }
 
-export function idempotencyOf(c: Call, namespace: string, body: unknown): CommandOptions['idempotencyKey'] {
-  const header = c.req.header('idempotency-key')
+/** By the header; without one, by `name` where it is given. */
+export function idempotencyOf(c: Call, namespace: string, body: unknown, name?: string): CommandOptions['idempotencyKey'] {
+  const header = c.req.header('idempotency-key') ?? name
   if (header === undefined) return undefined
   const path = c.req.path.replace(/^\/v1/, '')
   return idempotencyKey(namespace, header, [c.req.method, path, body, c.req.header('tricord-session') ?? ''], 'Idempotency-Key')
@@ -66,7 +68,18 @@ export function idempotencyKey(
   if (key.length === 0 || key.length > KEY_LENGTH_MAX) throw invalid([{ path: field, message: `1 to ${KEY_LENGTH_MAX} characters` }])
   const meaning = JSON.stringify([method, path, sortKeys(body), session])
   const fingerprint = hash('sha256', meaning, 'base64url').slice(0, 22)
-  return { key: `${namespace}\n${key}`, fingerprint }
+  return { key: hashOfKey(namespace, key), fingerprint }
+}
+
+/** What the log and the request table know a key by: from the key itself a session's secret follows. */
+export function hashOfKey(namespace: string, key: string): string {
+  return hash('sha256', `key\n${namespace}\n${key}`, 'base64url').slice(0, 22)
+}
+
+/** The secret of the session that a request opens. */
+export function secretFor(c: Call, namespace: string, random: Random): Secret {
+  const key = c.req.header('idempotency-key')
+  return key === undefined ? newSecret(random) : secretOfKey(namespace, key)
 }
 
 function sortKeys(value: unknown): unknown {

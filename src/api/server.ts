@@ -8,7 +8,6 @@ import { getRequestListener } from '@hono/node-server'
 import { createApp } from './app.ts'
 import type { Backend } from './backend.ts'
 import type { Gateway, GatewaySettings, StartSpan } from './gateway.ts'
-import { LongCalls } from './long-calls.ts'
 import { GatewayMetrics } from './metrics.ts'
 import { ignoreUpgrade, isWebSocket } from './socket/other-upgrade.ts'
 import { Sockets } from './socket/sockets.ts'
@@ -41,7 +40,6 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
     backend,
     settings: options.settings,
     metrics,
-    longCalls: new LongCalls(backend.clock),
     startSpan: options.startSpan,
   }
   const app = createApp(gateway, options)

@@ -24,6 +24,15 @@ export function newSecret(random: Random): Secret {
   return { text, proof: proofOf(text) }
 }
 
+/**
+ * The secret of what is done under an idempotency key: the same each time, so that the same key gives the same answer. The log
+ * has a hash of the key alone, from which it cannot be had.
+ */
+export function secretOfKey(namespace: string, key: string): Secret {
+  const text = hash('sha256', `secret\n${namespace}\n${key}`, 'base64url').slice(0, 22)
+  return { text, proof: proofOf(text) }
+}
+
 /** The claim in a `Tricord-Session` header; UNAUTHENTICATED where it is not `<id>.<secret>`. */
 export function readToken(token: string): SessionProof {
   const match = TOKEN.exec(token)

@@ -4,15 +4,17 @@ import { Bed, acquireCommand } from '../../test/lock/bed.ts'
 import { LOCKS_GROUP } from '../base/ids.ts'
 import type { GroupId } from '../base/ids.ts'
 import type { Plain } from '../actors/envelope.ts'
-import type { Proposer, SubmitOptions, SubmitResult } from '../raft/proposer.ts'
+import type { KeyOutcome, Proposer, SubmitOptions, SubmitResult } from '../raft/proposer.ts'
 import type { LockCommand, LockReply } from './types.ts'
 import { TricordError } from '../base/errors.ts'
 import { createLocks } from './facade.ts'
+import { encodeCommand } from './codec.ts'
 
 class DirectProposer implements Proposer {
   readonly bed = new Bed()
   readonly options: SubmitOptions[] = []
   failWith: TricordError | null = null
+  known: KeyOutcome = { state: 'unknown' }
   pending = 0
 
   submit(group: GroupId, command: Uint8Array, options: SubmitOptions, done: (result: SubmitResult) => void): { cancel(): void } {
@@ -27,6 +29,10 @@ class DirectProposer implements Proposer {
   query(group: GroupId, request: Plain): Promise<{ reply: Plain; appliedIndex: number; time: number }> {
     expect(group).toBe(LOCKS_GROUP)
     return Promise.resolve({ reply: this.bed.machine.query(request, this.bed.time), appliedIndex: 1, time: this.bed.time })
+  }
+
+  outcome(): Promise<KeyOutcome> {
+    return Promise.resolve(this.known)
   }
 
   close(): void {}
@@ -67,4 +73,17 @@ test('reads', async () => {
   expect(await locks.status('default', 'a', { timeoutMs: 100, consistency: 'stale' })).toMatchObject({ state: 'held', mode: 'exclusive' })
   expect(await locks.sessions('default', '', 10, 100)).toMatchObject({ sessions: [{ id: session.id }], cursor: null })
   await expect(locks.sessions('default', 'nonsense', 10, 100)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+})
+
+test('what became of a command, by its key', async () => {
+  const proposer = new DirectProposer()
+  const locks = createLocks(proposer)
+  expect(await locks.outcome('k', 100)).toBe('unknown')
+  proposer.known = { state: 'waiting' }
+  expect(await locks.outcome('k', 100)).toBe('waiting')
+  const reply = proposer.bed.machine.apply(proposer.bed, ++proposer.bed.ticket, encodeCommand(acquireCommand([['a', 'exclusive']])))
+  proposer.known = { state: 'answered', result: { ok: true, reply } }
+  expect(await locks.outcome('k', 100)).toMatchObject({ type: 'granted', grants: [{ name: 'a' }] })
+  proposer.known = { state: 'answered', result: { ok: false, error: new TricordError('OVERLOADED', 'full') } }
+  expect(await locks.outcome('k', 100)).toMatchObject({ code: 'OVERLOADED' })
 })

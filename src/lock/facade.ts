@@ -5,19 +5,19 @@
 import { LOCKS_GROUP } from '../base/ids.ts'
 import { TricordError } from '../base/errors.ts'
 import type { Plain } from '../actors/envelope.ts'
-import type { Proposer, QueryOptions, SubmitOptions } from '../raft/proposer.ts'
-import type { CommandOptions, LockStatus, LockQuery, Locks, SessionView } from './types.ts'
+import type { Proposer, QueryOptions, SubmitOptions, SubmitResult } from '../raft/proposer.ts'
+import type { Answered, CommandOptions, LockStatus, LockQuery, Locks, SessionView } from './types.ts'
 import { decodeReply } from './replies.ts'
 import { encodeCommand } from './codec.ts'
 
 export function createLocks(proposer: Proposer): Locks {
   return {
     submit(command, options, done) {
-      return proposer.submit(LOCKS_GROUP, encodeCommand(command), submitOptions(options), (result) => {
-        if (!result.ok) return done(result.error)
-        const reply = decodeReply(result.reply)
-        done(reply.type === 'refused' ? new TricordError(reply.code, reply.message, reply.details) : reply)
-      })
+      return proposer.submit(LOCKS_GROUP, encodeCommand(command), submitOptions(options), (result) => done(outcomeOf(result)))
+    },
+    async outcome(key, timeoutMs) {
+      const found = await proposer.outcome(LOCKS_GROUP, key, { timeoutMs, consistency: 'linearizable' })
+      return found.state === 'answered' ? outcomeOf(found.result) : found.state
     },
     status: async (namespace, name, options) =>
       (await ask(proposer, { type: 'lock_status', namespace, name }, options)) as unknown as LockStatus,
@@ -27,6 +27,12 @@ export function createLocks(proposer: Proposer): Locks {
       return answer as unknown as { readonly sessions: readonly SessionView[]; readonly cursor: string | null }
     },
   }
+}
+
+function outcomeOf(result: SubmitResult): Answered | TricordError {
+  if (!result.ok) return result.error
+  const reply = decodeReply(result.reply)
+  return reply.type === 'refused' ? new TricordError(reply.code, reply.message, reply.details) : reply
 }
 
 async function ask(proposer: Proposer, question: LockQuery, options: QueryOptions): Promise<Plain> {

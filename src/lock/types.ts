@@ -4,7 +4,7 @@
  *
  * Sessions are proved by a bearer secret that never enters the log: the gateway hashes it (`proof`).
  */
-import type { ErrorCode } from '../base/errors.ts'
+import type { ErrorCode, TricordError } from '../base/errors.ts'
 import type { Millis } from '../base/ids.ts'
 
 /** Multi-granularity modes (Gray 1976), public names. */
@@ -102,6 +102,11 @@ export interface CloseSessionCommand {
 }
 export type LockCommand = AcquireCommand | ReleaseCommand | RenewCommand | OpenSessionCommand | KeepaliveCommand | CloseSessionCommand
 
+/** Whether a session is that of one grant, opened with it (`s_` + the grant's id). */
+export function isImplicit(session: string): boolean {
+  return session.startsWith('s_g_')
+}
+
 export interface GrantView {
   readonly name: string
   readonly mode: Mode
@@ -152,6 +157,8 @@ export type LockReply =
   | { readonly type: 'closed'; readonly released: number }
   | Refused
 
+export type Answered = Exclude<LockReply, Refused>
+
 export interface LockStatus {
   readonly name: string
   readonly state: 'free' | 'held'
@@ -194,11 +201,9 @@ export interface CommandOptions {
 /** What the API sees of the lock manager. Implemented by `facade.ts` over a Proposer. */
 export interface Locks {
   /** Hot path: `done` once, later. Refusals come as TricordError. */
-  submit(
-    command: LockCommand,
-    options: CommandOptions,
-    done: (reply: Exclude<LockReply, Refused> | import('../base/errors.ts').TricordError) => void,
-  ): { cancel(): void }
+  submit(command: LockCommand, options: CommandOptions, done: (reply: Answered | TricordError) => void): { cancel(): void }
+  /** What became of the command that was submitted under this idempotency key, on whatever node. `unknown`: none is known. */
+  outcome(key: string, timeoutMs: Millis): Promise<Answered | TricordError | 'waiting' | 'unknown'>
   status(
     namespace: string,
     name: string,

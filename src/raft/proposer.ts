@@ -25,6 +25,9 @@ export interface SubmitOptions {
 
 export type SubmitResult = { readonly ok: true; readonly reply: Plain } | { readonly ok: false; readonly error: TricordError }
 
+/** `unknown`: never taken, or answered more than 10 minutes ago. */
+export type KeyOutcome = { readonly state: 'unknown' | 'waiting' } | { readonly state: 'answered'; readonly result: SubmitResult }
+
 /** A command on its way. `cancel` gives up a *waiting* one: it is taken out of its queue through the log. */
 export interface Submission {
   cancel(): void
@@ -41,6 +44,8 @@ export interface Proposer {
   /** Hot path: no promise. `done` is called exactly once, never within the call. */
   submit(group: GroupId, command: Uint8Array, options: SubmitOptions, done: (result: SubmitResult) => void): Submission
   query(group: GroupId, request: Plain, options: QueryOptions): Promise<QueryAnswer>
+  /** What became of the command that was submitted under an idempotency key, by whomever. */
+  outcome(group: GroupId, key: string, options: QueryOptions): Promise<KeyOutcome>
   /** Commands submitted and unanswered. */
   readonly pending: number
   close(): void

@@ -65,6 +65,31 @@ describe('a cluster of processes', () => {
     })
   })
 
+  test('a long wait is answered 202, and any node tells what became of it, though the one that took it is gone', async () => {
+    const held = await lock('n1', 'long', 'acquire', { owner: 'first', leaseMs: 120_000 })
+    const wish = { owner: 'second', waitMs: 55_000, leaseMs: 60_000 }
+    const [named, nameless] = await Promise.all([
+      lock('n2', 'long', 'acquire', wish, { 'idempotency-key': 'long/1' }),
+      call(url('n2'), 'POST', '/locks/long/acquire', wish),
+    ])
+    for (const answer of [named, nameless]) expect(answer).toMatchObject({ status: 202, body: { state: 'waiting' } })
+    const ask = (id: string, of: Answer) => call(url(id), 'GET', `/v1/requests/${encodeURIComponent(String(of.body['id']))}`)
+    expect(await ask('n1', named)).toMatchObject({ status: 202, body: { state: 'waiting', id: 'long/1' } })
+    await cluster.node('n2').kill()
+    expect((await lock('n3', 'long', 'release', { grantId: held.body['grantId'] })).status).toBe(200)
+    await expect.poll(async () => (await ask('n3', named)).status, { timeout: 10_000 }).toBe(200)
+    const granted = (await ask('n3', named)).body
+    expect(granted).toMatchObject({ acquired: true, owner: 'second' })
+    expect((await lock('n1', 'long', 'acquire', wish, { 'idempotency-key': 'long/1' })).body).toEqual({
+      ...granted,
+      remainingMs: expect.any(Number),
+    })
+    const session = { 'tricord-session': granted['session'] as string }
+    expect((await lock('n3', 'long', 'release', { grantId: granted['grantId'] }, session)).status).toBe(200)
+    await expect.poll(async () => (await ask('n3', nameless)).status, { timeout: 10_000 }).toBe(200)
+    await cluster.node('n2').start()
+  }, 90_000)
+
   test('a leader that is stopped for longer than an election and comes back has no say any more', async () => {
     const leader = await cluster.lockLeader()
     const other = cluster.nodes.find((node) => node !== leader)

@@ -1,19 +1,18 @@
-/** `/v1/requests/{id}`: what became of a call that was answered 202. */
+/** `/v1/requests/{id}`: what became of a call that was answered 202. Any node knows. */
 import type { Hono } from 'hono'
 import { TricordError } from '../../base/errors.ts'
 import type { Gateway } from '../gateway.ts'
-import { type Env, param } from '../request.ts'
+import { grantAnswer } from '../lock-calls.ts'
+import { type Env, hashOfKey, namespaceOf, param } from '../request.ts'
+import { secretOfKey } from '../session-token.ts'
 
-export function requestRoutes(app: Hono<Env>, { longCalls, backend }: Gateway, prefix: string): void {
-  app.get(`${prefix}/requests/:id`, (c) => {
-    const id = param(c, 'id')
-    const call = longCalls.get(encodeURIComponent(id))
-    if (!call) {
-      const hint = 'repeat the call with the same Idempotency-Key: any node answers it, and it keeps its place'
-      throw new TricordError('NOT_FOUND', `node ${backend.node} knows no request ${id}; ${hint}`)
-    }
-    if (call.state === 'failed') throw call.error
-    if (call.state === 'waiting') return c.json({ state: 'waiting', id }, 202, { location: `/v1/requests/${encodeURIComponent(id)}` })
-    return c.json(call.value as Record<string, unknown>)
+export function requestRoutes(app: Hono<Env>, { backend, settings }: Gateway, prefix: string): void {
+  app.get(`${prefix}/requests/:id`, async (c) => {
+    const [id, namespace] = [param(c, 'id'), namespaceOf(c)]
+    const outcome = await backend.locks.outcome(hashOfKey(namespace, id), settings.commandTimeoutMs)
+    if (outcome instanceof TricordError) throw outcome
+    if (outcome === 'waiting') return c.json({ state: 'waiting', id }, 202, { location: `/v1/requests/${encodeURIComponent(id)}` })
+    if (outcome !== 'unknown' && outcome.type === 'granted') return c.json(grantAnswer(outcome, secretOfKey(namespace, id)))
+    throw new TricordError('NOT_FOUND', `no request ${id} is known: answers are kept for 10 minutes`)
   })
 }

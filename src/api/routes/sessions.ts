@@ -3,9 +3,8 @@ import type { Hono } from 'hono'
 import { TricordError } from '../../base/errors.ts'
 import { type Gateway, expectReply, run } from '../gateway.ts'
 import { commandOptions } from '../lock-calls.ts'
-import { type Call, type Env, idempotencyOf, namespaceOf, param, readJson, sessionOf } from '../request.ts'
+import { type Call, type Env, idempotencyOf, namespaceOf, param, readJson, secretFor, sessionOf } from '../request.ts'
 import { emptyBody, sessionBody, sessionsQuery, validate } from '../schemas.ts'
-import { newSecret } from '../session-token.ts'
 import type { SessionProof } from '../../lock/types.ts'
 
 const SESSIONS_DEFAULT = 100
@@ -38,7 +37,7 @@ async function open(c: Call, gateway: Gateway): Promise<Response> {
   const { ttlMs = gateway.settings.defaultLeaseMs, name = '', metadata = null } = validate(sessionBody, raw)
   const namespace = namespaceOf(c)
   const key = idempotencyOf(c, namespace, raw)
-  const secret = newSecret(gateway.backend.random)
+  const secret = secretFor(c, namespace, gateway.backend.random)
   const scope = { namespace, session: null, ...(key && { key }), traceparent: c.get('traceparent') }
   const command = { type: 'session_open', namespace, proof: secret.proof, ttlMs, lingers: false, name, metadata } as const
   const opened = expectReply(await run(gateway, command, commandOptions(gateway, scope)), 'opened')

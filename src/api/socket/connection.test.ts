@@ -1,8 +1,8 @@
 /** A connection that ends at the worst moment, over a lock manager that answers as it is told. */
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../../test/manual-clock.ts'
-import type { LockCommand } from '../../lock/types.ts'
-import type { Answered, Gateway } from '../gateway.ts'
+import type { Answered, LockCommand } from '../../lock/types.ts'
+import type { Gateway } from '../gateway.ts'
 import { GatewayMetrics } from '../metrics.ts'
 import { Connection } from './connection.ts'
 import { codecFor } from './frames.ts'

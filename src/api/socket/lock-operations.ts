@@ -1,8 +1,8 @@
 /** `lock.*`: the calls of `/locks/{name}/…`, without a promise on the hot path. */
 import { TricordError } from '../../base/errors.ts'
-import type { LockCommand } from '../../lock/types.ts'
-import { type Answered, type Gateway, expectReply } from '../gateway.ts'
-import { type CallScope, acquireAnswer, acquireCommand, busyAnswer, commandOptions } from '../lock-calls.ts'
+import type { Answered, LockCommand } from '../../lock/types.ts'
+import { type Gateway, expectReply } from '../gateway.ts'
+import { type CallScope, acquireCommand, busyAnswer, commandOptions, grantAnswer } from '../lock-calls.ts'
 import { type AcquireBody, statusQuery } from '../schemas.ts'
 import type { Secret } from '../session-token.ts'
 import type { Members, SocketCall } from './call.ts'
@@ -41,7 +41,7 @@ function acquireIn(own: OpenSession, call: SocketCall, { gateway, session }: Cal
     gateway.metrics.acquired(refused ? reply.code : 'acquired', (clock.now() - began) / 1_000)
     if (!refused) {
       if (isGivenUp && !scope.key) releaseUnheard(gateway, scope, reply)
-      return call.attempt(() => call.answer(acquireAnswer(reply, command, NO_SECRET)))
+      return call.attempt(() => call.answer(grantAnswer(expectReply(reply, 'granted'), NO_SECRET)))
     }
     session.failed(own, reply)
     const busy = busyAnswer(reply, body)

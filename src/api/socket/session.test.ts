@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../../test/manual-clock.ts'
 import { TricordError } from '../../base/errors.ts'
-import type { LockCommand } from '../../lock/types.ts'
-import type { Answered, Gateway } from '../gateway.ts'
+import type { Answered, LockCommand } from '../../lock/types.ts'
+import type { Gateway } from '../gateway.ts'
 import { type OpenSession, SocketSession } from './session.ts'
 
 const TTL_MS = 30_000

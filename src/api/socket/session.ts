@@ -14,8 +14,8 @@
 import { TricordError } from '../../base/errors.ts'
 import type { Millis } from '../../base/ids.ts'
 import type { Timer } from '../../io/clock.ts'
-import type { LockCommand, Metadata, SessionProof } from '../../lock/types.ts'
-import { type Answered, type Gateway, expectReply } from '../gateway.ts'
+import type { Answered, LockCommand, Metadata, SessionProof } from '../../lock/types.ts'
+import { type Gateway, expectReply } from '../gateway.ts'
 import { newSecret, readToken } from '../session-token.ts'
 
 const KEEPALIVES_PER_TTL = 3

@@ -72,7 +72,7 @@ describe('proposals and queries', () => {
   it('come back as they were, and nothing else throws', () => {
     const propose = { group: 1, hops: 2, parcel: 3, client: 2 ** 52, repeat: true, traces: ['t'], bytes: new Uint8Array([5]) }
     expect(decodePropose(encodePropose(propose))).toEqual(propose)
-    const query = { group: 1, hops: 0, stale: true, repeat: false, request: { what: 'sum' } }
+    const query = { group: 1, hops: 0, stale: true, repeat: false, key: '', request: { what: 'sum' } }
     expect(decodeQuery(encodeQuery(query))).toEqual(query)
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.integer(), fc.string(), fc.constant(null), fc.constant([1])), { maxLength: 8 }), (tuple) => {

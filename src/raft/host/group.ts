@@ -20,6 +20,7 @@ import { encodeEntry } from '../batch.ts'
 import { ClusterClock } from './cluster-clock.ts'
 import { Intake } from './intake.ts'
 import type { LogWindow } from './log-window.ts'
+import type { QueryMessage } from './propose-codec.ts'
 import { Reads } from './reads.ts'
 import type { Gathered, HostShared } from './shared.ts'
 import type { StateStore } from './state-store.ts'
@@ -220,9 +221,10 @@ export class Group implements ApplySink {
     this.#shared.event(this.id, event, index, time)
   }
 
-  answerQuery(envelope: Envelope, request: Plain): void {
-    const { machine, index, time } = this.applier
-    this.#shared.outgoing.ctx.reply(envelope, 'query_reply', [machine.query(request, time), index, time])
+  answerQuery(envelope: Envelope, { key, request }: QueryMessage): void {
+    const { machine, requests, index, time } = this.applier
+    const reply = key === '' ? machine.query(request, time) : requests.stateOf(key, time)
+    this.#shared.outgoing.ctx.reply(envelope, 'query_reply', [reply, index, time])
   }
 
   #noticeChange(): void {

@@ -35,16 +35,19 @@ export interface QueryMessage {
   readonly stale: boolean
   /** Asked before without an answer: try another host. */
   readonly repeat: boolean
+  /** Asks what became of the command of this idempotency key; '': `request` is for the machine. */
+  readonly key: string
   readonly request: Plain
 }
 
 export function encodeQuery(query: QueryMessage): Plain[] {
-  return [query.group, query.hops, query.stale ? 1 : 0, query.repeat ? 1 : 0, query.request]
+  const { group, hops, stale, repeat, key, request } = query
+  return [group, hops, stale ? 1 : 0, repeat ? 1 : 0, key, request]
 }
 
 export function decodeQuery(payload: Plain): QueryMessage | null {
-  if (!Array.isArray(payload) || payload.length !== 5) return null
-  const [group, hops, stale, repeat, request] = payload as readonly Plain[]
-  if (!isCount(group) || !isCount(hops) || request === undefined) return null
-  return { group, hops, stale: stale === 1, repeat: repeat === 1, request }
+  if (!Array.isArray(payload) || payload.length !== 6) return null
+  const [group, hops, stale, repeat, key, request] = payload as readonly Plain[]
+  if (!isCount(group) || !isCount(hops) || typeof key !== 'string' || request === undefined) return null
+  return { group, hops, stale: stale === 1, repeat: repeat === 1, key, request }
 }

@@ -13,7 +13,7 @@ import { assert } from '../../base/assert.ts'
 import { type ErrorCode, TricordError, isErrorCode } from '../../base/errors.ts'
 import type { GroupId, Millis } from '../../base/ids.ts'
 import type { Timer } from '../../io/clock.ts'
-import type { Proposer, QueryAnswer, QueryOptions, Submission, SubmitOptions, SubmitResult } from '../proposer.ts'
+import type { KeyOutcome, Proposer, QueryAnswer, QueryOptions, Submission, SubmitOptions, SubmitResult } from '../proposer.ts'
 import { isCount } from './codec.ts'
 import { Deadlines } from './deadlines.ts'
 import { Lane, Pending } from './lane.ts'
@@ -131,7 +131,14 @@ class ProposerActor implements Proposer, Actor {
   }
 
   query(group: GroupId, request: Plain, options: QueryOptions): Promise<QueryAnswer> {
-    return askQuery(this.#system, this.#options.raft, group, request, options)
+    return askQuery(this.#system, this.#options.raft, group, { key: '', request }, options)
+  }
+
+  async outcome(group: GroupId, key: string, options: QueryOptions): Promise<KeyOutcome> {
+    const { reply } = await askQuery(this.#system, this.#options.raft, group, { key, request: null }, options)
+    const [state, refused, answer = null] = reply as readonly Plain[]
+    if (state !== 'answered') return { state: state === 'waiting' ? 'waiting' : 'unknown' }
+    return { state: 'answered', result: refused === true ? { ok: false, error: errorOf(answer) } : { ok: true, reply: answer } }
   }
 
   close(): void {

@@ -7,7 +7,7 @@ import type { ActorId, Plain } from '../../actors/envelope.ts'
 import { TricordError } from '../../base/errors.ts'
 import type { GroupId, Millis } from '../../base/ids.ts'
 import type { QueryAnswer, QueryOptions } from '../proposer.ts'
-import { encodeQuery } from './propose-codec.ts'
+import { type QueryMessage, encodeQuery } from './propose-codec.ts'
 
 /** Of one try: a message may have been lost, or its leader have died. */
 const TRY_MS: Millis = 1_000
@@ -17,7 +17,7 @@ export async function askQuery(
   system: ActorSystem,
   raft: ActorId,
   group: GroupId,
-  request: Plain,
+  { key, request }: Pick<QueryMessage, 'key' | 'request'>,
   options: QueryOptions,
 ): Promise<QueryAnswer> {
   const { clock } = system
@@ -27,7 +27,7 @@ export async function askQuery(
     const left = until - clock.now()
     if (left <= 0) throw new TricordError('NO_QUORUM', 'no leader answered in time')
     try {
-      const payload = encodeQuery({ group, hops: 0, stale, repeat, request })
+      const payload = encodeQuery({ group, hops: 0, stale, repeat, key, request })
       const reply = await system.ask(raft, 'query', payload, Math.min(left, TRY_MS), options.traceparent)
       return answerOf(reply.payload)
     } catch (error) {

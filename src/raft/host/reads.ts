@@ -2,9 +2,10 @@
  * Linearizable reads: all queries of a turn share one read-index round, and each is answered from the machine once it
  * has applied up to the round's index. Stale reads do not come here.
  */
-import type { Envelope, Plain } from '../../actors/envelope.ts'
+import type { Envelope } from '../../actors/envelope.ts'
 import type { LogIndex } from '../../base/ids.ts'
 import type { Group } from './group.ts'
+import type { QueryMessage } from './propose-codec.ts'
 import type { HostShared } from './shared.ts'
 
 /** Queries waiting in one group; beyond it they are refused. */
@@ -12,7 +13,7 @@ const QUERIES_MAX = 20_000
 
 interface Query {
   readonly envelope: Envelope
-  readonly request: Plain
+  readonly message: QueryMessage
 }
 
 export class Reads {
@@ -30,10 +31,10 @@ export class Reads {
     this.#shared = shared
   }
 
-  ask(envelope: Envelope, request: Plain): void {
+  ask(envelope: Envelope, message: QueryMessage): void {
     if (this.#waiting >= QUERIES_MAX) return this.#shared.outgoing.ctx.fail(envelope, 'OVERLOADED', 'too many reads wait')
     this.#waiting++
-    this.#asked.push({ envelope, request })
+    this.#asked.push({ envelope, message })
     this.#shared.dirty(this.#group)
   }
 
@@ -62,7 +63,7 @@ export class Reads {
     for (const { index, queries } of this.#confirmed) {
       if (index > this.#group.applier.index) continue
       this.#waiting -= queries.length
-      for (const { envelope, request } of queries) this.#group.answerQuery(envelope, request)
+      for (const { envelope, message } of queries) this.#group.answerQuery(envelope, message)
     }
     this.#confirmed = later
   }

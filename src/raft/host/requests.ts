@@ -124,6 +124,14 @@ export class RequestTable {
     this.records.lowRaised(client.id, low)
   }
 
+  /** What became of the command of a key: [], ['waiting'], or ['answered', refused, reply]. */
+  stateOf(key: string, time: Millis): Plain {
+    const entry = this.waitingKeys.get(key) ?? this.keys.get(key)
+    if (entry === undefined) return []
+    if (entry.answer === null) return ['waiting']
+    return entry.expiresAt <= time ? [] : ['answered', entry.answer.refused, entry.answer.reply]
+  }
+
   /** What is to be done with a command of `client`. */
   admit(client: Client, command: Command, time: Millis): Admission {
     const known = this.lookup(client, command.sequence)

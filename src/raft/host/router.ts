@@ -54,8 +54,8 @@ export class Router {
     const { ctx } = this.#shared.outgoing
     if (query === null) return ctx.fail(envelope, 'INVALID_ARGUMENT', 'malformed query')
     const group = this.#replicas.get(query.group)
-    if (group !== null && query.stale && group.serving) return group.answerQuery(envelope, query.request)
-    if (group !== null && group.leading) return group.reads.ask(envelope, query.request)
+    if (group !== null && query.stale && group.serving) return group.answerQuery(envelope, query)
+    if (group !== null && group.leading) return group.reads.ask(envelope, query)
     const to = query.hops >= HOPS_MAX ? null : this.#next(query.group, group, query.repeat)
     if (to === null) return ctx.fail(envelope, 'NO_LEADER', 'no leader is known')
     ctx.forward({ ...envelope, payload: encodeQuery({ ...query, hops: query.hops + 1 }) }, actorId(to, RAFT_PATH))

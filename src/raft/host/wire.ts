@@ -41,7 +41,10 @@ export const WIRE = {
     fields: '(group client answers)*',
   },
   propose_refused: { says: 'no command of the parcel was taken', fields: 'group client parcel code message' },
-  query: { says: 'a read, at the leader after a read-index round or (stale) at once', fields: 'group hops stale repeat request' },
+  query: {
+    says: 'a read, at the leader after a read-index round or (stale) at once; with a key: what became of its command',
+    fields: 'group hops stale repeat key request',
+  },
   query_reply: { says: 'the answer to query', fields: 'reply applied_index time' },
   group_leader: { says: 'to the proposers of the node: a group has a (new) leader', fields: 'group term node' },
   raft_tick: { says: 'the host to itself: a tick has passed', fields: '' },
