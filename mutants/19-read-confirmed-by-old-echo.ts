@@ -1,5 +1,5 @@
 /** A read is confirmed by heartbeats that were answered before it was asked. */
-import { type Mutant, simulator } from './mutant.ts'
+import { type Mutant, namedTest } from './mutant.ts'
 
 export const mutant: Mutant = {
   name: 'read-confirmed-by-old-echo',
@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/raft/core/read-index.ts',
   find: 'this.#rounds.push({ seq: ++this.seq, index: commit',
   replace: 'this.#rounds.push({ seq: this.seq, index: commit',
-  killedBy: simulator(1, 60),
+  killedBy: namedTest('src/raft/core/read-index.test.ts', 'all that waits shares one round, and rounds are answered in order'),
 }

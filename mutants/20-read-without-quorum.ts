@@ -1,5 +1,5 @@
 /** A leader that was deposed in silence answers reads from its old state. */
-import { type Mutant, simulator } from './mutant.ts'
+import { type Mutant, namedTest } from './mutant.ts'
 
 export const mutant: Mutant = {
   name: 'read-without-quorum',
@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/raft/core/read-index.ts',
   find: 'if (round === undefined || round.seq > seq) return null',
   replace: 'if (round === undefined || seq < 0) return null',
-  killedBy: simulator(1, 60),
+  killedBy: namedTest('src/raft/core/read-index.test.ts', 'all that waits shares one round, and rounds are answered in order'),
 }
