@@ -1,6 +1,6 @@
 /**
- * The one command that passes the tests: installs what is missing (packages; nats-server from Debian where there is
- * none), compiles (the process tests run the compiled program), checks, and runs every test. Arguments go to vitest.
+ * The one command that passes the tests: installs what is missing (packages; nats-server and openssl from Debian where
+ * there are none), compiles (the process tests run the compiled program), checks, and runs every test. Arguments go to vitest.
  */
 import { spawnSync } from 'node:child_process'
 import { ensureBuilt, ensureInstalled, ROOT } from './setup.mjs'
@@ -15,19 +15,22 @@ function sh(command, args) {
   return status ?? 1
 }
 
-function ensureNatsServer() {
-  if (has('nats-server')) return
+function ensurePrograms() {
+  const missing = ['nats-server', 'openssl'].filter((program) => !has(program))
+  if (missing.length === 0) return
   const root = process.getuid?.() === 0
   if (!has('apt-get') || !(root || has('sudo'))) {
-    process.stderr.write('the process tests need nats-server on the PATH (2.9 or newer): https://nats.io/download\n')
+    process.stderr.write(
+      'the process tests need ' + missing.join(' and ') + ' on the PATH (nats-server 2.9 or newer: https://nats.io/download)\n',
+    )
     process.exit(2)
   }
   const apt = (...args) => (root ? sh('apt-get', args) : sh('sudo', ['apt-get', ...args]))
-  if (apt('update', '-qq') !== 0 || apt('install', '-y', '-qq', '--no-install-recommends', 'nats-server') !== 0) process.exit(2)
+  if (apt('update', '-qq') !== 0 || apt('install', '-y', '-qq', '--no-install-recommends', ...missing) !== 0) process.exit(2)
 }
 
 ensureInstalled()
-ensureNatsServer()
+ensurePrograms()
 ensureBuilt()
 const given = process.argv.slice(2)
 if (given.length === 0 && sh('npm', ['run', '--silent', 'check']) !== 0) process.exit(1)

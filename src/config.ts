@@ -68,6 +68,7 @@ const limits = z.strictObject({
   mailbox_max: z.int().positive().default(65_536),
   pending_commands_max: z.int().positive().default(100_000),
 })
+const metrics = z.strictObject({ port: port.default(0) })
 const log = z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') })
 
 export const configSchema = z
@@ -79,6 +80,7 @@ export const configSchema = z
     locks: locks.prefault({}),
     storage: storage.prefault({}),
     limits: limits.prefault({}),
+    metrics: metrics.prefault({}),
     log: log.prefault({}),
   })
   .superRefine((config, context) => {

@@ -43,10 +43,11 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
 
 /** What the configuration says of the listener. */
 export function serverOptions(config: Config, of: Pick<ServerOptions, 'ownThread' | 'onBug'>, traced: boolean): ServerOptions {
-  const { http, locks } = config
+  const { http, locks, metrics } = config
   return {
     host: http.host,
     port: http.port,
+    metricsPort: metrics.port,
     connectionsMax: http.connections_max,
     drainTimeoutMs: http.drain_timeout_ms,
     settings: {

@@ -12,7 +12,7 @@ import { type EmbeddedCluster, startEmbedded } from './embedded.ts'
 import { SystemClock } from './io/clock-system.ts'
 import { SystemRandom } from './io/random-system.ts'
 import { DirectoryLockedError, createFileStorage } from './io/storage-file.ts'
-import { NatsUnavailableError, connectNats } from './io/transport-nats.ts'
+import { NatsOptionsError, NatsUnavailableError, connectNats } from './io/transport-nats.ts'
 import { serve } from './serve.ts'
 import { createLog } from './telemetry/log.ts'
 import { startTelemetry } from './telemetry/sdk.ts'
@@ -142,6 +142,7 @@ function exitCodeOf(error: unknown): number | null {
     error instanceof ConfigError ||
     error instanceof IdentityError ||
     error instanceof ListenError ||
+    error instanceof NatsOptionsError ||
     error instanceof DirectoryLockedError
   )
     return EXIT_USAGE

@@ -1,13 +1,16 @@
 /** The gateway over a real one-node cluster in memory: answers as API.md has them, and every kind of bad input. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../../test/nats-server.ts'
 import { type EmbeddedCluster, startEmbedded } from '../embedded.ts'
 
 const bugs: unknown[] = []
 let cluster: EmbeddedCluster
 let base = ''
+let metricsPort = 0
 beforeAll(async () => {
-  const sets = ['cluster.partitions=2', 'consensus.segment_bytes=1048576', 'http.body_bytes_max=65536']
+  metricsPort = await freePort()
+  const sets = [`metrics.port=${metricsPort}`, 'cluster.partitions=2', 'consensus.segment_bytes=1048576', 'http.body_bytes_max=65536']
   cluster = await startEmbedded({
     nodes: 1,
     port: 0,
@@ -166,6 +169,14 @@ describe('the rest of the gateway', () => {
     const document = (await send('GET', '/v1/openapi.json')).body
     expect(Object.keys(document['paths'] as object)).toContain('/v1/locks/{name}/acquire')
     expect((await send('GET', '/docs')).body['text']).toContain('openapi.json')
+  })
+
+  test('metrics.port: /metrics alone, on a listener of its own', async () => {
+    const at = (path: string) => fetch(`http://127.0.0.1:${metricsPort}${path}`)
+    const scrape = await at('/metrics')
+    expect([scrape.status, scrape.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/plain')])
+    expect(await scrape.text()).toContain('consensus_commit_latency_seconds')
+    expect((await at('/locks/x/status')).status).toBe(404)
   })
 
   test('every answer names its request and its node', async () => {

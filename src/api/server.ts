@@ -2,7 +2,7 @@
  * The gateway on a real socket: listens, counts connections, and on closing drains: no new work, running requests get
  * their answers, then what is left is cut.
  */
-import { createServer } from 'node:http'
+import { type IncomingMessage, type Server as HttpServer, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { createApp } from './app.ts'
@@ -15,6 +15,8 @@ import { Sockets } from './socket/sockets.ts'
 export interface ServerOptions {
   readonly host: string
   readonly port: number
+  /** A second listener for /metrics alone; 0: none. */
+  readonly metricsPort: number
   readonly connectionsMax: number
   readonly drainTimeoutMs: number
   readonly settings: GatewaySettings
@@ -28,6 +30,8 @@ export interface Server {
   readonly url: string
   close(): Promise<void>
 }
+
+type Listener = ReturnType<typeof getRequestListener>
 
 /** A port that is taken, or an address that is not this machine's: main exits with 2. */
 export class ListenError extends Error {
@@ -52,10 +56,10 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
     if (isWebSocket(request)) sockets.upgrade(request, socket, head)
     else ignoreUpgrade(server, request, socket, head)
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new ListenError(`cannot listen on ${options.host}:${options.port}: ${error.message}`)))
-    server.listen(options.port, options.host, resolve)
-  })
+  await listen(server, options.port, options.host)
+  const metricsServer =
+    options.metricsPort === 0 ? null : createServer((request, response) => void onlyMetrics(listener, request, response))
+  await (metricsServer && listen(metricsServer, options.metricsPort, options.host))
   const { port } = server.address() as AddressInfo
   return {
     url: `http://${options.host}:${port}`,
@@ -68,7 +72,21 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
         })
         server.closeIdleConnections()
       })
+      metricsServer?.close()
+      metricsServer?.closeAllConnections()
       await Promise.all([sockets.close(options.drainTimeoutMs), drained])
     },
   }
+}
+
+async function listen(server: HttpServer, port: number, host: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(new ListenError(`cannot listen on ${host}:${port}: ${error.message}`)))
+    server.listen(port, host, resolve)
+  })
+}
+
+function onlyMetrics(listener: Listener, request: IncomingMessage, response: ServerResponse): void {
+  if (request.url?.split('?')[0] === '/metrics') void listener(request, response)
+  else response.writeHead(404, { 'content-type': 'text/plain' }).end('here is /metrics, and nothing else\n')
 }

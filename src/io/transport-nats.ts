@@ -13,7 +13,10 @@
  *     server's, and a frame made for a larger one is dropped and counted.
  *  5. Two refused log-ins in a row would close the connection for good: it goes on trying, and says so (`onWarning`).
  */
-import { readFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { type PeerCertificate, checkServerIdentity } from 'node:tls'
 import {
   type Authenticator,
   type ConnectionOptions,
@@ -65,12 +68,18 @@ export class NatsUnavailableError extends Error {
   override readonly name = 'NatsUnavailableError'
 }
 
+/** Settings that can never work, whatever the server does (main exits with 2). */
+export class NatsOptionsError extends Error {
+  override readonly name = 'NatsOptionsError'
+}
+
 export async function connectNats(cluster: string, node: NodeId, incarnation: Incarnation, options: NatsOptions): Promise<NatsTransport> {
   for (const word of [cluster, node]) if (!SUBJECT_WORD.test(word)) throw new Error(`not a word of a NATS subject: ${word}`)
   const settings = await connectionOptions(node, options)
   let connection: NatsConnection
   try {
     connection = await connect(settings)
+    if (options.servers.length > 1) connection = await withAllServers(connection, settings)
   } catch (error) {
     throw new NatsUnavailableError(
       `no NATS server at ${options.servers.join(', ')}: ${String(error instanceof Error ? error.message : error)}`,
@@ -80,8 +89,18 @@ export async function connectNats(cluster: string, node: NodeId, incarnation: In
   return new Nats(cluster, node, incarnation, connection, options.onWarning ?? (() => undefined))
 }
 
+/**
+ * A first connection forgets the servers that it could not reach, for good. One that waits for its first connection keeps
+ * them; that somebody answers, and takes these credentials, is known by then.
+ */
+async function withAllServers(first: NatsConnection, settings: ConnectionOptions): Promise<NatsConnection> {
+  await first.close()
+  return connect({ ...settings, waitOnFirstConnect: true })
+}
+
 async function connectionOptions(node: NodeId, options: NatsOptions): Promise<ConnectionOptions> {
   const { tls } = options
+  for (const file of [options.credentialsFile, tls.caFile, tls.certFile, tls.keyFile]) await checkReadable(file)
   const authenticator: Authenticator[] = []
   if (options.credentialsFile) authenticator.push(await fileAuthenticator(options.credentialsFile))
   if (options.token) authenticator.push(tokenAuthenticator(options.token))
@@ -103,8 +122,33 @@ async function connectionOptions(node: NodeId, options: NatsOptions): Promise<Co
     pingInterval: 1_000,
     maxPingOut: 2,
     ...(authenticator.length > 0 && { authenticator }),
-    ...(Object.keys(files).length > 0 && { tls: files }),
+    ...(Object.keys(files).length > 0 && { tls: { ...files, ...identityByAddress(options.servers) } }),
   }
+}
+
+async function checkReadable(file: string): Promise<void> {
+  if (file === '') return
+  await access(file, constants.R_OK).catch((error: Error) => {
+    throw new NatsOptionsError(`a file of the nats settings cannot be read: ${error.message}`)
+  })
+}
+
+/** The client leaves the name of a server that is given by its address out: its certificate has to be for one of the addresses. */
+function identityByAddress(servers: readonly string[]): object {
+  const addresses = servers.map(hostOf).filter((host) => isIP(host) !== 0)
+  if (addresses.length === 0) return {}
+  return {
+    checkServerIdentity(name: string, certificate: PeerCertificate): Error | undefined {
+      const error = checkServerIdentity(name, certificate)
+      if (!error || name !== 'localhost') return error
+      return addresses.some((address) => !checkServerIdentity(address, certificate)) ? undefined : error
+    },
+  }
+}
+
+function hostOf(server: string): string {
+  const url = server.includes('://') ? server : `nats://${server}`
+  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : server
 }
 
 async function fileAuthenticator(path: string): Promise<Authenticator> {
