@@ -11,11 +11,18 @@ import { fileURLToPath } from 'node:url'
 const MAIN = fileURLToPath(new URL('../src/main.js', import.meta.url))
 /** Linux counts CPU time of processes in hundredths of a second. */
 const CLOCK_TICKS = 100
+const IDS: readonly string[] = ['n1', 'n2', 'n3']
 
 export interface BenchCluster {
   readonly urls: readonly string[]
+  readonly ids: readonly string[]
   /** CPU seconds of each process since it started: nats, n1, n2, n3. */
   cpuSeconds(): number[]
+  /** Resident memory of each node, in bytes. */
+  residentBytes(): number[]
+  /** kill -9 of the node at `at`; starting it again resolves with the ms until it was ready. */
+  kill(at: number): Promise<void>
+  restart(at: number): Promise<number>
   /** Sum over the nodes of one counter of /metrics. */
   counter(name: string): Promise<number>
   /** Gracefully, so that nodes that were asked for profiles write them. */
@@ -50,21 +57,33 @@ export async function startBenchCluster(profiles?: string): Promise<BenchCluster
     'log.level=error',
   ]
   await new Promise((resolve) => setTimeout(resolve, 300))
-  const nodes = ['n1', 'n2', 'n3'].map((id) =>
-    spawn(
-      process.execPath,
-      [...(profiles ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []), MAIN, 'node', ...sets(id).flatMap((set) => ['--set', set])],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-        env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
-      },
-    ),
-  )
+  const flags = profiles ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []
+  const launch = (id: string): ChildProcess =>
+    spawn(process.execPath, [...flags, MAIN, 'node', ...sets(id).flatMap((set) => ['--set', set])], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
+    })
+  const nodes = IDS.map(launch)
   const urls = await Promise.all(nodes.map(ready))
-  const processes = [nats, ...nodes]
+  const processes = (): ChildProcess[] => [nats, ...nodes]
   return {
     urls,
-    cpuSeconds: () => processes.map(({ pid }) => cpuSecondsOf(pid ?? 0)),
+    ids: IDS,
+    cpuSeconds: () => processes().map(({ pid }) => cpuSecondsOf(pid ?? 0)),
+    residentBytes: () => nodes.map(({ pid }) => residentBytesOf(pid ?? 0)),
+    async kill(at) {
+      const node = nodes[at]
+      if (!node) return
+      node.kill('SIGKILL')
+      await once(node, 'exit')
+    },
+    async restart(at) {
+      const began = performance.now()
+      const node = launch(IDS[at] ?? '')
+      nodes[at] = node
+      urls[at] = await ready(node)
+      return performance.now() - began
+    },
     async counter(name) {
       const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()))
       return texts.reduce((sum, text) => sum + Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1] ?? 0), 0)
@@ -77,6 +96,10 @@ export async function startBenchCluster(profiles?: string): Promise<BenchCluster
       rmSync(root, { recursive: true, force: true })
     },
   }
+}
+
+function residentBytesOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1_024
 }
 
 function cpuSecondsOf(pid: number): number {

@@ -3,8 +3,7 @@
  * what to do by its arguments, tells its latencies (ms per operation) to its parent.
  */
 import { type Socket, connect } from 'node:net'
-import { Packr } from 'msgpackr'
-import { WebSocket } from 'ws'
+import { BatchingSocket } from './socket.ts'
 
 interface Task {
   readonly kind: 'http' | 'ws'
@@ -77,50 +76,23 @@ async function overHttp(): Promise<void> {
   await Promise.all(Array.from({ length: task.callers }, (_, id) => caller(id)))
 }
 
-/** All callers share one socket: what one turn has to say is one frame. */
+/** All callers share one socket. */
 async function overWebSocket(): Promise<void> {
-  const packr = new Packr({ useRecords: false, mapsAsObjects: true })
-  const socket = new WebSocket(`${task.url.replace('http', 'ws')}/v1/ws`, 'tricord.v1.msgpack')
-  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
-  const waiting = new Map<number, (result: Record<string, unknown>) => void>()
-  let outgoing: unknown[] = []
-  let next = 1
-  const call = (op: string, members: object): Promise<Record<string, unknown>> =>
-    new Promise((resolve) => {
-      const id = next++
-      waiting.set(id, resolve)
-      if (outgoing.length === 0) setImmediate(() => socket.send(packr.pack(outgoing.splice(0))))
-      outgoing.push({ id, op, ...members })
-    })
-  socket.on('message', (bytes: Buffer) => {
-    const answer = packr.unpack(bytes) as Answer | Answer[]
-    for (const { id, ok, result, error } of Array.isArray(answer) ? answer : [answer]) {
-      if (!ok) throw new Error(JSON.stringify(error))
-      waiting.get(id)?.(result)
-      waiting.delete(id)
-    }
-  })
+  const socket = await BatchingSocket.open(task.url)
   const end = performance.now() + task.seconds * 1_000
   const caller = async (at: number): Promise<void> => {
     const name = `${task.prefix}-${at}`
     while (performance.now() < end) {
       const began = performance.now()
-      const { grantId } = await call('lock.acquire', { name, owner: name })
+      const { grantId } = await socket.call('lock.acquire', { name, owner: name })
       const taken = performance.now()
-      await call('lock.release', { name, grantId })
+      await socket.call('lock.release', { name, grantId })
       latencies.push(taken - began, performance.now() - taken)
     }
   }
   await Promise.all(Array.from({ length: task.callers }, (_, id) => caller(id)))
   socket.close()
 }
-interface Answer {
-  readonly id: number
-  readonly ok: boolean
-  readonly result: Record<string, unknown>
-  readonly error?: unknown
-}
-
 await (task.kind === 'http' ? overHttp() : overWebSocket())
 const { user, system } = process.cpuUsage()
 // Only once it is written: a large message would be cut off.

@@ -1,10 +1,10 @@
 /** Uncontended acquire and release: each caller has a lock of its own. fsync is on; every operation is a log entry's worth. */
-import { execFileSync, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type BenchCluster, startBenchCluster } from './cluster.ts'
+import { describeMachine } from './machine.ts'
 
 const GENERATOR = fileURLToPath(new URL('./generator.js', import.meta.url))
 
@@ -50,12 +50,6 @@ export async function benchLocks(options: ReadonlyMap<string, string>): Promise<
 
 function listed(options: ReadonlyMap<string, string>, name: string): readonly string[] | undefined {
   return options.get(name)?.split(',')
-}
-
-function describeMachine(): string {
-  const nats = execFileSync('nats-server', ['--version']).toString().trim()
-  const [cpu] = cpus()
-  return `${cpu?.model.trim()} x ${cpus().length}, ${Math.round(totalmem() / 2 ** 30)} GiB, node ${process.version}, ${nats}`
 }
 
 async function measure(cluster: BenchCluster, kind: Row['kind'], callers: number, seconds: number, round: number): Promise<Row> {

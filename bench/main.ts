@@ -1,7 +1,11 @@
-/** `npm run bench -- locks`: what a cluster of three processes does on this machine, printed with what it ran on. */
+/** `npm run bench -- locks` (or `million`): what a cluster of three processes does on this machine, printed with what it ran on. */
 import { benchLocks } from './locks.ts'
+import { benchMillion } from './million.ts'
 
-const BENCHES: Readonly<Record<string, (options: ReadonlyMap<string, string>) => Promise<void>>> = { locks: benchLocks }
+const BENCHES: Readonly<Record<string, (options: ReadonlyMap<string, string>) => Promise<void>>> = {
+  locks: benchLocks,
+  million: benchMillion,
+}
 
 const [name = 'locks', ...rest] = process.argv.slice(2)
 const options = new Map(rest.flatMap((word, at) => (word.startsWith('--') ? [[word.slice(2), rest[at + 1] ?? ''] as const] : [])))

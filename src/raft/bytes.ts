@@ -73,8 +73,19 @@ export class ByteWriter {
     this.raw(bytes)
   }
 
+  /** By hand while it is ASCII, as most is: the encoder's array per string costs more than the copying. */
   text(text: string): void {
-    this.bytes(TEXT.encode(text))
+    const start = this.#length
+    this.varint(text.length)
+    this.#room(text.length)
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i)
+      if (unit >= 0x80) {
+        this.#length = start
+        return this.bytes(TEXT.encode(text))
+      }
+      this.#bytes[this.#length++] = unit
+    }
   }
 
   /** What was written, in memory of its own size; the writer begins anew. */

@@ -14,6 +14,9 @@ const PAGE = 64
 const INLINE_BYTES_MAX = 1_024
 const REFUSED = 1
 
+/** Written and taken within one call. */
+const SCRATCH = new ByteWriter(4_096)
+
 type Write = (name: number, value: Uint8Array | null) => void
 
 export class AnswerPages {
@@ -64,7 +67,7 @@ export class AnswerPages {
   }
 
   #drainPage(client: Client | undefined, number: number, page: Write, large: Write): void {
-    const out = new ByteWriter(512)
+    const out = SCRATCH
     for (let slot = 0; slot < PAGE; slot++) {
       const sequence = number * PAGE + slot
       const answer = client?.answers.get(sequence)

@@ -4,7 +4,7 @@
  *   drain: changed records + header of every group that is due ──> one atomic batch       (often, not synced)
  *   checkpoint: the same, synced ──> `snapshot` record in the log ──> compact, release     (now and then)
  *
- * One batch is being written at a time, in order; a few more may wait. So a slow store slows the drains down, the
+ * One batch is being written at a time, in order; more may wait. So a slow store slows the drains down, the
  * machines remember the changes meanwhile, and beyond a bound the leader takes no more commands (intake.ts).
  */
 import type { GroupId, Millis } from '../../base/ids.ts'
@@ -17,9 +17,10 @@ import type { HostShared } from './shared.ts'
 import type { StateStore } from './state-store.ts'
 
 const DIRTY_DRAIN = 2_000
-/** So many changes are drained even while batches wait. */
-const DIRTY_URGENT = 20_000
-const WAITING_MAX = 8
+/** So many changes are drained even while batches wait: a drain is one turn, so it has to stay small. */
+const DIRTY_URGENT = 2_000
+/** Room for seconds in which the store stalls (compaction): a quarter of a million records, some 60 MiB. */
+const WAITING_MAX = 128
 /** Bytes of log after which a checkpoint is due. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024
 /** A checkpoint is due after so many drain intervals, if anything was applied. */

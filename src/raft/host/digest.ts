@@ -5,7 +5,8 @@
  *   sum = Σ hash(key, value) mod 2^32     over the records, with their count
  *
  * To take a changed record's old hash out of the sum, the hash of each record is kept here by the 64-bit hash of its
- * key: 12 bytes a record in open-addressed tables. 256 of them, so that growing one never stalls the event loop.
+ * key: 12 bytes a record in open-addressed tables. 256 of them, so that growing one never stalls the event loop; and each
+ * grows at a load of its own, or all would grow at once, being equally full.
  */
 import { assert } from '../../base/assert.ts'
 
@@ -40,12 +41,22 @@ function finish(hash: number): number {
   return (h ^ (h >>> 16)) >>> 0
 }
 
+/** Of a table of 256 slots: how many may be taken. */
+const LOAD_MIN = 128
+const LOAD_SPREAD = 64
+
 /** One open-addressed table: linear probing, deletion by shifting back. The low word 0 marks a free slot. */
 class Shard {
   #low = new Uint32Array(SLOTS_MIN)
   #high = new Uint32Array(SLOTS_MIN)
   #hash = new Uint32Array(SLOTS_MIN)
   #count = 0
+  /** In 256ths. */
+  readonly #loadMax: number
+
+  constructor(number: number) {
+    this.#loadMax = LOAD_MIN + Math.floor((number * LOAD_SPREAD) / SHARDS)
+  }
 
   /** Puts or (hash null) takes out; gives the hash that was there, or null. */
   swap(low: number, high: number, hash: number | null): number | null {
@@ -60,7 +71,7 @@ class Shard {
     this.#low[slot] = low
     this.#high[slot] = high
     this.#hash[slot] = hash
-    if (before === null && ++this.#count * 4 > this.#low.length * 3) this.#grow()
+    if (before === null && ++this.#count * 256 > this.#low.length * this.#loadMax) this.#grow()
     return before
   }
 
@@ -107,7 +118,7 @@ export class RecordDigest {
     const low = hash32(key, 0x9747b28c) || 1
     const high = hash32(key, 0x3c6ef372)
     const hash = value === null ? null : hash32(value, low ^ high)
-    const shard = (this.#shards[low % SHARDS] ??= new Shard())
+    const shard = (this.#shards[low % SHARDS] ??= new Shard(low % SHARDS))
     const before = shard.swap(low, high, hash)
     this.#count += (hash === null ? 0 : 1) - (before === null ? 0 : 1)
     this.#sum = (this.#sum + (hash ?? 0) - (before ?? 0)) >>> 0

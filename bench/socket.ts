@@ -1,0 +1,54 @@
+/** A WebSocket whose callers share frames: what one turn has to say is one frame. */
+import { Packr } from 'msgpackr'
+import { WebSocket } from 'ws'
+
+export type Result = Record<string, unknown>
+
+interface Answer {
+  readonly id: number
+  readonly ok: boolean
+  readonly result: Result
+  readonly error?: unknown
+}
+
+export class BatchingSocket {
+  readonly #socket: WebSocket
+  readonly #packr = new Packr({ useRecords: false, mapsAsObjects: true })
+  readonly #waiting = new Map<number, { resolve: (result: Result) => void; reject: (error: Error) => void }>()
+  #outgoing: unknown[] = []
+  #next = 1
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket
+    socket.on('message', (bytes: Buffer) => this.#take(bytes))
+  }
+
+  static async open(url: string): Promise<BatchingSocket> {
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/ws`, 'tricord.v1.msgpack')
+    await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
+    return new BatchingSocket(socket)
+  }
+
+  call(op: string, members: object): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const id = this.#next++
+      this.#waiting.set(id, { resolve, reject })
+      if (this.#outgoing.length === 0) setImmediate(() => this.#socket.send(this.#packr.pack(this.#outgoing.splice(0))))
+      this.#outgoing.push({ id, op, ...members })
+    })
+  }
+
+  close(): void {
+    this.#socket.close()
+  }
+
+  #take(bytes: Buffer): void {
+    const answers = this.#packr.unpack(bytes) as Answer | Answer[]
+    for (const { id, ok, result, error } of Array.isArray(answers) ? answers : [answers]) {
+      const waiting = this.#waiting.get(id)
+      this.#waiting.delete(id)
+      if (ok) waiting?.resolve(result)
+      else waiting?.reject(new Error(JSON.stringify(error)))
+    }
+  }
+}
