@@ -1,5 +1,5 @@
 /**
- * What a leader counts as committed is on the platters of a majority, of both halves of a joint configuration, and is of
+ * What a leader counts as committed is, or was until a disk was lost, on the platters of a majority, of both halves of a joint configuration, and is of
  * its own term (thesis 3.6.2, figure 3.7). Looked at when the commit index moves under a leader.
  */
 import type { ReplicaId } from '../../base/ids.ts'
@@ -11,9 +11,9 @@ function onMajority({ logs, nodeOf, group }: Seen, voters: readonly ReplicaId[],
   const copies = new Map<string, number>()
   let covered = 0
   for (const voter of voters) {
-    const log = logs.of(nodeOf(voter), group)
-    // Another life of that replica is not the voter.
-    if (log?.replica !== voter) continue
+    // Its acknowledgement may be heard after its disk was lost: it was true, and one lost disk is what a majority is for.
+    const log = logs.ofReplica(nodeOf(voter), group, voter)
+    if (!log) continue
     const entry = log.entries.get(index)
     if (entry) copies.set(`${entry.term}/${entry.digest}`, (copies.get(`${entry.term}/${entry.digest}`) ?? 0) + 1)
     else if (log.holds(index)) covered++
