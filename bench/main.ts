@@ -1,8 +1,10 @@
-/** `npm run bench -- locks` (or `million`): what a cluster of three processes does on this machine, printed with what it ran on. */
+/** `npm run bench -- locks` (or `commits`, `million`): what a cluster of three processes does on this machine, printed with what it ran on. */
+import { benchCommits } from './commits.ts'
 import { benchLocks } from './locks.ts'
 import { benchMillion } from './million.ts'
 
 const BENCHES: Readonly<Record<string, (options: ReadonlyMap<string, string>) => Promise<void>>> = {
+  commits: benchCommits,
   locks: benchLocks,
   million: benchMillion,
 }
