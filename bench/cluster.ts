@@ -45,7 +45,7 @@ async function ready(child: ChildProcess): Promise<string> {
 }
 
 /** `profiles`: a directory that every thread of every node writes its CPU profile to. */
-export async function startBenchCluster(profiles?: string): Promise<BenchCluster> {
+export async function startBenchCluster(profiles?: string, environment: Readonly<Record<string, string>> = {}): Promise<BenchCluster> {
   const port = await freePort()
   const root = mkdtempSync(join(tmpdir(), 'tricord-bench-'))
   const nats = spawn('nats-server', ['-a', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' })
@@ -61,7 +61,7 @@ export async function startBenchCluster(profiles?: string): Promise<BenchCluster
   const launch = (id: string): ChildProcess =>
     spawn(process.execPath, [...flags, MAIN, 'node', ...sets(id).flatMap((set) => ['--set', set])], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
+      env: { ...process.env, ...environment, UV_THREADPOOL_SIZE: '16' },
     })
   const nodes = IDS.map(launch)
   const urls = await Promise.all(nodes.map(ready))

@@ -10,7 +10,7 @@ const GENERATOR = fileURLToPath(new URL('./generator.js', import.meta.url))
 
 const KINDS = ['http', 'ws'] as const
 
-interface Row {
+export interface Row {
   readonly kind: (typeof KINDS)[number]
   readonly callers: number
   readonly opsPerSecond: number
@@ -52,7 +52,7 @@ function listed(options: ReadonlyMap<string, string>, name: string): readonly st
   return options.get(name)?.split(',')
 }
 
-async function measure(cluster: BenchCluster, kind: Row['kind'], callers: number, seconds: number, round: number): Promise<Row> {
+export async function measure(cluster: BenchCluster, kind: Row['kind'], callers: number, seconds: number, round: number): Promise<Row> {
   const urls = callers === 1 ? cluster.urls.slice(0, 1) : cluster.urls
   const [cpuBefore, fsyncsBefore] = [cluster.cpuSeconds(), await cluster.counter('tricord_wal_fsyncs_total')]
   const results = await Promise.all(

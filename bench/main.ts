@@ -1,12 +1,14 @@
-/** `npm run bench -- locks` (or `commits`, `million`): what a cluster of three processes does on this machine, printed with what it ran on. */
+/** `npm run bench -- locks` (or `commits`, `million`, `tracing`): what a cluster of three processes does on this machine, printed with what it ran on. */
 import { benchCommits } from './commits.ts'
 import { benchLocks } from './locks.ts'
 import { benchMillion } from './million.ts'
+import { benchTracing } from './tracing.ts'
 
 const BENCHES: Readonly<Record<string, (options: ReadonlyMap<string, string>) => Promise<void>>> = {
   commits: benchCommits,
   locks: benchLocks,
   million: benchMillion,
+  tracing: benchTracing,
 }
 
 const [name = 'locks', ...rest] = process.argv.slice(2)

@@ -2,6 +2,9 @@
 import { Packr } from 'msgpackr'
 import { WebSocket } from 'ws'
 
+/** What a frame may hold (docs/api.md). */
+const OPS_PER_FRAME_MAX = 1_000
+
 export type Result = Record<string, unknown>
 
 interface Answer {
@@ -33,13 +36,17 @@ export class BatchingSocket {
     return new Promise((resolve, reject) => {
       const id = this.#next++
       this.#waiting.set(id, { resolve, reject })
-      if (this.#outgoing.length === 0) setImmediate(() => this.#socket.send(this.#packr.pack(this.#outgoing.splice(0))))
+      if (this.#outgoing.length === 0) setImmediate(() => this.#flush())
       this.#outgoing.push({ id, op, ...members })
     })
   }
 
   close(): void {
     this.#socket.close()
+  }
+
+  #flush(): void {
+    while (this.#outgoing.length > 0) this.#socket.send(this.#packr.pack(this.#outgoing.splice(0, OPS_PER_FRAME_MAX)))
   }
 
   #take(bytes: Buffer): void {
