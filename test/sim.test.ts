@@ -2,6 +2,7 @@
  * The simulator in CI: a handful of seeds must pass, one seed twice must be the same run, and the checkers must be able to
  * fail (that they catch known bugs is the matter of `mutants/`). A seed that ever failed is kept in the list below.
  */
+import { execFileSync } from 'node:child_process'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Hash } from '../src/base/hash.ts'
 import { loadHash } from '../src/io/hash.ts'
@@ -10,7 +11,7 @@ import { runSeed } from '../src/sim/run.ts'
 const FIRST_SEED = 1
 const SEEDS = 28
 /** Seeds that once found something, in the code or in a checker. */
-const ONCE_RED = [152, 208]
+const ONCE_RED = [152, 208, 21_091, 21_439, 50_372, 50_399]
 const SAFETY_MS = 12_000
 
 let hash: Hash
@@ -36,5 +37,7 @@ describe('simulator', () => {
     expect(second.hash).toBe(first.hash)
     expect(second.events).toBe(first.events)
     expect(other.hash).not.toBe(first.hash)
+    const output = execFileSync(process.execPath, ['dist/src/sim/main.js', '--seed', '3', '--count', '1', '--safety', '5000', '--hashes'])
+    expect(output.toString(), 'in a process of its own').toContain(`seed 3 ${first.hash} ${first.events} events`)
   })
 })

@@ -82,6 +82,7 @@ export class Leading {
   /** One round over the groups led here. True: something is on its way. */
   look(now: Millis): boolean {
     let transfers = 0
+    const { diskFull } = this.#deps.host.stats
     const moving = new Set<GroupId>()
     this.#missing = []
     for (const placement of this.#deps.directory.placements) {
@@ -93,6 +94,10 @@ export class Leading {
         continue
       }
       this.#note(status, now)
+      if (diskFull) {
+        if (this.#giveAway(status)) transfers++
+        continue
+      }
       if (!this.#settled(status)) continue
       const steady = this.#lookAt(placement, status, now, moving)
       if (steady && transfers < TRANSFERS_MAX && this.#handBack(placement, status, now)) transfers++
@@ -126,6 +131,18 @@ export class Leading {
     if (reign) reign.from = proposed.index
     onLog('info', 'the membership of a group changes', { group, voters: step.voters, learners: step.learners })
     return false
+  }
+
+  /** This node cannot write: whoever of the others has most can. It comes back no sooner than it has caught up again. */
+  #giveAway({ group, progress, membership, transferee }: GroupStatus): boolean {
+    if (transferee !== 0) return false
+    const able = progress.filter(
+      ({ replica, state }) => state === 'replicate' && membership.voters.includes(replica) && this.#alive(replica),
+    )
+    const [best] = able.sort((a, b) => b.match - a.match)
+    if (!best || !this.#deps.host.transferLeadership(group, best.replica)) return false
+    this.#deps.onLog('warn', 'the disk is full: a group is handed over', { group, to: best.replica })
+    return true
   }
 
   #handBack(placement: Placement, status: GroupStatus, now: Millis): boolean {

@@ -38,6 +38,13 @@ export function foundingHeader(membership: Membership): StateHeader {
   return { index: FOUNDING_INDEX, term: FOUNDING_TERM, time: 0, ordinal: 0, membership, count: 0, sum: 0 }
 }
 
+/** A node may have one machine for a group in all its lives here: what an earlier one left in it, or half of a load, is not of this one. */
+function freshMachine({ options }: HostShared, group: GroupId): StateMachine {
+  const machine = options.machineFor(group)
+  machine.reset()
+  return machine
+}
+
 /** A replica that begins now: as a founder, or (null) empty until a leader contacts it. */
 export function newGroup(shared: HostShared, group: GroupId, replica: ReplicaId, founding: Membership | null): Group {
   const header = founding === null ? { ...foundingHeader(NO_MEMBERS), index: 0, term: 0 } : foundingHeader(founding)
@@ -48,7 +55,7 @@ export function newGroup(shared: HostShared, group: GroupId, replica: ReplicaId,
     entries: [],
     applied: index,
   }
-  const machine = shared.options.machineFor(group)
+  const machine = freshMachine(shared, group)
   machine.loaded()
   const loaded = { header, requests: new RequestTable(), digest: new RecordDigest() }
   return assemble(shared, group, replica, state, machine, founding === null ? 0 : FOUNDING_GENERATION, loaded)
@@ -64,7 +71,7 @@ export async function recoverGroup(shared: HostShared, found: RecoveredGroup): P
   const membership = decodeMembership(found.snapshot.config)
   if (membership === null) return 'its snapshot record does not parse'
   const { index, term, generation } = found.snapshot
-  const machine = shared.options.machineFor(group)
+  const machine = freshMachine(shared, group)
   const loaded = await loadState(shared.kv, group, generation, machine)
   if (typeof loaded === 'string') return loaded
   const entries = found.entries.filter((entry) => entry.index > index).map(toEntry)
@@ -76,7 +83,7 @@ export async function recoverGroup(shared: HostShared, found: RecoveredGroup): P
 }
 
 function emptyGroup(shared: HostShared, group: GroupId, replica: ReplicaId, term: number, vote: ReplicaId): Group {
-  const machine = shared.options.machineFor(group)
+  const machine = freshMachine(shared, group)
   machine.loaded()
   const header = { ...foundingHeader(NO_MEMBERS), index: 0, term: 0 }
   const state = { hardState: { term, vote, commit: 0 }, snapshot: NOTHING, entries: [], applied: 0 }

@@ -2,6 +2,7 @@
  * One generation of a group's state in the key-value store: what to write, the header that goes with it, and the
  * digest that tells at the next load whether all of it is still there.
  */
+import { AssertionError } from '../../base/assert.ts'
 import type { GroupId, LogIndex } from '../../base/ids.ts'
 import type { Kv, KvOp } from '../../io/kv/kv.ts'
 import type { Membership } from '../core/types.ts'
@@ -95,6 +96,10 @@ export async function loadState(kv: Kv, group: GroupId, generation: number, mach
         else requests.records.load(key.subarray(PREFIX_BYTES + 1), value)
       }
     }
+  } catch (error) {
+    // Bytes that rotted: what no machine ever wrote cannot be read.
+    if (!(error instanceof AssertionError)) throw error
+    return `its records cannot be read: ${error.message}`
   } finally {
     await iterator.close()
   }
