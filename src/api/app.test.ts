@@ -132,6 +132,43 @@ describe('locks over HTTP', () => {
     expect((await post('/locks/k2/acquire', {}, { 'tricord-session': again.body['session'] as string })).status).toBe(200)
   })
 
+  test('a session may be named whole in the path, secret included', async () => {
+    const { body } = await post('/v1/sessions', { ttlMs: 20_000 })
+    expect((await post(`/v1/sessions/${String(body['session'])}/keepalive`, {})).body).toEqual({ remainingMs: 20_000 })
+    expect((await post(`/v1/sessions/${String(body['session'])}x/keepalive`, {})).body).toMatchObject({ code: 'NOT_OWNER' })
+    expect((await send('DELETE', `/v1/sessions/${String(body['session'])}`)).status).toBe(200)
+  })
+
+  test('a body of unknown length is read as far as it may go', async () => {
+    const sent = async (text: string) => {
+      const body = new ReadableStream({
+        start(controller) {
+          for (let at = 0; at < text.length; at += 1_000) controller.enqueue(new TextEncoder().encode(text.slice(at, at + 1_000)))
+          controller.close()
+        },
+      })
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body, duplex: 'half' }
+      const response = await fetch(`${base}/locks/chunked/acquire`, init as RequestInit)
+      return [response.status, ((await response.json()) as { code?: string }).code]
+    }
+    expect(await sent('{"owner":"piecemeal"}')).toEqual([200, undefined])
+    expect(await sent(`{"owner":"${'x'.repeat(70_000)}"}`)).toEqual([413, 'TOO_LARGE'])
+  })
+
+  test('every member of an acquire that the contract names is taken', async () => {
+    const body = {
+      mode: 'exclusive',
+      owner: 'job-9',
+      waitMs: 5000,
+      leaseMs: 30000,
+      priority: 0,
+      reentrant: false,
+      hierarchical: false,
+      metadata: {},
+    }
+    expect(await post('/locks/contract/acquire', body)).toMatchObject({ status: 200, body: { acquired: true, owner: 'job-9' } })
+  })
+
   test('namespaces do not see each other', async () => {
     await post('/locks/ns/acquire', {}, { 'tricord-namespace': 'a' })
     expect((await post('/locks/ns/acquire', {}, { 'tricord-namespace': 'b' })).status).toBe(200)
@@ -216,6 +253,7 @@ const BAD: readonly Row[] = [
   ['a lease for ever', 'POST', acquire, { leaseMs: 1e15 }, {}, 400, 'INVALID_ARGUMENT', 'leaseMs'],
   ['an unknown mode', 'POST', acquire, { mode: 'greedy' }, {}, 400, 'INVALID_ARGUMENT', 'mode'],
   ['a priority of ten', 'POST', acquire, { priority: 10 }, {}, 400, 'INVALID_ARGUMENT', 'priority'],
+  ['a hierarchy', 'POST', acquire, { hierarchical: true }, {}, 400, 'INVALID_ARGUMENT', 'hierarchical'],
   ['an owner too long', 'POST', acquire, { owner: LONG }, {}, 400, 'INVALID_ARGUMENT', 'owner'],
   ['metadata too large', 'POST', acquire, { metadata: { a: 'x'.repeat(1024) } }, {}, 400, 'INVALID_ARGUMENT', 'metadata'],
   ['metadata too deep', 'POST', acquire, { metadata: { a: {} } }, {}, 400, 'INVALID_ARGUMENT', 'metadata.a'],

@@ -9,7 +9,7 @@ import { AssertionError } from '../base/assert.ts'
 import { TricordError } from '../base/errors.ts'
 import { invalid, problemResponse } from './errors.ts'
 import type { Gateway } from './gateway.ts'
-import type { Call, Env } from './request.ts'
+import { type Call, type Env, tooLarge } from './request.ts'
 import { clusterRoutes, ringRoutes } from './routes/cluster.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -47,6 +47,7 @@ async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Prom
   const { backend, metrics, settings, startSpan } = gateway
   const requestId = Buffer.from(backend.random.bytes(9)).toString('base64url')
   c.set('requestId', requestId)
+  c.set('bodyBytesMax', settings.bodyBytesMax)
   c.header('Tricord-Request-Id', requestId)
   c.header('Tricord-Node', backend.node)
   const span =
@@ -65,10 +66,7 @@ async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Prom
 
 function checkRequest(c: Call, bodyBytesMax: number): void {
   const length = Number(c.req.header('content-length') ?? 0)
-  if (length > bodyBytesMax) throw new TricordError('TOO_LARGE', `the body has ${length} bytes; at most ${bodyBytesMax} are taken`)
-  if (length === 0 && c.req.header('transfer-encoding') !== undefined) {
-    throw new TricordError('INVALID_ARGUMENT', 'send a Content-Length: bodies of unknown length are not taken')
-  }
+  if (length > bodyBytesMax) throw tooLarge(`has ${length} bytes`, bodyBytesMax)
   try {
     if (c.req.path.includes('%')) decodeURIComponent(c.req.path)
   } catch {

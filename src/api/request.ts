@@ -12,7 +12,7 @@ export const DEFAULT_NAMESPACE = 'default'
 const KEY_LENGTH_MAX = 255
 
 export interface Env {
-  Variables: { requestId: string; traceparent: string }
+  Variables: { requestId: string; traceparent: string; bodyBytesMax: number }
 }
 export type Call = Context<Env>
 
@@ -35,7 +35,7 @@ export function param(c: Call, name: string): string {
 
 /** The JSON body; absent is `{}`. */
 export async function readJson(c: Call): Promise<unknown> {
-  const text = await c.req.text()
+  const text = c.req.header('content-length') === undefined ? await readUnknownLength(c) : await c.req.text()
   if (text === '') return {}
   const type = c.req.header('content-type') ?? ''
   if (!/^application\/(?:[\w.+-]+\+)?json\s*(;|$)/i.test(type)) {
@@ -46,6 +46,25 @@ export async function readJson(c: Call): Promise<unknown> {
   } catch (error) {
     throw invalid([{ path: 'body', message: error instanceof Error ? `not JSON: ${error.message}` : 'not JSON' }])
   }
+}
+
+/** A chunked body: read no further than what is taken. */
+async function readUnknownLength(c: Call): Promise<string> {
+  const { body } = c.req.raw
+  if (body === null) return ''
+  const max = c.get('bodyBytesMax')
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > max) throw tooLarge('is larger', max)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+export function tooLarge(how: string, bodyBytesMax: number): TricordError {
+  return new TricordError('TOO_LARGE', `the body ${how}; at most ${bodyBytesMax} bytes are taken`)
 }
 
 /** By the header; without one, by `name` where it is given. */

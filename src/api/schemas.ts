@@ -31,6 +31,7 @@ export const acquireBody = z.strictObject({
   leaseMs: leaseMs.optional(),
   priority: z.int().min(0).max(LIMITS.priorityMax).optional(),
   reentrant: z.boolean().optional(),
+  hierarchical: z.literal(false, 'hierarchical locks are not served by this version; take the levels one by one').optional(),
   metadata: metadata.optional(),
   onBusy: z.enum(['error', 'result']).optional(),
 })

@@ -5,6 +5,7 @@ import { type Gateway, expectReply, run } from '../gateway.ts'
 import { commandOptions } from '../lock-calls.ts'
 import { type Call, type Env, idempotencyOf, namespaceOf, param, readJson, secretFor, sessionOf } from '../request.ts'
 import { emptyBody, sessionBody, sessionsQuery, validate } from '../schemas.ts'
+import { readToken } from '../session-token.ts'
 import type { SessionProof } from '../../lock/types.ts'
 
 const SESSIONS_DEFAULT = 100
@@ -46,8 +47,9 @@ async function open(c: Call, gateway: Gateway): Promise<Response> {
 
 /** The session of the path, proved by the header; the path may also carry `<id>.<secret>` whole. */
 function claim(c: Call): SessionProof {
-  const id = param(c, 'id').split('.')[0] ?? ''
-  const session = sessionOf(c)
+  const named = param(c, 'id')
+  const [id = ''] = named.split('.')
+  const session = sessionOf(c) ?? (named === id ? null : readToken(named))
   if (!session) throw new TricordError('UNAUTHENTICATED', 'send the session as Tricord-Session: <id>.<secret>')
   if (session.id !== id) throw new TricordError('NOT_OWNER', `Tricord-Session proves ${session.id}, the path names ${id}`)
   return session
