@@ -45,7 +45,7 @@ export function judge(segments: readonly ScannedSegment[]): Verdict {
   return {
     batches: kept,
     torn: torn ? { segment: torn.segment, at: torn.at } : null,
-    damaged: findDamaged(kept, holes, segments[0]?.number ?? 0),
+    damaged: findDamaged(kept, holes, firstWithBatches(segments)),
     findings,
     nextBatch: kept.length > 0 ? after(kept.at(-1)?.number ?? 0) : (segments.at(-1)?.firstBatch ?? 1),
   }
@@ -142,6 +142,15 @@ function findHoles(segments: readonly ScannedSegment[], batches: readonly Batch[
     hole(batches.length, null, `segment ${torn.segment}: expected batch ${expected}, found ${torn.batch.number}`)
   }
   return holes
+}
+
+/**
+ * Where the log begins: a segment that was published just before a crash holds nothing, as the next one shows by beginning
+ * with the same batch; and it may be the oldest that is left.
+ */
+function firstWithBatches(segments: readonly ScannedSegment[]): number {
+  const first = segments.find(({ firstBatch }, at) => firstBatch === null || segments[at + 1]?.firstBatch !== firstBatch)
+  return first?.number ?? 0
 }
 
 /** Whether a record is the first of its group that this log has to have: no record before it is missed. */

@@ -5,7 +5,7 @@ import { SystemClock } from '../clock-system.ts'
 import { DiskFullError, type File, type Storage } from '../storage.ts'
 import { MemoryDisk, createMemoryStorage } from '../storage-memory.ts'
 import { openWal } from './open.ts'
-import { segmentPath } from './segment.ts'
+import { SEGMENT_HEADER_BYTES, segmentPath } from './segment.ts'
 import type { Recovered, Wal, WalOptions, WalRecord } from './wal.ts'
 
 const clock = new SystemClock()
@@ -84,6 +84,31 @@ describe('the write-ahead log', () => {
     expect(entriesOf(again, 2)).toEqual(['1=second life'])
     expect(again.groups.map(({ group }) => group)).toEqual([1, 2, 4])
     expect(entriesOf(again, 4)).toEqual(['10=4:10'])
+  })
+
+  test('a crash right after a segment was published leaves an empty one, and it may be the oldest that is left', async () => {
+    const storage = createMemoryStorage()
+    const first = await open(storage)
+    await write(first.wal, create(1), entry(1, 1))
+    await first.wal.close()
+    const crashed = await open(storage)
+    await write(crashed.wal, entry(1, 2))
+    await crashed.wal.close()
+    const files = await images(storage)
+    // The second life came as far as the header of its segment.
+    files.get(segmentPath('wal', 2))?.fill(0, SEGMENT_HEADER_BYTES)
+    const disk = await diskOf(files)
+    const third = await open(disk)
+    expect([third.damaged, entriesOf(third, 1)]).toEqual([[], ['1=1:1']])
+    await write(third.wal, { kind: 'snapshot', group: 1, index: 1, term: 1, generation: 1, reset: false, config: data('') }, entry(1, 2))
+    third.wal.release(1, 1)
+    await third.wal.close()
+    // Segments go oldest first, and a crash came between the first and the second.
+    const left = await images(disk)
+    expect([...left.keys()]).toEqual([segmentPath('wal', 3)])
+    left.set(segmentPath('wal', 2), files.get(segmentPath('wal', 2)) ?? new Uint8Array())
+    const again = await open(await diskOf(left))
+    expect([again.damaged, again.findings, entriesOf(again, 1)]).toEqual([[], [], ['2=1:2']])
   })
 
   test('completions come in order; what queues during a write shares the next one', async () => {
