@@ -12,13 +12,14 @@ import {
   type NodeId,
   type ReplicaId,
   groupName,
+  lifeOf,
   memberOf,
 } from '../base/ids.ts'
 import type { GroupHost } from '../raft/group-host.ts'
 import type { ClusterDirectory } from './directory.ts'
 import type { GroupView } from './types.ts'
 
-/** group, leading member (0: none known), is this node the leader, term, commit, applied, its replicas (of a leader; else empty). */
+/** group, leading member (0: none known), is this node the leader, term, commit, applied, all its members, those that vote (of a leader; else empty). */
 export type StatusRow = readonly [
   group: GroupId,
   leader: MemberId,
@@ -26,7 +27,8 @@ export type StatusRow = readonly [
   term: number,
   commit: number,
   applied: number,
-  replicas: readonly ReplicaId[],
+  members: readonly ReplicaId[],
+  voters: readonly ReplicaId[],
 ]
 
 export function statusRows(host: GroupHost): readonly StatusRow[] {
@@ -37,15 +39,15 @@ export function statusRows(host: GroupHost): readonly StatusRow[] {
     const leader = status.leader === NOBODY ? 0 : memberOf(status.leader)
     const leads = status.role === 'leader'
     const { voters, outgoing, learners, learnersNext } = status.membership
-    const replicas = leads ? [...new Set([...voters, ...outgoing, ...learners, ...learnersNext])] : []
-    rows.push([group, leader, leads, status.term, status.commit, status.applied, replicas])
+    const members = leads ? [...new Set([...voters, ...outgoing, ...learners, ...learnersNext])] : []
+    rows.push([group, leader, leads, status.term, status.commit, status.applied, members, leads ? voters : []])
   }
   return rows
 }
 
 /** Rows of another node; null where they are not rows. */
 export function readRows(payload: Plain): readonly StatusRow[] | null {
-  const isRow = (row: Plain): boolean => Array.isArray(row) && row.length === 7 && Array.isArray(row[6])
+  const isRow = (row: Plain): boolean => Array.isArray(row) && row.length === 8 && Array.isArray(row[6]) && Array.isArray(row[7])
   return Array.isArray(payload) && payload.every(isRow) ? (payload as unknown as readonly StatusRow[]) : null
 }
 
@@ -84,10 +86,11 @@ export function kindOf(group: GroupId): GroupView['kind'] {
 
 export function groupViews(directory: ClusterDirectory, answers: readonly (readonly StatusRow[])[]): readonly GroupView[] {
   const best = bestRows(answers)
-  return directory.placements.map(({ group, replicas: placed }) => {
-    const [, leader, , term, commit, applied, replicas] = best.get(group) ?? [group, 0, false, 0, 0, 0, []]
-    // Those that hold it now, in the order of the table; the table itself where nobody leads.
-    const holding = [...new Set(replicas.map(memberOf))]
+  return directory.placements.map(({ group, replicas: placed, lives }) => {
+    const [, leader, , term, commit, applied, , voters] = best.get(group) ?? [group, 0, false, 0, 0, 0, [], []]
+    const isPast = (voter: ReplicaId): boolean => lifeOf(voter) < (lives[placed.indexOf(memberOf(voter))] ?? 0)
+    // Those that count now (one that is damaged, or is still copying, does not), in the order of the table; the table itself where nobody leads.
+    const holding = [...new Set(voters.filter((voter) => !isPast(voter)).map(memberOf))]
     const order = (member: MemberId): number => (placed.includes(member) ? placed.indexOf(member) : placed.length)
     const members = holding.length > 0 ? holding.sort((a, b) => order(a) - order(b)) : placed
     const nodes = [...new Set(directory.nodesOf(members))]

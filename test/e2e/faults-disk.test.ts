@@ -33,6 +33,8 @@ async function patch(path: string, at: number, bytes: Uint8Array): Promise<void>
   await file.close()
 }
 
+const epochOf = async (by: NodeProcess): Promise<number> => (await call(by.url, 'GET', '/cluster/status')).body['epoch'] as number
+
 async function healthy(by: NodeProcess): Promise<boolean> {
   const { body } = await call(by.url, 'GET', '/cluster/status')
   const groups = body['groups'] as readonly { leader: string | null; replicas: readonly string[] }[]
@@ -87,12 +89,15 @@ describe('the log of a node', () => {
 
   test('a flipped bit in the middle: the node says so, and is repaired from the others', async () => {
     const tokens = await hold(cluster.node('n1'), 'flipped', 40)
+    const epoch = await epochOf(cluster.node('n1'))
     const node = await killAndDamage('flipped', async ({ path, bytes, end }) => {
       const at = end >>> 1
       await patch(path, at, Uint8Array.of((bytes[at] ?? 0) ^ 16))
     })
     await node.start()
     await expect.poll(() => node.stderr, { timeout: 20_000 }).toContain('replicas are damaged or lost')
+    // The table names a new life of the damaged replicas, and only that counts from then on.
+    await expect.poll(() => epochOf(node), { timeout: 20_000 }).toBeGreaterThan(epoch)
     await expect.poll(() => healthy(node), { timeout: 60_000 }).toBe(true)
     // One of those that repaired it goes: a majority needs what n3 was given.
     await cluster.node('n1').kill()
