@@ -11,7 +11,7 @@ const DISK_BYTES = 48 * 1024 * 1024
 interface Log {
   readonly path: string
   readonly bytes: Buffer
-  /** Where its last record ends: segments are allocated ahead, with zeros. */
+  /** Behind its last record: segments are allocated ahead, with zeros, and the last number of a marker ends in up to three. */
   readonly end: number
 }
 
@@ -24,7 +24,7 @@ async function newestLog(node: NodeProcess): Promise<Log> {
     .at(-1)
   const path = join(directory, name ?? '')
   const bytes = await readFile(path)
-  return { path, bytes, end: bytes.findLastIndex((byte) => byte !== 0) + 1 }
+  return { path, bytes, end: bytes.findLastIndex((byte) => byte !== 0) + 1 + 3 }
 }
 
 async function patch(path: string, at: number, bytes: Uint8Array): Promise<void> {
