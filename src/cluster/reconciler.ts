@@ -288,8 +288,11 @@ export class Reconciler implements Actor {
       if (node !== null) letterTo(node).offers.push(row)
     }
     const meta = host.status(META_GROUP)
-    if (meta?.serving && meta.leader !== NOBODY) this.#metaSeenAt = now
-    const wantsView = !meta?.serving || now - this.#metaSeenAt >= META_SILENCE_MS
+    const leader = meta?.leader ?? NOBODY
+    // A leader that is in no table of ours is heard, but cannot be answered: only a newer table tells where it is.
+    const stranger = leader !== NOBODY && directory.memberOf(memberOf(leader)) === null
+    if (meta?.serving && leader !== NOBODY) this.#metaSeenAt = now
+    const wantsView = !meta?.serving || stranger || now - this.#metaSeenAt >= META_SILENCE_MS
     if (wantsView) for (const node of directory.hostsOf(META_GROUP)) letterTo(node)
     letters.delete(ctx.node)
     for (const [node, letter] of letters) {
