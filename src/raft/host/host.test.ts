@@ -145,6 +145,18 @@ describe('waiting commands', () => {
     expect(leader.machine.gates.size).toBe(0)
   })
 
+  test('that are cancelled before they left never leave', async () => {
+    await three()
+    const leader = await cluster.leader()
+    const outcome = cluster.submit(leader, { add: 1 })
+    outcome.cancel()
+    expect(outcome.result).toBe(null)
+    await cluster.clock.until(() => outcome.result !== null, 'given up')
+    expect(outcome.result).toMatchObject({ ok: false, error: { code: 'WAIT_TIMEOUT' } })
+    await cluster.clock.pass(1_000)
+    expect(leader.machine.applied).toBe(0)
+  })
+
   test('are asked for again now and then, which costs the log nothing', async () => {
     await three()
     const leader = await cluster.leader()

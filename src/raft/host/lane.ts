@@ -6,7 +6,7 @@
  *   NO_LEADER, a new leader, silence: sent again   └─ deadline ───> answered (unknown)
  *
  * `low` is the lowest sequence that is neither answered nor known to wait. Acknowledgements of settled waits travel
- * with the commands; one batch of them at a time, until the command that carried it is answered.
+ * with the commands; one batch of them at a time, until the command that carried it is answered by the group.
  */
 import type { Millis } from '../../base/ids.ts'
 import { type Command, encodeParcel } from '../batch.ts'
@@ -98,17 +98,18 @@ export class Lane {
   waits(pending: Pending): void {
     pending.state = 'waiting'
     this.#open.delete(pending.command.sequence)
-    this.#carried(pending.command.sequence)
+    this.#carried(pending.command.sequence, true)
   }
 
-  answered(pending: Pending, acknowledge: boolean): void {
+  /** `byLog`: the answer is the group's, so a parcel with the command was applied; else it was refused, or given up. */
+  answered(pending: Pending, acknowledge: boolean, byLog: boolean): void {
     pending.state = 'answered'
     this.pending.delete(pending.command.sequence)
     this.#open.delete(pending.command.sequence)
     this.#queue.delete(pending)
     this.#leaveParcel(pending)
     if (acknowledge) this.acknowledge(pending.command.sequence)
-    this.#carried(pending.command.sequence)
+    this.#carried(pending.command.sequence, byLog)
   }
 
   /** The answer of a wait has arrived: its group need not keep it. */
@@ -116,8 +117,9 @@ export class Lane {
     if (this.#acks.length < ACKS_QUEUED_MAX) this.#acks.push(sequence)
   }
 
-  #carried(sequence: number): void {
+  #carried(sequence: number, byLog: boolean): void {
     if (sequence !== this.#carrier) return
+    if (!byLog) this.#acks.unshift(...this.#acksOut)
     this.#acksOut = []
     this.#carrier = 0
   }
@@ -153,9 +155,11 @@ export class Lane {
     const traces: string[] = []
     let repeat = false
     let carries = false
+    let fresh = 0
     for (const pending of pendings) {
       const { command } = pending
       if (pending.sends > 0) repeat = true
+      else if (fresh === 0) fresh = command.sequence
       if (pending.state === 'queued') pending.state = 'sent'
       pending.sends++
       this.#leaveParcel(pending)
@@ -165,13 +169,14 @@ export class Lane {
       if (command.sequence === this.#carrier) carries = true
       if (command.traceparent !== '') traces.push(command.traceparent)
     }
-    const acks = this.#takeAcks(commands[0]!.sequence, carries)
+    const acks = this.#takeAcks(fresh, carries)
     return { id: parcel.id, repeat, traces, bytes: encodeParcel({ client: this.#client, low: this.low, acks, commands }) }
   }
 
+  /** A carrier (0: none) has not been sent before: what is sent again may be answered without the log, and its parcel dropped. */
   #takeAcks(carrier: number, carriesAlready: boolean): readonly number[] {
     if (carriesAlready) return this.#acksOut
-    if (this.#acksOut.length > 0 || this.#acks.length === 0) return []
+    if (carrier === 0 || this.#acksOut.length > 0 || this.#acks.length === 0) return []
     this.#acksOut = this.#acks.splice(0, ACKS_MAX)
     this.#carrier = carrier
     return this.#acksOut

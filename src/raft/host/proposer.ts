@@ -120,7 +120,9 @@ class ProposerActor implements Proposer, Actor {
     if (pending.state === 'waiting') this.#sendCancel(pending)
     else if (pending.sends === 0) {
       const error = new TricordError('WAIT_TIMEOUT', 'given up before it was sent')
-      this.#system.clock.defer(() => this.#settle(pending, { ok: false, error }, false))
+      // Out at once, or the next flush would send what its caller is told was not.
+      this.#leave(pending, false, false)
+      this.#system.clock.defer(() => pending.done({ ok: false, error }))
     }
   }
 
@@ -213,7 +215,7 @@ class ProposerActor implements Proposer, Actor {
       pending.sends = Math.max(0, pending.sends - 1)
       // Sent before, and perhaps taken then: a refusal of the repetition says nothing of that.
       if (code === 'NO_LEADER' || pending.sends > 0 || pending.state === 'waiting') this.#soon.push(pending)
-      else this.#settle(pending, { ok: false, error: errorOf([code ?? null, message ?? null]) }, false)
+      else this.#giveUp(pending, errorOf([code ?? null, message ?? null]))
     }
   }
 
@@ -225,13 +227,23 @@ class ProposerActor implements Proposer, Actor {
     if (lane.queued) this.#queue(lane)
   }
 
-  #settle(pending: Pending, result: SubmitResult, acknowledge: boolean): void {
-    if (pending.state === 'answered') return
-    pending.lane.answered(pending, acknowledge)
+  /** By an answer of the group: `settled` after a wait. */
+  #settle(pending: Pending, result: SubmitResult, settled: boolean): void {
+    this.#leave(pending, settled, true)
+    pending.done(result)
+  }
+
+  /** By a refusal or for want of time: the group did not answer. */
+  #giveUp(pending: Pending, error: TricordError): void {
+    this.#leave(pending, pending.state === 'waiting', false)
+    pending.done({ ok: false, error })
+  }
+
+  #leave(pending: Pending, acknowledge: boolean, byLog: boolean): void {
+    pending.lane.answered(pending, acknowledge, byLog)
     this.#deadlines.remove(pending)
     this.#pending--
     this.#pendingBytes -= pending.command.body.length
-    pending.done(result)
   }
 
   // Time.
@@ -274,7 +286,7 @@ class ProposerActor implements Proposer, Actor {
       ? new TricordError('UNKNOWN_OUTCOME', `${why}; a leader may have taken it`)
       : new TricordError('NO_QUORUM', `${why}; no leader took it`)
     const waited = pending.state === 'waiting'
-    this.#settle(pending, { ok: false, error }, waited)
+    this.#giveUp(pending, error)
     if (waited && !pending.cancelled) this.#sendCancel(pending)
   }
 }
