@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { ClusterBed } from '../../test/cluster-bed.ts'
 import { FIRST_PARTITION, LOCKS_GROUP, META_GROUP } from '../base/ids.ts'
 import { MemoryDisk } from '../io/storage-memory.ts'
+import { generations } from '../raft/host/keys.ts'
 
 const FOUNDERS = ['n1', 'n2', 'n3']
 let bed: ClusterBed
@@ -122,6 +123,22 @@ describe('a cluster', () => {
     expect(bed.log.some((line) => line.includes('n3 warn replicas are damaged or lost'))).toBe(true)
     await bed.kill('n1')
     for (const group of groups) expect(await bed.add('n3', group, 1)).toEqual({ ok: true, reply: 4 })
+  })
+
+  test('a sleeping group whose leader is back at once, but not its replica, wakes up and is whole again', async () => {
+    await threeNodes()
+    const group = FIRST_PARTITION + 3
+    await bed.add('n1', group, 7)
+    const asleep = () => bed.up.every(({ started }) => started!.host.status(group)!.quiesced)
+    await bed.until(asleep, 'the group sleeps')
+    const leader = bed.leaderOf(group)!.id
+    await bed.kill(leader)
+    for (const store of bed.node(leader).disk.stores.values()) await store.clear(generations(group, 0, 2 ** 32 - 1))
+    await bed.start([leader], FOUNDERS)
+    const { host } = bed.node(leader).started!
+    expect(host.damaged).toMatchObject([{ group }])
+    await bed.until(() => host.status(group)?.serving === true && bed.settled, 'it is back')
+    expect(bed.log.filter((line) => line.includes('is down'))).toEqual([])
   })
 
   test('one that was announced is taken in when it comes; a stranger is told how', async () => {

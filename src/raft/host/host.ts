@@ -209,16 +209,33 @@ export class Host implements Actor {
   nodeDown(node: NodeId): void {
     this.#down.add(node)
     const now = this.shared.clock.now()
+    for (const group of this.#bereave(node)) {
+      const delay = this.shared.random.below(Math.max(1, Math.floor(this.#options.electionTimeoutMs / 2)))
+      this.#campaigns.set(group, now + delay)
+    }
+  }
+
+  /**
+   * A node has begun another life, perhaps too soon for anybody to have missed it. What led there leads no more; and the
+   * replica may be damaged or gone, so nobody but the followers would ever wake its sleeping group.
+   */
+  nodeReborn(node: NodeId): void {
+    this.#bereave(node)
+  }
+
+  /** What was in flight to the node is lost, and what it led has no leader: gives those groups, awake. */
+  #bereave(node: NodeId): Group[] {
+    const orphans: Group[] = []
     for (const group of this.replicas.live()) {
       const { core } = group
       if (core.role === 'leader') this.#unreachable(group, node)
       else if (core.leader !== 0 && this.shared.outgoing.nodeOf(core.leader) === node) {
         core.wake()
-        const delay = this.shared.random.below(Math.max(1, Math.floor(this.#options.electionTimeoutMs / 2)))
-        this.#campaigns.set(group, now + delay)
+        orphans.push(group)
       }
     }
     this.wake()
+    return orphans
   }
 
   #unreachable(group: Group, node: NodeId): void {

@@ -45,6 +45,7 @@ export async function openGroupHost(system: ActorSystem, ports: Ports, options: 
   const host = new Host(partsOf(ports, options, kv, recovered.wal), system.node)
   await recover(host, recovered, kv, options)
   system.spawn(RAFT_PATH, host, { mailboxMax: MAILBOX_MAX })
+  system.onPeer((node) => host.nodeReborn(node))
   return new Face(host, system, kv, recovered.wal, options)
 }
 
