@@ -60,6 +60,13 @@ export class ManualClock implements Clock {
     this.#now = end
   }
 
+  /** This much time passes at once: what is due runs before anything that was deferred. */
+  jump(ms: number): void {
+    const end = this.#now + ms
+    while (this.#jump(end)) continue
+    this.#now = end
+  }
+
   /** To the next timer, unless it is after `end`; runs all that are due then. */
   #jump(end: number): boolean {
     let next = Infinity

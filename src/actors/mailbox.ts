@@ -1,5 +1,11 @@
-/** A bounded FIFO of envelopes: a ring that grows by doubling up to its limit, then refuses. */
+/**
+ * A bounded FIFO of envelopes: a ring that grows by doubling up to its limit, then refuses. What an actor tells itself
+ * (its timers, each armed again by the last) still finds some room: a tick that is refused would be the last one for ever.
+ */
 import type { Envelope } from './envelope.ts'
+
+/** More than an actor has timers. */
+const OWN_RESERVE = 64
 
 export class Mailbox {
   readonly #max: number
@@ -15,9 +21,9 @@ export class Mailbox {
     return this.#length
   }
 
-  /** False: full, the envelope was not taken. */
-  push(envelope: Envelope): boolean {
-    if (this.#length === this.#max) return false
+  /** False: full, the envelope was not taken. `own`: it comes from the actor itself. */
+  push(envelope: Envelope, own = false): boolean {
+    if (this.#length >= (own ? this.#max + OWN_RESERVE : this.#max)) return false
     if (this.#length === this.#ring.length) this.#grow()
     this.#ring[(this.#head + this.#length) & (this.#ring.length - 1)] = envelope
     this.#length++

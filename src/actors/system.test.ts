@@ -1,6 +1,8 @@
 import { MessageChannel } from 'node:worker_threads'
 import { afterEach, describe, expect, test } from 'vitest'
 import { TricordError } from '../base/errors.ts'
+import { ManualClock } from '../../test/manual-clock.ts'
+import type { Clock } from '../io/clock.ts'
 import { SystemClock } from '../io/clock-system.ts'
 import { SystemRandom } from '../io/random-system.ts'
 import { type LocalBus, createLocalBus } from '../io/transport-local.ts'
@@ -18,13 +20,13 @@ function start(
   bus: LocalBus,
   node: string,
   incarnation = 1,
-  options: { drainMax?: number; mailboxMax?: number; cluster?: string } = {},
+  options: { drainMax?: number; mailboxMax?: number; cluster?: string; clock?: Clock } = {},
 ): ActorSystem {
   const system = createActorSystem({
     node,
     incarnation,
     cluster: options.cluster ?? 'test',
-    clock,
+    clock: options.clock ?? clock,
     random,
     transport: bus.transport(node, incarnation),
     mailboxMax: options.mailboxMax ?? 1_000,
@@ -108,6 +110,26 @@ describe('the actor system', () => {
     const both = [code('mute', 20), code('mute', 20)]
     expect(await Promise.all(both)).toEqual(['UNKNOWN_OUTCOME unknown', 'OVERLOADED not-applied'])
     expect(system.stats.deadLetters).toMatchObject({ 'no-actor': 1, 'mailbox-full': 1 })
+  })
+
+  test('a flood does not stop the clock of an actor: its own timer finds room in a full mailbox', async () => {
+    const time = new ManualClock()
+    const system = start(createLocalBus(time), 'n1', 1, { mailboxMax: 4, clock: time })
+    let ticks = 0
+    system.spawn('ticking', {
+      receive({ msgType }, ctx) {
+        if (msgType === 'tick' && ++ticks < 3) ctx.after(10, 'tick')
+      },
+    })
+    system.send('n1/ticking', 'tick', null)
+    await time.settle()
+    for (let i = 1; i < 3; i++) {
+      // Due in the same moment as the tick, and before it.
+      for (let noise = 0; noise < 10; noise++) system.send('n1/ticking', 'noise', null)
+      time.jump(10)
+      await time.settle()
+    }
+    expect([ticks, system.stats.deadLetters['mailbox-full']]).toEqual([3, 12])
   })
 
   test('a frame for a past life of a node is dropped', async () => {

@@ -221,7 +221,7 @@ class System implements ActorSystem, CellHost {
     }
     const cell = this.#cells.get(path)
     if (!cell) return this.#refuse(envelope, 'no-actor')
-    if (!cell.mailbox.push(envelope)) return this.#refuse(envelope, 'mailbox-full')
+    if (!cell.mailbox.push(envelope, envelope.senderId === cell.self)) return this.#refuse(envelope, 'mailbox-full')
     if (!cell.queued) {
       cell.queued = true
       this.#ready.push(cell)
