@@ -19,7 +19,7 @@ export interface EmbeddedOptions {
   readonly port: number
   /** Where the data is kept; null: in memory. */
   readonly data: string | null
-  /** `key.path=value` each, for all nodes. */
+  /** `key.path=value` each, for all nodes; `metrics.port` is n1's, the others follow. */
   readonly sets?: readonly string[]
   readonly log?: Log
   readonly traced?: boolean
@@ -61,8 +61,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedC
   }
 }
 
-function configOf(options: EmbeddedOptions, ids: readonly string[], id: string, at: number): Config {
+/** The configuration of the node `at` that place among `ids`. */
+export function configOf(options: Pick<EmbeddedOptions, 'port' | 'sets'>, ids: readonly string[], id: string, at: number): Config {
   const port = options.port === 0 ? 0 : options.port + at
   const own = [`cluster.node_id=${id}`, `cluster.peers=${ids.join(',')}`, `http.port=${port}`]
-  return parseConfig({ file: null, environment: {}, sets: [...(options.sets ?? []), ...own] })
+  const config = parseConfig({ file: null, environment: {}, sets: [...(options.sets ?? []), ...own] })
+  const { metrics } = config
+  return metrics.port === 0 ? config : { ...config, metrics: { ...metrics, port: metrics.port + at } }
 }

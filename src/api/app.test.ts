@@ -1,4 +1,5 @@
 /** The gateway over a real one-node cluster in memory: answers as API.md has them, and every kind of bad input. */
+import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePort } from '../../test/nats-server.ts'
@@ -40,7 +41,7 @@ async function send(method: string, path: string, body?: unknown, headers: Recor
   return {
     status: response.status,
     headers: response.headers,
-    body: json ? (JSON.parse(answer) as Record<string, unknown>) : { text: answer },
+    body: json && answer !== '' ? (JSON.parse(answer) as Record<string, unknown>) : { text: answer },
   }
 }
 const post = (path: string, body: unknown = {}, headers = {}) => send('POST', path, body, headers)
@@ -115,6 +116,7 @@ describe('locks over HTTP', () => {
       await post('/locks/idem/acquire', { owner: 'x' }, headers),
       await post('/v1/locks/idem/acquire', { owner: 'x' }, headers),
     ]
+    expect((await post('/locks/%69dem/acquire', { owner: 'x' }, headers)).body).toEqual(again.body)
     expect(again.body).toEqual({ ...first.body, remainingMs: again.body['remainingMs'] })
     expect((await send('GET', '/v1/requests/k-1')).body).toEqual(again.body)
     expect(await send('GET', '/v1/requests/k-1', undefined, { 'tricord-namespace': 'other' })).toMatchObject({ status: 404 })
@@ -129,6 +131,7 @@ describe('locks over HTTP', () => {
     const first = await post('/v1/sessions', { ttlMs: 20_000 }, headers)
     const again = await post('/v1/sessions', { ttlMs: 20_000 }, headers)
     expect(again.body).toEqual(first.body)
+    expect((await send('GET', '/v1/requests/k-2')).body).toEqual(first.body)
     expect((await post('/locks/k2/acquire', {}, { 'tricord-session': again.body['session'] as string })).status).toBe(200)
   })
 
@@ -167,6 +170,28 @@ describe('locks over HTTP', () => {
       metadata: {},
     }
     expect(await post('/locks/contract/acquire', body)).toMatchObject({ status: 200, body: { acquired: true, owner: 'job-9' } })
+  })
+
+  test('a character is a character, whatever it takes to write it', async () => {
+    const long = '𝄞'.repeat(256)
+    const taken = await post(`/locks/${encodeURIComponent(long)}/acquire`, { owner: long })
+    expect(taken).toMatchObject({ status: 200, body: { name: long, owner: long } })
+    expect((await post(`/locks/${encodeURIComponent(`${long}𝄞`)}/acquire`)).status).toBe(400)
+  })
+
+  test('a wait whose caller hangs up is over, and leaves nothing behind', async () => {
+    const held = await post('/locks/hung/acquire')
+    const caller = new AbortController()
+    const body = JSON.stringify({ waitMs: 20_000, leaseMs: 60_000 })
+    const headers = { 'content-type': 'application/json' }
+    const gone = fetch(`${base}/locks/hung/acquire`, { method: 'POST', body, headers, signal: caller.signal }).catch(() => 'gone')
+    const queueLength = async () => (await send('GET', '/locks/hung/status')).body['queueLength']
+    await expect.poll(queueLength).toBe(1)
+    caller.abort()
+    expect(await gone).toBe('gone')
+    await expect.poll(queueLength).toBe(0)
+    await post('/locks/hung/release', { grantId: held.body['grantId'] })
+    expect((await send('GET', '/locks/hung/status')).body).toMatchObject({ state: 'free' })
   })
 
   test('namespaces do not see each other', async () => {
@@ -230,6 +255,46 @@ describe('the rest of the gateway', () => {
   })
 })
 
+describe('methods', () => {
+  const options = async (method: string, path: string) => {
+    const { status, headers, body } = await send(method, path)
+    return [status, headers.get('allow'), body['code']]
+  }
+  test('HEAD is GET without the body; OPTIONS and a wrong method tell the right ones', async () => {
+    expect((await send('HEAD', '/locks/x/status')).status).toBe(200)
+    expect(await options('OPTIONS', '/v1/sessions')).toEqual([204, 'HEAD, GET, POST', undefined])
+    expect(await options('OPTIONS', '/locks/x/acquire')).toEqual([204, 'POST', undefined])
+    expect(await options('OPTIONS', '/nowhere')).toEqual([404, null, 'NOT_FOUND'])
+    expect(await options('PUT', '/locks/x/status')).toEqual([405, 'HEAD, GET', 'INVALID_ARGUMENT'])
+  })
+
+  test('a WebSocket’s path without the upgrade', async () => {
+    expect(await send('GET', '/v1/ws')).toMatchObject({ status: 426, body: { code: 'INVALID_ARGUMENT', status: 426 } })
+  })
+})
+
+describe('what is no HTTP request', () => {
+  const rawly = async (bytes: string): Promise<string> => {
+    const socket = connect(Number(new URL(base).port), '127.0.0.1')
+    socket.write(bytes)
+    let text = ''
+    for await (const chunk of socket) text += String(chunk)
+    return text
+  }
+  test.each([
+    ['garbage', 'NOT HTTP\r\n\r\n', 400],
+    ['headers without end', `GET /health HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    ['two lengths', 'POST /locks/x/acquire HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}', 400],
+  ])('%s', async (_what, bytes, status) => {
+    const [head = '', body = ''] = (await rawly(bytes)).split('\r\n\r\n')
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(head).toContain('Tricord-Node: n1')
+    const problem = JSON.parse(body) as Record<string, unknown>
+    expect(problem).toMatchObject({ status, code: 'INVALID_ARGUMENT', outcome: 'not-applied', errors: [{ path: 'request' }] })
+    expect(head).toContain(`Tricord-Request-Id: ${String(problem['requestId'])}`)
+  })
+})
+
 const LONG = 'x'.repeat(257)
 /** what, method, path, body, headers, status, code, path of the first error. */
 type Row = readonly [
@@ -268,6 +333,9 @@ const BAD: readonly Row[] = [
   ['a session that never was', 'POST', acquire, {}, { 'tricord-session': `s_zzz.${'a'.repeat(22)}` }, 410, 'SESSION_EXPIRED'],
   ['a bad namespace', 'POST', acquire, {}, { 'tricord-namespace': 'a b' }, 400, 'INVALID_ARGUMENT', 'Tricord-Namespace'],
   ['an idempotency key too long', 'POST', acquire, {}, { 'idempotency-key': LONG }, 400, 'INVALID_ARGUMENT', 'Idempotency-Key'],
+  ['members in the query', 'POST', `${acquire}?waitMs=5`, {}, {}, 400, 'INVALID_ARGUMENT', '?waitMs=5'],
+  ['half a character', 'POST', acquire, '{"owner":"\\ud800"}', {}, 400, 'INVALID_ARGUMENT', 'owner'],
+  ['half a character in metadata', 'POST', acquire, '{"metadata":{"a":"\\ud800"}}', {}, 400, 'INVALID_ARGUMENT', 'metadata.a'],
   ['a release without a grant', 'POST', '/v1/locks/bad/release', {}, {}, 400, 'INVALID_ARGUMENT', 'grantId'],
   ['a grant that never was', 'POST', '/v1/locks/bad/release', { grantId: 'g_zzzzzz' }, {}, 404, 'NOT_FOUND'],
   ['a renewal of a grant that never was', 'POST', '/v1/locks/bad/renew', { grantId: 'nonsense' }, {}, 404, 'NOT_FOUND'],
@@ -285,6 +353,9 @@ const BAD: readonly Row[] = [
   ['a member that is here', 'POST', '/cluster/members', { id: 'n1' }, {}, 409, 'CONFIG_CONFLICT'],
   ['the leaving of nobody', 'DELETE', '/cluster/members/n9', undefined, {}, 404, 'NOT_FOUND'],
   ['the leaving of the last', 'DELETE', '/v1/cluster/members/n1', undefined, {}, 409, 'CONFIG_CONFLICT'],
+  ['a plan that leaves nobody', 'POST', '/v1/ring/plan', { remove: ['n1'] }, {}, 400, 'INVALID_ARGUMENT', 'request'],
+  ['a plan without a stranger', 'POST', '/v1/ring/plan', { remove: ['n9'] }, {}, 404, 'NOT_FOUND'],
+  ['an explain of no queue name', 'GET', '/v1/ring/explain?queue=a%20b', undefined, {}, 400, 'INVALID_ARGUMENT', 'queue'],
   ['an explain of nothing', 'GET', '/v1/ring/explain', undefined, {}, 400, 'INVALID_ARGUMENT', 'queue'],
 ]
 
@@ -295,6 +366,9 @@ describe('bad input', () => {
     expect([answer.status, answer.body['code']]).toEqual([status, code])
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
     expect(answer.body).toMatchObject({ status, outcome: 'not-applied', type: expect.stringMatching(/^https:/), title: expect.any(String) })
+    if (code === 'INVALID_ARGUMENT') {
+      expect(answer.body['errors']).toMatchObject([{ path: expect.any(String), message: expect.any(String) }])
+    }
     if (at !== undefined) expect((answer.body['errors'] as { path: string }[])[0]?.path).toBe(at)
     expect((await send('GET', '/v1/locks/bad/status')).body).toEqual(before)
   })

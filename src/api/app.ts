@@ -9,13 +9,14 @@ import { AssertionError } from '../base/assert.ts'
 import { TricordError } from '../base/errors.ts'
 import { invalid, problemResponse } from './errors.ts'
 import type { Gateway } from './gateway.ts'
-import { type Call, type Env, tooLarge } from './request.ts'
+import { type Call, type Env, newRequestId, tooLarge } from './request.ts'
 import { clusterRoutes, ringRoutes } from './routes/cluster.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
 import { lockRoutes } from './routes/locks.ts'
 import { requestRoutes } from './routes/requests.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { SOCKET_PATHS } from './socket/refusal.ts'
 
 export interface AppHooks {
   /** A failure that is nobody's refusal: a bug. The answer is a 500, the process decides what it means. */
@@ -34,6 +35,7 @@ export function createApp(gateway: Gateway, hooks: AppHooks): Hono<Env> {
   ringRoutes(app, gateway, '/v1')
   requestRoutes(app, gateway, '/v1')
   docsRoutes(app, gateway)
+  for (const path of SOCKET_PATHS) app.get(path, (c) => upgradeRequired(c, gateway))
   app.notFound((c) => notFound(c, app, gateway))
   app.onError((error, c) => refuse(error, c, gateway, hooks))
   return app
@@ -45,7 +47,7 @@ function headersOf(c: Call, gateway: Gateway): Record<string, string> {
 
 async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Promise<void> {
   const { backend, metrics, settings, startSpan } = gateway
-  const requestId = Buffer.from(backend.random.bytes(9)).toString('base64url')
+  const requestId = newRequestId(backend.random)
   c.set('requestId', requestId)
   c.set('bodyBytesMax', settings.bodyBytesMax)
   c.header('Tricord-Request-Id', requestId)
@@ -76,9 +78,10 @@ function checkRequest(c: Call, bodyBytesMax: number): void {
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH']
 
-/** A path that exists with another method is 405 with `Allow`; the code stays one of the table. */
+/** A path that exists with another method is 405 with `Allow`, which is all that OPTIONS asks for; the code stays one of the table. */
 function notFound(c: Call, app: Hono<Env>, gateway: Gateway): Response {
-  const allowed = METHODS.filter((method) => app.router.match(method, c.req.path)[0].length > 1)
+  const found = METHODS.filter((method) => app.router.match(method, c.req.path)[0].length > 1)
+  const allowed = found.includes('GET') ? ['HEAD', ...found] : found
   const headers = headersOf(c, gateway)
   if (allowed.length === 0) {
     return problemResponse(
@@ -87,8 +90,15 @@ function notFound(c: Call, app: Hono<Env>, gateway: Gateway): Response {
       headers,
     )
   }
+  if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { ...headers, allow: allowed.join(', ') } })
   const error = new TricordError('INVALID_ARGUMENT', `${c.req.path} takes ${allowed.join(', ')}, not ${c.req.method}`)
   return problemResponse(error, c.get('requestId'), { ...headers, allow: allowed.join(', ') }, 405)
+}
+
+/** A WebSocket's path, asked for without an upgrade. */
+function upgradeRequired(c: Call, gateway: Gateway): Response {
+  const error = new TricordError('INVALID_ARGUMENT', 'this is a WebSocket: ask for the upgrade, with one of its subprotocols')
+  return problemResponse(error, c.get('requestId'), { ...headersOf(c, gateway), upgrade: 'websocket' }, 426)
 }
 
 function refuse(error: Error, c: Call, gateway: Gateway, hooks: AppHooks): Response {

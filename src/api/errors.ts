@@ -44,7 +44,7 @@ export const STATUS: Record<ErrorCode, Status> = {
   DISK_LOW: 507,
 }
 
-const RETRY_AFTER_SECONDS = 1
+export const RETRY_AFTER_SECONDS = 1
 
 export interface Problem {
   readonly type: string
@@ -66,7 +66,8 @@ function titleOf(code: ErrorCode): string {
 export function toProblem(error: TricordError, requestId: string, status: number = STATUS[error.code]): Problem {
   const { code, message: detail, retryable, outcome, details } = error
   const type = `https://tricord.dev/problems/${code.toLowerCase().replaceAll('_', '-')}`
-  return { ...details, type, title: titleOf(code), status, detail, code, retryable, outcome, requestId }
+  const errors = code === 'INVALID_ARGUMENT' && !details['errors'] ? { errors: [{ path: 'request', message: detail }] } : {}
+  return { ...errors, ...details, type, title: titleOf(code), status, detail, code, retryable, outcome, requestId }
 }
 
 /** The problem as an answer; `status` only where HTTP itself has a closer one (405). */

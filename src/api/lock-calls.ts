@@ -1,7 +1,7 @@
 /** The lock operations as the gateway offers them: members and defaults of API.md in, API.md's answers out. HTTP and WebSocket share them. */
 import { TricordError } from '../base/errors.ts'
 import { type AcquireCommand, type Answered, type CommandOptions, type SessionProof, isImplicit } from '../lock/types.ts'
-import { type Gateway, expectReply, run } from './gateway.ts'
+import { type Gateway, expectReply } from './gateway.ts'
 import { invalid } from './errors.ts'
 import type { AcquireBody } from './schemas.ts'
 import type { Secret } from './session-token.ts'
@@ -38,12 +38,38 @@ export function acquireCommand(gateway: Gateway, scope: CallScope, name: string,
   }
 }
 
-/** API.md's answer to an acquire. An implicit session's secret is shown with its grant. */
-export function grantAnswer({ grants, waitedMs }: Extract<Answered, { type: 'granted' }>, implicit: Secret): Record<string, unknown> {
+/** API.md's answer to a reply, whichever call it is of. `implicit`: the secret of the session that the call may have opened. */
+export function answerOf(reply: Answered, implicit: Secret): Record<string, unknown> {
+  switch (reply.type) {
+    case 'granted':
+      return grantAnswer(reply, implicit)
+    case 'released':
+      return { released: true, count: reply.count, heldMs: reply.heldMs }
+    case 'renewed':
+      return { remainingMs: reply.remainingMs, token: reply.token }
+    case 'opened':
+      return { session: `${reply.session}.${implicit.text}`, ttlMs: reply.ttlMs }
+    case 'alive':
+      return { remainingMs: reply.remainingMs }
+    case 'closed':
+      return { closed: true, released: reply.released }
+  }
+}
+
+/** An implicit session's secret is shown with its grant. */
+function grantAnswer({ grants, waitedMs }: Extract<Answered, { type: 'granted' }>, implicit: Secret): Record<string, unknown> {
   const [grant] = grants
   if (!grant) throw new Error('a grant without a lock')
   const session = isImplicit(grant.session) ? `${grant.session}.${implicit.text}` : grant.session
   return { acquired: true, ...grant, session, waitedMs }
+}
+
+/** Granted while its caller went away: nobody knows the grant, so nobody would release it. */
+export function releaseUnheard(gateway: Gateway, { namespace, session }: CallScope, reply: Answered): void {
+  for (const { name, grantId } of expectReply(reply, 'granted').grants) {
+    const command = { type: 'lock_release', namespace, name, grantId, session } as const
+    gateway.backend.locks.submit(command, commandOptions(gateway, { namespace, session, traceparent: '' }), () => {})
+  }
 }
 
 /** `"onBusy":"result"`: a busy lock is an answer, not a refusal. */
@@ -51,24 +77,4 @@ export function busyAnswer(error: unknown, body: AcquireBody): Record<string, un
   if (body.onBusy !== 'result' || !(error instanceof TricordError)) return null
   if (error.code !== 'LOCK_HELD' && error.code !== 'WAIT_TIMEOUT') return null
   return { acquired: false, holders: error.details['holders'] ?? [], queueLength: error.details['queueLength'] ?? 0 }
-}
-
-export async function release(gateway: Gateway, scope: CallScope, name: string, grantId: string): Promise<Record<string, unknown>> {
-  const { namespace, session } = scope
-  const reply = await run(gateway, { type: 'lock_release', namespace, name, grantId, session }, commandOptions(gateway, scope))
-  const { count, heldMs } = expectReply(reply, 'released')
-  return { released: true, count, heldMs }
-}
-
-export async function renew(
-  gateway: Gateway,
-  scope: CallScope,
-  name: string,
-  grantId: string,
-  leaseMs: number | null,
-): Promise<Record<string, unknown>> {
-  const { namespace, session } = scope
-  const reply = await run(gateway, { type: 'lock_renew', namespace, name, grantId, session, leaseMs }, commandOptions(gateway, scope))
-  const { remainingMs, token } = expectReply(reply, 'renewed')
-  return { remainingMs, token }
 }

@@ -16,3 +16,28 @@ export async function within<T>(clock: Clock, call: Promise<T>, withinMs: number
   call.catch(() => undefined)
   return Promise.race([call, late]).finally(() => timer?.cancel())
 }
+
+/** A wait that ends with its caller: from `begin` to `end` the caller may hang up. */
+export class Wait {
+  isGivenUp = false
+  readonly #signal: AbortSignal
+  #giveUp: (() => void) | null = null
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+  }
+
+  begin(cancel: () => void): void {
+    this.#giveUp = () => {
+      this.isGivenUp = true
+      cancel()
+    }
+    if (this.#signal.aborted) this.#giveUp()
+    else this.#signal.addEventListener('abort', this.#giveUp, { once: true })
+  }
+
+  /** It was answered: with its grant, or with where to ask for it. */
+  end(): void {
+    if (this.#giveUp) this.#signal.removeEventListener('abort', this.#giveUp)
+  }
+}

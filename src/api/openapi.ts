@@ -33,6 +33,7 @@ export const OPERATIONS: readonly Operation[] = [
   { method: 'post', path: '/v1/sessions/{id}/keepalive', summary: 'Extend a session by its TTL', tag: 'Sessions' },
   { method: 'delete', path: '/v1/sessions/{id}', summary: 'End a session and release all it owns', tag: 'Sessions' },
   { method: 'get', path: '/v1/requests/{id}', summary: 'What became of a call that was answered 202', tag: 'Locks' },
+  { method: 'get', path: '/v1/ws', summary: 'The WebSocket: locks and sessions, many requests at once', tag: 'Locks', success: 101 },
   { method: 'get', path: '/v1/cluster/status', summary: 'Nodes, groups and their leaders', tag: 'Cluster' },
   {
     method: 'post',

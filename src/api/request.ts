@@ -16,6 +16,11 @@ export interface Env {
 }
 export type Call = Context<Env>
 
+/** What an answer and the log name a request by. */
+export function newRequestId(random: Random): string {
+  return Buffer.from(random.bytes(9)).toString('base64url')
+}
+
 export function namespaceOf(c: Call): string {
   const header = c.req.header('tricord-namespace')
   return header === undefined ? DEFAULT_NAMESPACE : validate(namespaceName, header, 'Tricord-Namespace')
@@ -35,6 +40,8 @@ export function param(c: Call, name: string): string {
 
 /** The JSON body; absent is `{}`. */
 export async function readJson(c: Call): Promise<unknown> {
+  const query = c.req.url.indexOf('?')
+  if (query > 0) throw invalid([{ path: c.req.url.slice(query), message: 'this call takes its members in the body, not in the query' }])
   const text = c.req.header('content-length') === undefined ? await readUnknownLength(c) : await c.req.text()
   if (text === '') return {}
   const type = c.req.header('content-type') ?? ''
@@ -71,7 +78,8 @@ export function tooLarge(how: string, bodyBytesMax: number): TricordError {
 export function idempotencyOf(c: Call, namespace: string, body: unknown, name?: string): CommandOptions['idempotencyKey'] {
   const header = c.req.header('idempotency-key') ?? name
   if (header === undefined) return undefined
-  const path = c.req.path.replace(/^\/v1/, '')
+  // As the caller meant it: `a%2fb` and `a%2Fb` are one name.
+  const path = decodeURIComponent(c.req.path.replace(/^\/v1/, ''))
   return idempotencyKey(namespace, header, [c.req.method, path, body, c.req.header('tricord-session') ?? ''], 'Idempotency-Key')
 }
 

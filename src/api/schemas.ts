@@ -9,11 +9,15 @@ const mode = z
   .enum([...MODES, 'read', 'write'])
   .transform((name) => MODE_ALIASES[name] ?? (name as Mode))
   .describe('`read` is `shared`, `write` is `exclusive`')
+const HALF_OF_A_PAIR = /\p{Surrogate}/u
+const WELL_FORMED = 'not well-formed Unicode: half of a surrogate pair'
+/** What is stored and compared has to survive UTF-8: halves of surrogate pairs would all become the same character. */
+const text = (max: number) => z.string().max(max).refine(isWellFormed, WELL_FORMED)
 const leaseMs = z.int().min(LIMITS.leaseMsMin).max(LIMITS.leaseMsMax)
 const waitMs = z.int().min(0).max(LIMITS.waitMsMax)
 const grantId = z.string().min(1).max(64)
 const metadata = z
-  .record(z.string().max(128), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+  .record(text(128), z.union([z.string().refine(isWellFormed, WELL_FORMED), z.number(), z.boolean(), z.null()]))
   .refine((value) => JSON.stringify(value).length <= LIMITS.metadataBytesMax, `at most ${LIMITS.metadataBytesMax} bytes as JSON`)
 
 export const lockName = z
@@ -22,11 +26,14 @@ export const lockName = z
   .max(LIMITS.nameLengthMax)
   // oxlint-disable-next-line no-control-regex -- control characters in names would break logs and terminals
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'no control characters')
+  .refine(isWellFormed, WELL_FORMED)
+/** Of a queue or a cache. */
+const storeName = z.string().regex(/^[A-Za-z0-9._:{}-]{1,128}$/, '1 to 128 of A-Z a-z 0-9 . _ : { } -')
 export const namespaceName = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, '1 to 64 of A-Z a-z 0-9 . _ -')
 
 export const acquireBody = z.strictObject({
   mode: mode.optional(),
-  owner: z.string().min(1).max(LIMITS.ownerLengthMax).optional(),
+  owner: text(LIMITS.ownerLengthMax).min(1).optional(),
   waitMs: waitMs.optional(),
   leaseMs: leaseMs.optional(),
   priority: z.int().min(0).max(LIMITS.priorityMax).optional(),
@@ -39,7 +46,7 @@ export const releaseBody = z.strictObject({ grantId })
 export const renewBody = z.strictObject({ grantId, leaseMs: leaseMs.optional() })
 export const sessionBody = z.strictObject({
   ttlMs: z.int().min(LIMITS.sessionTtlMsMin).max(LIMITS.sessionTtlMsMax).optional(),
-  name: z.string().max(128).optional(),
+  name: text(128).optional(),
   metadata: metadata.optional(),
 })
 export const emptyBody = z.strictObject({})
@@ -58,12 +65,16 @@ export const sessionsQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(LIMITS.sessionListMax).optional(),
 })
 export const explainQuery = z.strictObject({
-  queue: z.string().min(1).max(128).optional(),
-  cache: z.string().min(1).max(128).optional(),
-  key: z.string().min(1).max(512).optional(),
+  queue: storeName.optional(),
+  cache: storeName.optional(),
+  key: text(512).min(1).optional(),
 })
 
 export type AcquireBody = z.infer<typeof acquireBody>
+
+export function isWellFormed(value: string): boolean {
+  return !HALF_OF_A_PAIR.test(value)
+}
 
 /** The value as the schema has it, or INVALID_ARGUMENT with a path and a message per fault. */
 export function validate<T>(schema: z.ZodType<T>, value: unknown, root = ''): T {

@@ -10,6 +10,7 @@ import type { Backend } from './backend.ts'
 import type { Gateway, GatewaySettings, StartSpan } from './gateway.ts'
 import { GatewayMetrics } from './metrics.ts'
 import { ignoreUpgrade, isWebSocket } from './socket/other-upgrade.ts'
+import { refuseGarbled } from './socket/refusal.ts'
 import { Sockets } from './socket/sockets.ts'
 
 export interface ServerOptions {
@@ -56,6 +57,7 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
     if (isWebSocket(request)) sockets.upgrade(request, socket, head)
     else ignoreUpgrade(server, request, socket, head)
   })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseGarbled(socket, error, backend))
   await listen(server, options.port, options.host)
   const metricsServer =
     options.metricsPort === 0 ? null : createServer((request, response) => void onlyMetrics(listener, request, response))

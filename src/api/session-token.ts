@@ -15,6 +15,9 @@ export interface Secret {
   readonly proof: string
 }
 
+/** Of a call that opens no session. */
+export const NO_SECRET: Secret = { text: '', proof: '' }
+
 export function proofOf(secret: string): string {
   return hash('sha256', secret, 'base64url').slice(0, 22)
 }

@@ -137,9 +137,11 @@ class ClusterFacade implements Cluster {
   plan(change: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] }): RingPlan {
     const { directory, formation, hash } = this.#deps
     const names = new Map<MemberId, NodeId>(directory.members.map(({ member, id }) => [member, id]))
+    const unknown = change.remove.find((id) => !directory.members.some((one) => one.id === id))
+    if (unknown !== undefined) throw new TricordError('NOT_FOUND', `no member is called ${unknown}`)
     const staying = directory.members.filter((one) => carries(one) && !change.remove.includes(one.id)).map(({ member }) => member)
     const next = Math.max(...names.keys()) + 1
-    const joining = change.add.filter((id) => !directory.members.some((one) => carries(one) && one.id === id))
+    const joining = [...new Set(change.add)].filter((id) => !directory.members.some((one) => carries(one) && one.id === id))
     for (const [at, id] of joining.entries()) names.set(next + at, id)
     const { partitions, replicas } = formation
     const members = [...staying, ...joining.map((_, at) => next + at)]

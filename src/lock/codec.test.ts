@@ -56,6 +56,7 @@ test.each([
   ['no items', acquireCommand([])],
   ['an empty name', acquireCommand([['', 'shared']])],
   ['a name too long', acquireCommand([['n'.repeat(257), 'shared']])],
+  ['a name of too many pairs', acquireCommand([['𝄞'.repeat(257), 'shared']])],
   [
     'a name twice',
     acquireCommand([

@@ -208,7 +208,12 @@ function invalidMetadata(): Refused {
 }
 
 function isText(value: unknown, lengthMin: number, lengthMax: number): value is string {
-  return typeof value === 'string' && value.length >= lengthMin && value.length <= lengthMax
+  return typeof value === 'string' && value.length >= lengthMin && (value.length <= lengthMax || isShort(value, lengthMax))
+}
+
+/** Characters are code points: one beyond the basic plane is two units of the string. */
+function isShort(value: string, lengthMax: number): boolean {
+  return value.length <= lengthMax * 2 && [...value].length <= lengthMax
 }
 
 function isCount(value: unknown, min: number, max: number): value is number {

@@ -1,5 +1,6 @@
 /** `/health`, `/livez`, `/readyz`, `/metrics`. */
 import type { Hono } from 'hono'
+import { TricordError } from '../../base/errors.ts'
 import type { Gateway } from '../gateway.ts'
 import type { Env } from '../request.ts'
 
@@ -11,7 +12,8 @@ export function healthRoutes(app: Hono<Env>, gateway: Gateway, prefix: string): 
   app.get(`${prefix}/livez`, (c) => c.json(health()))
   app.get(`${prefix}/readyz`, async (c) => {
     const { ready, reason } = await backend.ready()
-    return c.json({ status: ready ? 'ready' : 'starting', node: backend.node, reason }, ready ? 200 : 503)
+    if (!ready) throw new TricordError('STARTING', reason, { node: backend.node, reason })
+    return c.json({ status: 'ready', node: backend.node, reason })
   })
   app.get(`${prefix}/metrics`, async (c) => {
     const text = `${await metrics.registry.metrics()}\n${await backend.metrics()}`

@@ -1,24 +1,25 @@
 /** `/locks/{name}/…`: acquire, release, renew, status. */
 import type { Hono } from 'hono'
 import { TricordError } from '../../base/errors.ts'
-import { type Gateway, expectReply, run } from '../gateway.ts'
-import { acquireCommand, busyAnswer, commandOptions, grantAnswer, release, renew, type CallScope } from '../lock-calls.ts'
-import { ANSWER_WITHIN_MS, within } from '../long-calls.ts'
+import type { LockCommand, ReleaseCommand } from '../../lock/types.ts'
+import { type Gateway, run } from '../gateway.ts'
+import { type CallScope, acquireCommand, answerOf, busyAnswer, commandOptions, releaseUnheard } from '../lock-calls.ts'
+import { ANSWER_WITHIN_MS, Wait, within } from '../long-calls.ts'
 import { type Call, type Env, idempotencyOf, namespaceOf, param, readJson, sessionOf } from '../request.ts'
 import { acquireBody, lockName, releaseBody, renewBody, statusQuery, validate } from '../schemas.ts'
-import { newSecret, secretOfKey } from '../session-token.ts'
+import { NO_SECRET, newSecret, secretOfKey } from '../session-token.ts'
 
 export function lockRoutes(app: Hono<Env>, gateway: Gateway, prefix: string): void {
   app.post(`${prefix}/locks/:name/acquire`, (c) => acquire(c, gateway))
   app.post(`${prefix}/locks/:name/release`, async (c) => {
     const body = await readJson(c)
     const { grantId } = validate(releaseBody, body)
-    return c.json(await release(gateway, scopeOf(c, body), nameOf(c), grantId))
+    return answer(c, gateway, body, (of) => ({ type: 'lock_release', ...of, grantId }))
   })
   app.post(`${prefix}/locks/:name/renew`, async (c) => {
     const body = await readJson(c)
     const { grantId, leaseMs } = validate(renewBody, body)
-    return c.json(await renew(gateway, scopeOf(c, body), nameOf(c), grantId, leaseMs ?? null))
+    return answer(c, gateway, body, (of) => ({ type: 'lock_renew', ...of, grantId, leaseMs: leaseMs ?? null }))
   })
   app.get(`${prefix}/locks/:name/status`, async (c) => {
     const { consistency = 'linearizable' } = validate(statusQuery, c.req.query())
@@ -37,6 +38,16 @@ function scopeOf(c: Call, body: unknown, name?: string): CallScope {
   return { namespace, session: sessionOf(c), ...(key && { key }), traceparent: c.get('traceparent') }
 }
 
+type Target = Pick<ReleaseCommand, 'namespace' | 'name' | 'session'>
+
+/** Of a call about a grant. */
+async function answer(c: Call, gateway: Gateway, body: unknown, commandOf: (of: Target) => LockCommand): Promise<Response> {
+  const scope = scopeOf(c, body)
+  const { namespace, session } = scope
+  const reply = await run(gateway, commandOf({ namespace, name: nameOf(c), session }), commandOptions(gateway, scope))
+  return c.json(answerOf(reply, NO_SECRET))
+}
+
 async function acquire(c: Call, gateway: Gateway): Promise<Response> {
   const raw = await readJson(c)
   const body = validate(acquireBody, raw)
@@ -48,17 +59,20 @@ async function acquire(c: Call, gateway: Gateway): Promise<Response> {
   const { random, clock } = gateway.backend
   const secret = scope.key ? secretOfKey(scope.namespace, id) : newSecret(random)
   const command = acquireCommand(gateway, scope, nameOf(c), body, secret)
+  // A caller that hangs up waits no more, unless it named the request so as to come back for it.
+  const wait = command.waitMs > 0 && given === undefined ? new Wait(c.req.raw.signal) : null
   const began = clock.now()
   const seconds = (): number => (clock.now() - began) / 1_000
   try {
-    const call = run(gateway, command, commandOptions(gateway, scope, command.waitMs), (cancel) => {
-      // A caller that hung up waits no more, unless it named the request so as to come back for it.
-      if (command.waitMs > 0 && given === undefined) c.req.raw.signal.addEventListener('abort', cancel, { once: true })
-    }).then((reply) => grantAnswer(expectReply(reply, 'granted'), secret))
-    const answer = isLong ? await within(clock, call, ANSWER_WITHIN_MS) : await call
-    if (answer === null) return c.json({ state: 'waiting', id }, 202, { location: `/v1/requests/${encodeURIComponent(id)}` })
+    const granted = run(gateway, command, commandOptions(gateway, scope, command.waitMs), (cancel) => wait?.begin(cancel)).then((reply) => {
+      if (wait?.isGivenUp) releaseUnheard(gateway, scope, reply)
+      return answerOf(reply, secret)
+    })
+    const inTime = isLong ? await within(clock, granted, ANSWER_WITHIN_MS) : await granted
+    wait?.end()
+    if (inTime === null) return c.json({ state: 'waiting', id }, 202, { location: `/v1/requests/${encodeURIComponent(id)}` })
     gateway.metrics.acquired('acquired', seconds())
-    return c.json(answer)
+    return c.json(inTime)
   } catch (error) {
     gateway.metrics.acquired(error instanceof TricordError ? error.code : 'error', seconds())
     const busy = busyAnswer(error, body)

@@ -2,7 +2,7 @@
 import type { Hono } from 'hono'
 import { TricordError } from '../../base/errors.ts'
 import type { Gateway } from '../gateway.ts'
-import { grantAnswer } from '../lock-calls.ts'
+import { answerOf } from '../lock-calls.ts'
 import { type Env, hashOfKey, namespaceOf, param } from '../request.ts'
 import { secretOfKey } from '../session-token.ts'
 
@@ -12,7 +12,7 @@ export function requestRoutes(app: Hono<Env>, { backend, settings }: Gateway, pr
     const outcome = await backend.locks.outcome(hashOfKey(namespace, id), settings.commandTimeoutMs)
     if (outcome instanceof TricordError) throw outcome
     if (outcome === 'waiting') return c.json({ state: 'waiting', id }, 202, { location: `/v1/requests/${encodeURIComponent(id)}` })
-    if (outcome !== 'unknown' && outcome.type === 'granted') return c.json(grantAnswer(outcome, secretOfKey(namespace, id)))
-    throw new TricordError('NOT_FOUND', `no request ${id} is known: answers are kept for 10 minutes`)
+    if (outcome === 'unknown') throw new TricordError('NOT_FOUND', `no request ${id} is known: answers are kept for 10 minutes`)
+    return c.json(answerOf(outcome, secretOfKey(namespace, id)))
   })
 }

@@ -1,11 +1,11 @@
 /** `/sessions`: many locks under one lease, proved by one secret. */
 import type { Hono } from 'hono'
 import { TricordError } from '../../base/errors.ts'
-import { type Gateway, expectReply, run } from '../gateway.ts'
-import { commandOptions } from '../lock-calls.ts'
+import { type Gateway, run } from '../gateway.ts'
+import { answerOf, commandOptions } from '../lock-calls.ts'
 import { type Call, type Env, idempotencyOf, namespaceOf, param, readJson, secretFor, sessionOf } from '../request.ts'
 import { emptyBody, sessionBody, sessionsQuery, validate } from '../schemas.ts'
-import { readToken } from '../session-token.ts'
+import { NO_SECRET, readToken } from '../session-token.ts'
 import type { SessionProof } from '../../lock/types.ts'
 
 const SESSIONS_DEFAULT = 100
@@ -18,12 +18,10 @@ export function sessionRoutes(app: Hono<Env>, gateway: Gateway, prefix: string):
   })
   app.post(`${prefix}/sessions/:id/keepalive`, async (c) => {
     validate(emptyBody, await readJson(c))
-    const reply = await run(gateway, { type: 'session_keepalive', session: claim(c) }, options(c, gateway))
-    return c.json({ remainingMs: expectReply(reply, 'alive').remainingMs })
+    return c.json(answerOf(await run(gateway, { type: 'session_keepalive', session: claim(c) }, options(c, gateway)), NO_SECRET))
   })
   app.delete(`${prefix}/sessions/:id`, async (c) => {
-    const reply = await run(gateway, { type: 'session_close', session: claim(c) }, options(c, gateway))
-    return c.json({ closed: true, released: expectReply(reply, 'closed').released })
+    return c.json(answerOf(await run(gateway, { type: 'session_close', session: claim(c) }, options(c, gateway)), NO_SECRET))
   })
 }
 
@@ -41,8 +39,7 @@ async function open(c: Call, gateway: Gateway): Promise<Response> {
   const secret = secretFor(c, namespace, gateway.backend.random)
   const scope = { namespace, session: null, ...(key && { key }), traceparent: c.get('traceparent') }
   const command = { type: 'session_open', namespace, proof: secret.proof, ttlMs, lingers: false, name, metadata } as const
-  const opened = expectReply(await run(gateway, command, commandOptions(gateway, scope)), 'opened')
-  return c.json({ session: `${opened.session}.${secret.text}`, ttlMs: opened.ttlMs }, 201)
+  return c.json(answerOf(await run(gateway, command, commandOptions(gateway, scope)), secret), 201)
 }
 
 /** The session of the path, proved by the header; the path may also carry `<id>.<secret>` whole. */

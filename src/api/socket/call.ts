@@ -79,7 +79,7 @@ export class SocketCall {
     const key = this.members['idempotencyKey']
     if (key === undefined) return undefined
     if (typeof key !== 'string') throw invalid([{ path: 'idempotencyKey', message: 'must be a string' }])
-    const path = `/locks/${encodeURIComponent(String(this.members['name']))}/${action}`
+    const path = `/locks/${String(this.members['name'])}/${action}`
     return idempotencyKey(this.namespace, key, ['POST', path, bodyOf(this.members, true), session], 'idempotencyKey')
   }
 }

@@ -64,6 +64,7 @@ export class Connection implements Answers {
     if (this.#ended) return
     this.#gateway.metrics.socketFrames.inc({ direction: 'in' })
     const frame = this.#codec.decode(data, isBinary)
+    if (frame === undefined) return this.#refuseGarbage(`not a frame of ${this.#codec.protocol}`)
     if (!Array.isArray(frame)) return this.#request(frame, false)
     if (frame.length === 0 || frame.length > OPS_PER_FRAME_MAX) {
       return this.#refuseGarbage(`an array holds 1 to ${OPS_PER_FRAME_MAX} requests, not ${frame.length}`)

@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod'
 import { LIMITS, MODES, type Mode } from '../../lock/types.ts'
-import { type AcquireBody, acquireBody, releaseBody, renewBody } from '../schemas.ts'
+import { type AcquireBody, acquireBody, isWellFormed, releaseBody, renewBody } from '../schemas.ts'
 import { type Members, type SocketCall } from './call.ts'
 
 type ReleaseBody = z.infer<typeof releaseBody>
@@ -18,7 +18,7 @@ const ENVELOPE: ReadonlySet<string> = new Set(['id', 'op', 'name', 'namespace', 
 const isInteger = (value: unknown, min: number, max: number): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max
 const isText = (value: unknown, lengthMax: number): value is string =>
-  typeof value === 'string' && value.length > 0 && value.length <= lengthMax
+  typeof value === 'string' && value.length > 0 && value.length <= lengthMax && isWellFormed(value)
 
 export const acquireBodyOf = (call: SocketCall): AcquireBody => quickAcquire(call.members) ?? call.body(acquireBody, true)
 export const releaseBodyOf = (call: SocketCall): ReleaseBody => quickRelease(call.members) ?? call.body(releaseBody, true)

@@ -1,17 +1,13 @@
 /** `lock.*`: the calls of `/locks/{name}/…`, without a promise on the hot path. */
 import { TricordError } from '../../base/errors.ts'
-import type { Answered, LockCommand } from '../../lock/types.ts'
-import { type Gateway, expectReply } from '../gateway.ts'
-import { type CallScope, acquireCommand, busyAnswer, commandOptions, grantAnswer } from '../lock-calls.ts'
+import type { LockCommand } from '../../lock/types.ts'
+import { type CallScope, acquireCommand, answerOf, busyAnswer, commandOptions, releaseUnheard } from '../lock-calls.ts'
 import { type AcquireBody, statusQuery } from '../schemas.ts'
-import type { Secret } from '../session-token.ts'
-import type { Members, SocketCall } from './call.ts'
+import { NO_SECRET } from '../session-token.ts'
+import type { SocketCall } from './call.ts'
 import { acquireBodyOf, releaseBodyOf, renewBodyOf } from './hot-bodies.ts'
 import type { Caller, Operations } from './operations.ts'
 import type { OpenSession } from './session.ts'
-
-/** Grants of a connection belong to its session; none is ever implicit. */
-const NO_SECRET: Secret = { text: '', proof: '' }
 
 export const lockOperations: Operations = { 'lock.acquire': acquire, 'lock.release': release, 'lock.renew': renew, 'lock.status': status }
 
@@ -40,8 +36,9 @@ function acquireIn(own: OpenSession, call: SocketCall, { gateway, session }: Cal
     const refused = reply instanceof TricordError
     gateway.metrics.acquired(refused ? reply.code : 'acquired', (clock.now() - began) / 1_000)
     if (!refused) {
+      // One with a key can be asked for again.
       if (isGivenUp && !scope.key) releaseUnheard(gateway, scope, reply)
-      return call.attempt(() => call.answer(grantAnswer(expectReply(reply, 'granted'), NO_SECRET)))
+      return call.attempt(() => call.answer(answerOf(reply, NO_SECRET)))
     }
     session.failed(own, reply)
     const busy = busyAnswer(reply, body)
@@ -54,48 +51,27 @@ function acquireIn(own: OpenSession, call: SocketCall, { gateway, session }: Cal
   }
 }
 
-/** Granted while its connection ended: nobody knows the grant, so nobody would release it. One with a key can be asked for again. */
-function releaseUnheard(gateway: Gateway, scope: CallScope, reply: Answered): void {
-  const { namespace, session } = scope
-  for (const { name, grantId } of expectReply(reply, 'granted').grants) {
-    const command = { type: 'lock_release', namespace, name, grantId, session } as const
-    gateway.backend.locks.submit(command, commandOptions(gateway, { namespace, session, traceparent: '' }), () => {})
-  }
-}
-
 function release(call: SocketCall, caller: Caller): void {
   const name = call.lockName()
   const { grantId } = releaseBodyOf(call)
-  submitIn(call, caller, 'release', { type: 'lock_release', namespace: call.namespace, name, grantId, session: null }, (reply) => {
-    const { count, heldMs } = expectReply(reply, 'released')
-    return { released: true, count, heldMs }
-  })
+  submitIn(call, caller, 'release', { type: 'lock_release', namespace: call.namespace, name, grantId, session: null })
 }
 
 function renew(call: SocketCall, caller: Caller): void {
   const name = call.lockName()
   const { grantId, leaseMs = null } = renewBodyOf(call)
-  submitIn(call, caller, 'renew', { type: 'lock_renew', namespace: call.namespace, name, grantId, session: null, leaseMs }, (reply) => {
-    const { remainingMs, token } = expectReply(reply, 'renewed')
-    return { remainingMs, token }
-  })
+  submitIn(call, caller, 'renew', { type: 'lock_renew', namespace: call.namespace, name, grantId, session: null, leaseMs })
 }
 
 type GrantCommand = Extract<LockCommand, { type: 'lock_release' | 'lock_renew' }>
 
 /** In the session of the connection; without one, for the grants that were taken without one. */
-function submitIn(
-  call: SocketCall,
-  { gateway, session }: Caller,
-  action: string,
-  command: GrantCommand,
-  answer: (reply: Answered) => Members,
-): void {
+function submitIn(call: SocketCall, { gateway, session }: Caller, action: string, command: GrantCommand): void {
   session.settled((own) =>
     call.attempt(() => {
       const scope = scopeOf(call, action, own)
       gateway.backend.locks.submit({ ...command, session: scope.session }, commandOptions(gateway, scope), (reply) => {
-        if (!(reply instanceof TricordError)) return call.attempt(() => call.answer(answer(reply)))
+        if (!(reply instanceof TricordError)) return call.attempt(() => call.answer(answerOf(reply, NO_SECRET)))
         if (own) session.failed(own, reply)
         call.fail(reply)
       })

@@ -1,5 +1,6 @@
 /** The table of operations: a domain adds its own map, the connection only looks names up. */
 import type { Gateway } from '../gateway.ts'
+import { emptyBody } from '../schemas.ts'
 import type { SocketCall } from './call.ts'
 import { lockOperations } from './lock-operations.ts'
 import { sessionOperations } from './session-operations.ts'
@@ -15,6 +16,9 @@ export interface Caller {
 export type Operation = (call: SocketCall, caller: Caller) => void
 export type Operations = Readonly<Record<string, Operation>>
 
-const ping: Operation = (call) => call.answer({})
+const ping: Operation = (call) => {
+  call.body(emptyBody, false)
+  call.answer({})
+}
 
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(Object.entries({ ping, ...sessionOperations, ...lockOperations }))

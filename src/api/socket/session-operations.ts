@@ -1,12 +1,17 @@
-/** `session.*`: the session of this connection. */
+/** `session.*`: the session of this connection, and others by their secret. */
 import { z } from 'zod'
 import { TricordError } from '../../base/errors.ts'
-import { emptyBody, sessionBody } from '../schemas.ts'
+import type { Answered, SessionProof } from '../../lock/types.ts'
+import { answerOf } from '../lock-calls.ts'
+import { sessionBody } from '../schemas.ts'
+import { NO_SECRET, readToken } from '../session-token.ts'
 import type { SocketCall } from './call.ts'
 import type { Caller, Operations } from './operations.ts'
 import type { OpenSession } from './session.ts'
 
-const resumeBody = z.strictObject({ session: z.string().max(192) })
+const token = z.string().max(192)
+const resumeBody = z.strictObject({ session: token })
+const namedBody = z.strictObject({ session: token.optional() })
 
 export const sessionOperations: Operations = {
   'session.open': open,
@@ -36,17 +41,20 @@ function shown(call: SocketCall, session: OpenSession | TricordError): void {
 }
 
 function keepalive(call: SocketCall, { session }: Caller): void {
-  call.body(emptyBody, false)
-  session.keepalive((remainingMs) => {
-    if (remainingMs instanceof TricordError) call.fail(remainingMs)
-    else call.answer({ remainingMs })
-  })
+  session.keepalive(claimOf(call), (reply) => answered(call, reply))
 }
 
 function close(call: SocketCall, { session }: Caller): void {
-  call.body(emptyBody, false)
-  session.close((released) => {
-    if (released instanceof TricordError) call.fail(released)
-    else call.answer({ closed: true, released })
-  })
+  session.close(claimOf(call), (reply) => answered(call, reply))
+}
+
+/** The session of HTTP's path may be named whole; without it the connection's is meant. */
+function claimOf(call: SocketCall): SessionProof | null {
+  const { session } = call.body(namedBody, false)
+  return session === undefined ? null : readToken(session)
+}
+
+function answered(call: SocketCall, reply: Answered | TricordError): void {
+  if (reply instanceof TricordError) call.fail(reply)
+  else call.answer(answerOf(reply, NO_SECRET))
 }

@@ -1,26 +1,16 @@
 /** The session of a connection in virtual time, over a lock manager that answers as it is told. */
 import { expect, test } from 'vitest'
-import { ManualClock } from '../../../test/manual-clock.ts'
+import { toldGateway } from '../../../test/told-gateway.ts'
 import { TricordError } from '../../base/errors.ts'
-import type { Answered, LockCommand } from '../../lock/types.ts'
-import type { Gateway } from '../gateway.ts'
+import type { Answered } from '../../lock/types.ts'
 import { type OpenSession, SocketSession } from './session.ts'
 
 const TTL_MS = 30_000
 const OPTIONS = { ttlMs: TTL_MS, name: '', metadata: null }
 
-interface Submitted {
-  readonly command: LockCommand
-  readonly done: (reply: Answered | TricordError) => void
-}
-
 function bed(token: string | null = null) {
-  const clock = new ManualClock()
-  const submitted: Submitted[] = []
+  const { clock, submitted, gateway } = toldGateway()
   const expired: string[] = []
-  const locks = { submit: (command: LockCommand, _options: unknown, done: Submitted['done']) => void submitted.push({ command, done }) }
-  const random = { bytes: (length: number) => new Uint8Array(length) }
-  const gateway = { backend: { clock, random, locks }, settings: { commandTimeoutMs: 10_000 } } as unknown as Gateway
   const session = new SocketSession(gateway, token, (id) => expired.push(id))
   const types = () => submitted.map(({ command }) => command.type)
   const reply = (answer: Answered | TricordError) => submitted.at(-1)?.done(answer)

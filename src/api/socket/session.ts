@@ -81,24 +81,29 @@ export class SocketSession {
     })
   }
 
-  keepalive(then: Settled<Millis>): void {
-    this.settled((session) => {
+  /** Of the session that is claimed; null: of this connection's. */
+  keepalive(claim: SessionProof | null, then: Settled<Answered>): void {
+    this.settled((own) => {
+      const session = claim ?? own?.proof
       if (!session) return then(noSession())
-      this.#submit({ type: 'session_keepalive', session: session.proof }, this.#gateway.settings.commandTimeoutMs, (reply) => {
-        if (reply instanceof TricordError) this.failed(session, reply)
-        then(reply instanceof TricordError ? reply : expectReply(reply, 'alive').remainingMs)
+      this.#submit({ type: 'session_keepalive', session }, this.#gateway.settings.commandTimeoutMs, (reply) => {
+        if (own?.proof.id === session.id && reply instanceof TricordError) this.failed(own, reply)
+        then(reply)
       })
     })
   }
 
-  /** Ends it and all it owns; the next acquire opens another. The result is the number of grants released. */
-  close(then: Settled<number>): void {
-    this.settled((session) => {
+  /** Ends it and all it owns; where it was this connection's, the next acquire opens another. */
+  close(claim: SessionProof | null, then: Settled<Answered>): void {
+    this.settled((own) => {
+      const session = claim ?? own?.proof
       if (!session) return then(noSession())
-      this.#change({ type: 'session_close', session: session.proof }, (reply) => {
-        if (!(reply instanceof TricordError)) this.#drop()
-        else this.failed(session, reply)
-        then(reply instanceof TricordError ? reply : expectReply(reply, 'closed').released)
+      this.#change({ type: 'session_close', session }, (reply) => {
+        if (own?.proof.id === session.id) {
+          if (reply instanceof TricordError) this.failed(own, reply)
+          else this.#drop()
+        }
+        then(reply)
       })
     })
   }

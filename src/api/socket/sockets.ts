@@ -2,20 +2,20 @@
  * The WebSockets of a gateway: `upgrade` of `/v1/ws` and `/ws` in, connections out. What is refused is refused before the
  * handshake, with a problem object over the raw socket.
  */
-import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { TricordError } from '../../base/errors.ts'
-import { invalid, toProblem } from '../errors.ts'
+import { invalid } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
-import { DEFAULT_NAMESPACE } from '../request.ts'
+import { DEFAULT_NAMESPACE, newRequestId } from '../request.ts'
 import { namespaceName, validate } from '../schemas.ts'
 import { readToken } from '../session-token.ts'
 import { Connection } from './connection.ts'
 import { type FrameCodec, PROTOCOLS, codecFor } from './frames.ts'
 import { Link } from './link.ts'
+import { SOCKET_PATHS, refuseSocket } from './refusal.ts'
 
-const PATHS: ReadonlySet<string> = new Set(['/v1/ws', '/ws'])
 /** RFC 6455, 7.4.1. */
 const GOING_AWAY = 1001
 
@@ -60,7 +60,7 @@ export class Sockets {
 
   /** The listener of the HTTP server's `upgrade`. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const requestId = Buffer.from(this.#gateway.backend.random.bytes(9)).toString('base64url')
+    const requestId = newRequestId(this.#gateway.backend.random)
     try {
       if (this.#closing) throw new TricordError('STARTING', 'this node is stopping')
       const terms = termsOf(request)
@@ -68,7 +68,7 @@ export class Sockets {
       this.#handshake.handleUpgrade(request, socket, head, (peer) => this.#connect(peer, terms, requestId))
     } catch (error) {
       if (!(error instanceof TricordError)) throw error
-      this.#refuse(socket, error, requestId)
+      refuseSocket(socket, error, { requestId, node: this.#gateway.backend.node })
     }
   }
 
@@ -112,23 +112,6 @@ export class Sockets {
       if (this.#sockets.size === 0) this.#closing?.()
     })
   }
-
-  #refuse(socket: Duplex, error: TricordError, requestId: string): void {
-    const problem = toProblem(error, requestId)
-    const body = JSON.stringify(problem)
-    const lines = [
-      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? 'Refused'}`,
-      'Content-Type: application/problem+json',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      `Tricord-Request-Id: ${requestId}`,
-      `Tricord-Node: ${this.#gateway.backend.node}`,
-      'Connection: close',
-    ]
-    // A peer that is gone already has no use for the refusal.
-    socket.on('error', () => socket.destroy())
-    socket.once('finish', () => socket.destroy())
-    socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`)
-  }
 }
 
 /** Throws what refuses the handshake. */
@@ -136,7 +119,7 @@ function termsOf(request: IncomingMessage): Terms {
   const target = request.url ?? '/'
   const at = target.indexOf('?')
   const path = at < 0 ? target : target.slice(0, at)
-  if (!PATHS.has(path)) throw new TricordError('NOT_FOUND', `no WebSocket at ${path}; it is at /v1/ws`)
+  if (!SOCKET_PATHS.includes(path)) throw new TricordError('NOT_FOUND', `no WebSocket at ${path}; it is at /v1/ws`)
   const codec = codecFor((request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim()))
   if (!codec) throw invalid([{ path: 'Sec-WebSocket-Protocol', message: `must offer one of ${PROTOCOLS.join(', ')}` }])
   const namespace = validate(namespaceName, request.headers['tricord-namespace'] ?? DEFAULT_NAMESPACE, 'Tricord-Namespace')
