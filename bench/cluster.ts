@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import type { ProbeReading } from './stall-probe.ts'
 
+const PROBE = new URL('./stall-probe.js', import.meta.url).href
 const MAIN = fileURLToPath(new URL('../src/main.js', import.meta.url))
 /** Linux counts CPU time of processes in hundredths of a second. */
 const CLOCK_TICKS = 100
@@ -23,6 +25,8 @@ export interface BenchCluster {
   /** kill -9 of the node at `at`; starting it again resolves with the ms until it was ready. */
   kill(at: number): Promise<void>
   restart(at: number): Promise<number>
+  /** What the probe of each node saw since it was last asked; null of a node that is not there. */
+  takeStalls(): Promise<(ProbeReading | null)[]>
   /** Sum over the nodes of one counter of /metrics. */
   counter(name: string): Promise<number>
   /** Gracefully, so that nodes that were asked for profiles write them. */
@@ -44,8 +48,17 @@ async function ready(child: ChildProcess): Promise<string> {
   throw new Error('a node ended before it was ready')
 }
 
-/** `profiles`: a directory that every thread of every node writes its CPU profile to. */
-export async function startBenchCluster(profiles?: string, environment: Readonly<Record<string, string>> = {}): Promise<BenchCluster> {
+export interface BenchOptions {
+  /** A directory that every thread of every node writes its CPU profile to. */
+  readonly profiles?: string | undefined
+  readonly environment?: Readonly<Record<string, string>>
+  /** Whether `stall-probe.ts` watches the nodes' event loops. */
+  readonly probed?: boolean
+  /** More flags for Node itself. */
+  readonly flags?: readonly string[]
+}
+
+export async function startBenchCluster(options: BenchOptions = {}): Promise<BenchCluster> {
   const port = await freePort()
   const root = mkdtempSync(join(tmpdir(), 'tricord-bench-'))
   const nats = spawn('nats-server', ['-a', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' })
@@ -57,10 +70,15 @@ export async function startBenchCluster(profiles?: string, environment: Readonly
     'log.level=error',
   ]
   await new Promise((resolve) => setTimeout(resolve, 300))
-  const flags = profiles ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []
+  const { profiles, environment = {}, probed = false } = options
+  const flags = [
+    ...(profiles ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []),
+    ...(probed ? ['--import', PROBE] : []),
+    ...(options.flags ?? []),
+  ]
   const launch = (id: string): ChildProcess =>
     spawn(process.execPath, [...flags, MAIN, 'node', ...sets(id).flatMap((set) => ['--set', set])], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: probed ? ['ignore', 'pipe', 'inherit', 'ipc'] : ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...environment, UV_THREADPOOL_SIZE: '16' },
     })
   const nodes = IDS.map(launch)
@@ -77,6 +95,7 @@ export async function startBenchCluster(profiles?: string, environment: Readonly
       node.kill('SIGKILL')
       await once(node, 'exit')
     },
+    takeStalls: () => Promise.all(nodes.map(takeStalls)),
     async restart(at) {
       const began = performance.now()
       const node = launch(IDS[at] ?? '')
@@ -96,6 +115,13 @@ export async function startBenchCluster(profiles?: string, environment: Readonly
       rmSync(root, { recursive: true, force: true })
     },
   }
+}
+
+async function takeStalls(node: ChildProcess): Promise<ProbeReading | null> {
+  if (!node.connected) return null
+  node.send('take stalls')
+  const [message] = (await once(node, 'message')) as [{ stalls: ProbeReading }]
+  return message.stalls
 }
 
 function residentBytesOf(pid: number): number {

@@ -26,7 +26,7 @@ export async function benchLocks(options: ReadonlyMap<string, string>): Promise<
   const seconds = Number(options.get('seconds') ?? 8)
   const machine = describeMachine()
   process.stdout.write(`${machine}\nthree nodes and nats-server as processes, fsync on, ${seconds} s a row\n\n`)
-  const cluster = await startBenchCluster(options.get('profiles'))
+  const cluster = await startBenchCluster({ profiles: options.get('profiles') })
   const rows: Row[] = []
   try {
     process.stdout.write('kind  callers    ops/s   p50 ms   p95 ms   p99 ms  fsyncs/s  CPU us/op: nats n1 n2 n3 load\n')

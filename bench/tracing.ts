@@ -21,7 +21,7 @@ export async function benchTracing(options: ReadonlyMap<string, string>): Promis
   const rounds = Number(options.get('rounds') ?? 9)
   const seconds = Number(options.get('seconds') ?? 3)
   process.stdout.write(`${describeMachine()}\n${rounds} rounds of ${seconds} s each, without the SDK and with it unsampled in turn\n\n`)
-  const clusters = [await startBenchCluster(), await startBenchCluster(undefined, UNSAMPLED)]
+  const clusters = [await startBenchCluster(), await startBenchCluster({ environment: UNSAMPLED })]
   try {
     process.stdout.write('kind callers   CPU us/op of the nodes: without  with  ratio   ops/s: without    with  ratio\n')
     for (const [at, [kind, callers]] of LOADS.entries()) {
