@@ -7,6 +7,7 @@ import type { Millis } from '../base/ids.ts'
 import type { Grant } from './grant.ts'
 import type { Lock } from './lock.ts'
 import type { LockTable } from './table.ts'
+import { Session } from './session.ts'
 import { LIMITS } from './types.ts'
 import { blockedClaim } from './rule.ts'
 import { conflictsOf } from './modes.ts'
@@ -20,7 +21,8 @@ export function checkTable(table: LockTable, time: Millis, paced: boolean): void
   const records = table.grants.size + table.sessions.size + table.waiters.size
   assert(table.deadlines.size === records, 'every grant, session and waiter has one deadline')
   const next = table.deadlines.first()
-  assert(paced || next === null || next.deadline > time, '(5) something overdue is alive')
+  const isEnding = next instanceof Session && next.ending !== null
+  assert(paced || isEnding || next === null || next.deadline > time, '(5) something overdue is alive')
 }
 
 /** Locks by themselves; returns how many grants they have. */
@@ -85,7 +87,10 @@ function checkGrants(table: LockTable, held: number): void {
   assert(grants === held && grants === table.grants.size, 'grants by token and by lock differ')
   for (const session of table.sessions.values()) {
     assert(session.grantCount === (perSession.get(session.number) ?? 0), "the count of a session's grants is wrong")
-    assert(session.grants().length === session.grantCount, "the list of a session's grants is wrong")
+    const tokens = session.grants().map((grant) => grant.token)
+    assert(tokens.length === session.grantCount, "the list of a session's grants is wrong")
+    assert(!tokens.some((token, at) => token <= (tokens[at - 1] ?? 0)), "the list of a session's grants is out of order")
+    assert(session.ending === null || (session.grantCount > 0 && session.waitCount === 0), 'a session that has ended is still there')
     assert(session.number <= table.lastSession, 'a session above the counter')
   }
 }

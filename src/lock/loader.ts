@@ -1,6 +1,7 @@
 /**
- * Takes records back, in any order. Grants without a session and sessions go to their places at once; what refers to
- * a session that has not come yet waits for `finish`, and so do the few things whose order in memory matters.
+ * Takes records back, in any order, and puts each to its place at once: `finish` has to be short, however many there are.
+ * What refers to a session that has not come yet (by their keys grants come first) is given the promise of it. Only the
+ * few things whose order in memory matters wait for the end.
  */
 import { assert } from '../base/assert.ts'
 import { COUNTERS, GRANT, SESSION, VERSION, WAITER, numberOf, requestOf } from './records.ts'
@@ -12,12 +13,9 @@ import type { LockTable } from './table.ts'
 import type { CountersTuple, GrantTuple, SessionTuple, WaiterTuple } from './records.ts'
 import { packer } from './codec-packer.ts'
 
-type Pending<T> = readonly [number: number, tuple: T]
-
 export class Loader {
   readonly #table: LockTable
-  #grants: Pending<GrantTuple>[] = []
-  #waiters: Pending<WaiterTuple>[] = []
+  readonly #promised = new Map<number, Session>()
   #crowds = new Set<Lock>()
 
   constructor(table: LockTable) {
@@ -32,26 +30,22 @@ export class Loader {
       case COUNTERS:
         return this.#loadCounters(tuple as unknown as CountersTuple)
       case GRANT:
-        return this.#takeGrant(numberOf(key), tuple as unknown as GrantTuple)
+        return this.#loadGrant(numberOf(key), tuple as unknown as GrantTuple)
       case SESSION:
         return this.#loadSession(numberOf(key), tuple as unknown as SessionTuple)
       case WAITER:
-        this.#waiters.push([numberOf(key), tuple as unknown as WaiterTuple])
-        return
+        return this.#loadWaiter(numberOf(key), tuple as unknown as WaiterTuple)
     }
     assert(false, `a lock record of an unknown kind: ${key[0]}`)
   }
 
   finish(): void {
-    for (const [number, tuple] of this.#grants) this.#loadGrant(number, tuple)
-    for (const [number, tuple] of this.#waiters) this.#loadWaiter(number, tuple)
+    for (const number of this.#promised.keys()) assert(false, `record of a session that is not there: ${number}`)
     for (const lock of this.#crowds) lock.crowd?.restoreOrder()
     const { sessions } = this.#table
     const ordered = [...sessions].sort(([a], [b]) => a - b)
     sessions.clear()
     for (const [number, session] of ordered) sessions.set(number, session)
-    this.#grants = []
-    this.#waiters = []
     this.#crowds = new Set()
   }
 
@@ -60,15 +54,11 @@ export class Loader {
     this.#table.lastSession = lastSession
   }
 
-  #takeGrant(token: number, tuple: GrantTuple): void {
-    const session = tuple[5]
-    if (session === 0 || this.#table.sessions.has(session)) this.#loadGrant(token, tuple)
-    else this.#grants.push([token, tuple])
-  }
-
   #loadSession(number: number, tuple: SessionTuple): void {
-    const [, namespace, proof, name, ttlMs, lingers, deadline, metadata] = tuple
-    const session = new Session({ number, namespace: this.#table.intern(namespace), proof, name, ttlMs, lingers, metadata }, deadline)
+    const [, namespace, proof, name, ttlMs, lingers, deadline, metadata, ending = null] = tuple
+    const session = this.#promised.get(number) ?? Session.promised(number)
+    this.#promised.delete(number)
+    session.fulfil({ number, namespace: this.#table.intern(namespace), proof, name, ttlMs, lingers, metadata }, deadline, ending)
     session.stored = true
     this.#table.linkSession(session)
   }
@@ -96,8 +86,10 @@ export class Loader {
 
   #session(number: number): Session | null {
     if (number === 0) return null
-    const session = this.#table.sessions.get(number)
-    assert(session !== undefined, `record of a session that is not there: ${number}`)
+    const known = this.#table.sessions.get(number) ?? this.#promised.get(number)
+    if (known !== undefined) return known
+    const session = Session.promised(number)
+    this.#promised.set(number, session)
     return session
   }
 }

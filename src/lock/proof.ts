@@ -22,7 +22,7 @@ export function findSession(table: LockTable, id: string, proof: string): Sessio
     return grant.proof === proof ? grant : notOwner('the secret is not that of the session')
   }
   const session = table.sessions.get(parseSessionId(id)) ?? null
-  if (session === null) return sessionExpired(id)
+  if (session === null || session.ending !== null) return sessionExpired(id)
   return session.proof === proof ? session : notOwner('the secret is not that of the session')
 }
 
@@ -37,8 +37,10 @@ export function findGrant(table: LockTable, command: GrantCommand): Grant | Refu
   if (id.tag !== (session === null ? ownerTag(grant.owner) : 0)) return noSuchGrant(command)
   // Without a session, who knows the id of a grant that was taken without one may end it: the plain curl case.
   if (command.session === '') return session === null ? grant : notOwner('the grant belongs to a session: send it')
-  const isOwner = session === null ? isImplicitOwner(grant, command) : findSession(table, command.session, command.proof) === session
-  return isOwner ? grant : notOwner('the grant belongs to another session')
+  if (session === null) return isImplicitOwner(grant, command) ? grant : notOwner('the grant belongs to another session')
+  const caller = findSession(table, command.session, command.proof)
+  if (session.ending !== null && 'type' in caller) return caller
+  return caller === session ? grant : notOwner('the grant belongs to another session')
 }
 
 /** Whether the command names and proves the implicit session of this grant, whose id is 's_' + the grant's. */

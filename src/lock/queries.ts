@@ -38,7 +38,7 @@ function listSessions(table: LockTable, namespace: string, cursor: string, limit
   const sessions: SessionView[] = []
   let more = false
   for (const session of table.sessions.values()) {
-    if (session.number <= after || session.namespace !== namespace) continue
+    if (session.number <= after || session.namespace !== namespace || session.ending !== null) continue
     if (sessions.length === max) {
       more = true
       break

@@ -4,7 +4,7 @@
  *
  *   'c'                    [version, last token, last session]
  *   'g' + token            [version, namespace, name, mode, owner, session, proof, grantedAt, leaseMs, deadline, count, metadata]
- *   's' + number           [version, namespace, proof, name, ttlMs, lingers, deadline, metadata]
+ *   's' + number           [version, namespace, proof, name, ttlMs, lingers, deadline, metadata, (ending)]
  *   'w' + ticket           [version, namespace, session, proof, owner, since, waitMs, leaseMs, priority, reentrant, metadata, (name, mode)+]
  *
  * Numbers in keys are 8 bytes, big-endian: the store's order is the order of ids. Session 0: implicit.
@@ -12,7 +12,7 @@
 import type { Acquire, Item } from './codec.ts'
 import type { LockTable, Record } from './table.ts'
 import { Grant } from './grant.ts'
-import { Session } from './session.ts'
+import { type Ending, Session } from './session.ts'
 import type { Waiter } from './waiter.ts'
 import type { ModeIndex } from './modes.ts'
 import { packer } from './codec-packer.ts'
@@ -47,6 +47,8 @@ export type SessionTuple = readonly [
   lingers: boolean,
   deadline: number,
   metadata: string,
+  /** Only there while it ends. */
+  ending?: Ending,
 ]
 export type WaiterTuple = readonly [
   version: number,
@@ -100,8 +102,9 @@ export function numberOf(key: Uint8Array): number {
 function valueOf(record: Record): Uint8Array {
   if (record instanceof Grant) return packer.pack(grantTuple(record))
   if (record instanceof Session) {
-    const { namespace, proof, name, ttlMs, lingers, deadline, metadata } = record
-    return packer.pack([VERSION, namespace, proof, name, ttlMs, lingers, deadline, metadata])
+    const { namespace, proof, name, ttlMs, lingers, deadline, metadata, ending } = record
+    const tuple: SessionTuple = [VERSION, namespace, proof, name, ttlMs, lingers, deadline, metadata]
+    return packer.pack(ending === null ? tuple : [...tuple, ending])
   }
   return packer.pack(waiterTuple(record))
 }

@@ -1,6 +1,7 @@
 /**
  * Opening, keeping and ending sessions. When a session ends, all it has ends with it in the same apply: first its waits
- * (by ticket), then its grants (by token), then the pump runs.
+ * (by ticket), then its grants (by token), then the pump runs. One with more grants than an entry may end is nobody's from
+ * that apply on, and its grants end with the next entries, the oldest first.
  *
  * An implicit session is its grant: keepalive renews it, close releases it, and it never waits.
  */
@@ -9,7 +10,7 @@ import type { Plain } from '../actors/envelope.ts'
 import type { OpenSession, SessionCommand } from './codec.ts'
 import type { LockTable } from './table.ts'
 import type { Refused } from './types.ts'
-import type { Session } from './session.ts'
+import type { Ending, Session } from './session.ts'
 import type { Tally } from './tally.ts'
 import type { Claim, Waiter } from './waiter.ts'
 import { Grant } from './grant.ts'
@@ -66,21 +67,31 @@ export function expireSession(table: LockTable, tally: Tally, ctx: ApplyContext,
 }
 
 /** Ends a session and everything it has. `how` says whether its holder let go or was lost. */
-export function endSession(table: LockTable, tally: Tally, ctx: ApplyContext, session: Session, how: 'released' | 'expired'): void {
+export function endSession(table: LockTable, tally: Tally, ctx: ApplyContext, session: Session, how: Ending): void {
   const gone = refused(refuse('SESSION_EXPIRED', `session ${sessionId(session.number, '')} ended while this request waited`))
   for (const waiter of session.waiters()) {
     table.unwait(waiter)
     tally.cancelled += 1
     ctx.settle(waiter.ticket, gone)
   }
-  for (const grant of session.grants()) endGrant(table, tally, ctx, grant, how)
+  if (session.grantCount > table.endingsLeft) table.beginEnding(session, how, ctx.time)
+  continueEnding(table, tally, ctx, session, how)
+}
+
+/** Ends as many of its grants as this entry still may, and with the last the session. */
+export function continueEnding(table: LockTable, tally: Tally, ctx: ApplyContext, session: Session, how: Ending): void {
+  for (let grant = session.oldest; grant !== null && table.endingsLeft > 0; grant = session.oldest) {
+    table.endingsLeft -= 1
+    endGrant(table, tally, ctx, grant, how)
+  }
+  if (session.grantCount > 0) return
   table.dropSession(session)
   if (how === 'released') return
   tally.sessionsExpired += 1
   ctx.emit(sessionExpiredEvent(session))
 }
 
-export function endGrant(table: LockTable, tally: Tally, ctx: ApplyContext, grant: Grant, how: 'released' | 'expired'): void {
+export function endGrant(table: LockTable, tally: Tally, ctx: ApplyContext, grant: Grant, how: Ending): void {
   table.drop(grant)
   tally[how] += 1
   ctx.emit(grantEvent(how, grant))

@@ -13,9 +13,10 @@ import type { ModeIndex } from './modes.ts'
 import { Changes } from './changes.ts'
 import { Deadlines } from './deadlines.ts'
 import { Grant, hashToken } from './grant.ts'
+import { LIMITS } from './types.ts'
 import { LinearHash } from './linear-hash.ts'
 import { Lock, hashLock } from './lock.ts'
-import { Session, type SessionFacts } from './session.ts'
+import { Session, type SessionFacts, type Ending } from './session.ts'
 import type { Waiter } from './waiter.ts'
 
 export type Record = Grant | Session | Waiter
@@ -42,6 +43,8 @@ export class LockTable {
   touched: Lock[] = []
   /** Locks with a holder. */
   heldLocks = 0
+  /** How much may still end in this entry (`expiry.ts`); the same on every replica, and anew for each entry. */
+  endingsLeft: number = LIMITS.expiriesPerEntryMax
   /** The replicated counters. */
   lastToken = 0
   lastSession = 0
@@ -157,6 +160,12 @@ export class LockTable {
     session.deadline = deadline
     this.deadlines.moved(session)
     this.changes.touched(session)
+  }
+
+  /** It has more grants than may end in this entry: it is due from now on, and nobody's any more. */
+  beginEnding(session: Session, how: Ending, time: Millis): void {
+    session.ending = how
+    this.keepAlive(session, Math.min(session.deadline, time))
   }
 
   /** Forgets a session that owns nothing any more. */

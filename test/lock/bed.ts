@@ -38,6 +38,11 @@ export class Bed implements ApplyContext {
   /** Applies a command as an entry of its own; null: it waits. */
   run(command: LockCommand): LockReply | null {
     this.machine.advance(this)
+    return this.runMore(command)
+  }
+
+  /** Applies a command as one more of the same entry. */
+  runMore(command: LockCommand): LockReply | null {
     this.ticket += 1
     const reply = this.machine.apply(this, this.ticket, encodeCommand(command))
     this.machine.check()
