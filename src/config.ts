@@ -63,6 +63,7 @@ const locks = z.strictObject({
 const storage = z.strictObject({
   data_directory: z.string().default(''),
   engine: z.enum(['auto', 'leveldb', 'rocksdb']).default('leveldb'),
+  disk_low_bytes: z.int().min(0).default(268_435_456),
 })
 const limits = z.strictObject({
   mailbox_max: z.int().positive().default(65_536),

@@ -11,6 +11,7 @@ import { type Config, ConfigError, parseConfig } from './config.ts'
 import { type EmbeddedCluster, startEmbedded } from './embedded.ts'
 import { SystemClock } from './io/clock-system.ts'
 import { SystemRandom } from './io/random-system.ts'
+import { DiskFullError } from './io/storage.ts'
 import { DirectoryLockedError, createFileStorage } from './io/storage-file.ts'
 import { NatsOptionsError, NatsUnavailableError, connectNats } from './io/transport-nats.ts'
 import { serve } from './serve.ts'
@@ -38,6 +39,7 @@ function onBug(error: unknown): never {
 }
 
 function onDiskFatal(error: Error): never {
+  if (error instanceof DiskFullError) die(EXIT_TRY_LATER, `${error.message}, this process stops: make room, then start it again`)
   return die(EXIT_DISK, `the disk cannot be trusted any more, this process stops: ${error.stack ?? error.message}`)
 }
 
@@ -146,7 +148,7 @@ function exitCodeOf(error: unknown): number | null {
     error instanceof DirectoryLockedError
   )
     return EXIT_USAGE
-  if (error instanceof NatsUnavailableError) return EXIT_TRY_LATER
+  if (error instanceof NatsUnavailableError || error instanceof DiskFullError) return EXIT_TRY_LATER
   return error instanceof CallError ? EXIT_FAILED : null
 }
 

@@ -95,7 +95,7 @@ function startSystem(config: Config, identity: Identity, ports: Ports, options: 
 }
 
 function clusterOptions(config: Config, options: NodeOptions) {
-  const { cluster, consensus, http } = config
+  const { cluster, consensus, http, storage } = config
   return {
     peers: cluster.peers,
     partitions: cluster.partitions,
@@ -110,6 +110,7 @@ function clusterOptions(config: Config, options: NodeOptions) {
     segmentBytes: consensus.segment_bytes,
     logBytesMax: consensus.log_bytes_max,
     checkpointIntervalMs: consensus.checkpoint_interval_ms,
+    diskLowBytes: storage.disk_low_bytes,
     onDiskFatal: options.onDiskFatal,
     onLog: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) =>
       options.log[level](message, fields),

@@ -137,6 +137,7 @@ export class ClusterBed {
       segmentBytes: 4_000_000,
       logBytesMax: 1_000_000,
       checkpointIntervalMs: 100,
+      diskLowBytes: 1_000_000,
       onDiskFatal: (error) => this.bugs.push(error),
       onLog: (level, message, fields) =>
         this.log.push(`${Math.round(this.clock.now())} ${node.id} ${level} ${message} ${JSON.stringify(fields ?? {})}`),

@@ -124,6 +124,7 @@ export class RaftCluster {
       segmentBytes: 1_000_000,
       logBytesMax,
       checkpointIntervalMs,
+      diskLowBytes: 1_000_000,
       onDiskFatal: (error) => this.bugs.push(error),
       onLog: (level, message, fields) => this.log.push(`${node.name} ${level} ${message} ${JSON.stringify(fields ?? {})}`),
       ...(observer === undefined ? {} : { observer }),

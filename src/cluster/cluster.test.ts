@@ -141,6 +141,50 @@ describe('a cluster', () => {
     expect(bed.log.filter((line) => line.includes('is down'))).toEqual([])
   })
 
+  test('a node whose disk is low gives its leads to those with room, keeps them where nobody has, and has them back later', async () => {
+    await threeNodes()
+    const preferred = () => bed.node('n1').view!.placements.every(({ group, replicas }) => bed.leaderOf(group)?.id === `n${replicas[0]}`)
+    await bed.until(preferred, 'the preferred lead')
+    const groups = bed.node('n1').view!.placements.map(({ group }) => group)
+    const leaders = () => groups.map((group) => bed.leaderOf(group)?.id ?? '')
+    const partition = FIRST_PARTITION + 2
+    bed.node('n1').disk.freeBytes = 1_000
+    await bed.until(() => leaders().every((id) => id !== '' && id !== 'n1'), 'n1 leads nothing')
+    expect(await bed.add('n1', partition, 1)).toEqual({ ok: true, reply: 1 })
+    bed.node('n2').disk.freeBytes = 1_000
+    await bed.until(() => leaders().every((id) => id === 'n3'), 'n3 leads all')
+    expect(await bed.add('n2', partition, 1)).toEqual({ ok: true, reply: 2 })
+    // Long enough for the preferred leaders to be restored, if anybody tried.
+    await bed.clock.pass(30_000)
+    expect(new Set(leaders())).toEqual(new Set(['n3']))
+
+    bed.node('n3').disk.freeBytes = 1_000
+    await bed.until(() => bed.node('n3').started!.host.stats.diskRoom === 'low', 'n3 knows')
+    await bed.clock.pass(2_000)
+    const [before, term] = [leaders(), bed.node('n3').started!.host.status(partition)!.term]
+    expect(await bed.add('n1', partition, 1)).toMatchObject({ ok: false, error: { code: 'DISK_LOW', outcome: 'not-applied' } })
+    await bed.clock.pass(5_000)
+    expect([leaders(), bed.node('n3').started!.host.status(partition)!.term]).toEqual([before, term])
+    for (const id of FOUNDERS) bed.node(id).disk.freeBytes = 2 ** 40
+    const roomy = () => FOUNDERS.every((id) => bed.node(id).started!.host.stats.diskRoom === 'enough')
+    await bed.until(() => roomy() && preferred(), 'the preferred lead again')
+    expect(await bed.add('n1', partition, 1)).toEqual({ ok: true, reply: 3 })
+  })
+
+  test('a replica that cannot begin for want of space begins once there is some', async () => {
+    await threeNodes()
+    const group = FIRST_PARTITION + 3
+    const { host } = bed.node('n3').started!
+    await bed.until(() => host.status(group)?.membership.voters.length === 3, 'n3 has it')
+    bed.node('n3').disk.freeBytes = 0
+    host.removeReplica(group)
+    expect(bed.bugs.splice(0)).toHaveLength(1)
+    await bed.until(() => bed.log.some((line) => line.includes('n3 error the disk is full: replicas')), 'it is said')
+    expect(host.replicaOf(group)).toBeNull()
+    bed.node('n3').disk.freeBytes = 2 ** 40
+    await bed.until(() => host.status(group)?.serving === true && bed.settled, 'it is back')
+  })
+
   test('one that was announced is taken in when it comes; a stranger is told how', async () => {
     await threeNodes()
     expect(await bed.ask(api('n2').addMember({ id: 'n4', url: 'http://n4' }), 'the announcement')).toEqual({ member: 4 })

@@ -74,7 +74,7 @@ function onJoin(deps: ClusterDeps, envelope: Envelope, ctx: ActorContext): void 
 /** Resolves with what `meta` answered; rejects with its refusal. */
 function propose(proposer: Proposer, command: MetaCommand): Promise<Plain> {
   return new Promise((resolve, reject) => {
-    proposer.submit(META_GROUP, encodeMetaCommand(command), { timeoutMs: PROPOSE_TIMEOUT_MS }, (result) => {
+    proposer.submit(META_GROUP, encodeMetaCommand(command), { timeoutMs: PROPOSE_TIMEOUT_MS, essential: true }, (result) => {
       if (!result.ok) return reject(result.error)
       try {
         resolve(valueOf(result.reply))

@@ -1,14 +1,17 @@
 /**
  * Who answers? Every node pings every other; silence for `timeoutMs` means down, one answer means up. Nothing is decided
  * by the verdict: it only wakes sleeping groups whose leader is gone, keeps moves away from the dead, and is shown in the
- * cluster's status.
+ * cluster's status. Pings and pongs say besides how much room the sender's disk has: leads go to where they can be written.
  */
 import type { Actor, ActorContext } from '../actors/actor.ts'
-import { type Envelope, actorId, nodeOf } from '../actors/envelope.ts'
+import { type Envelope, type Plain, actorId, nodeOf } from '../actors/envelope.ts'
 import type { Millis, NodeId } from '../base/ids.ts'
+import type { DiskRoom } from '../raft/group-host.ts'
 
 export const DETECTOR_PATH = 'detector'
 const PINGS_PER_TIMEOUT = 5
+/** As they travel: by their place. */
+const ROOMS: readonly DiskRoom[] = ['enough', 'low', 'full']
 
 /** The verdicts alone, without actor or clock. Nodes that were never heard from are neither up nor reported down. */
 export class Verdicts {
@@ -44,6 +47,8 @@ export class Verdicts {
 export interface FailureDetectorOptions {
   readonly peers: () => readonly NodeId[]
   readonly timeoutMs: Millis
+  /** Of this node's disk. */
+  readonly room: () => DiskRoom
   readonly onDown: (node: NodeId) => void
   readonly onUp: (node: NodeId) => void
 }
@@ -52,6 +57,13 @@ export interface FailureDetector extends Actor {
   isUp(node: NodeId): boolean
   /** Monotonic time of this node; null: not up. */
   upSince(node: NodeId): Millis | null
+  /** How much room the disk of another node has, by its last word. */
+  roomOf(node: NodeId): DiskRoom
+}
+
+/** True: `a` has more room than `b`. */
+export function hasMoreRoom(a: DiskRoom, b: DiskRoom): boolean {
+  return ROOMS.indexOf(a) < ROOMS.indexOf(b)
 }
 
 export function createFailureDetector(options: FailureDetectorOptions): FailureDetector {
@@ -61,6 +73,7 @@ export function createFailureDetector(options: FailureDetectorOptions): FailureD
 class Detector implements FailureDetector {
   readonly #options: FailureDetectorOptions
   readonly #verdicts: Verdicts
+  readonly #rooms = new Map<NodeId, DiskRoom>()
 
   constructor(options: FailureDetectorOptions) {
     this.#options = options
@@ -75,6 +88,10 @@ class Detector implements FailureDetector {
     return this.#verdicts.upSince(node)
   }
 
+  roomOf(node: NodeId): DiskRoom {
+    return this.#rooms.get(node) ?? 'enough'
+  }
+
   start(ctx: ActorContext): void {
     this.#tick(ctx)
   }
@@ -84,14 +101,20 @@ class Detector implements FailureDetector {
       case 'tick':
         return envelope.senderId === ctx.self ? this.#tick(ctx) : undefined
       case 'node_ping':
-        ctx.send(envelope.senderId, 'node_pong', null)
-        return this.#heard(nodeOf(envelope.senderId), ctx)
+        ctx.send(envelope.senderId, 'node_pong', this.#room())
+        return this.#heard(envelope, ctx)
       case 'node_pong':
-        return this.#heard(nodeOf(envelope.senderId), ctx)
+        return this.#heard(envelope, ctx)
     }
   }
 
-  #heard(node: NodeId, ctx: ActorContext): void {
+  #room(): Plain {
+    return ROOMS.indexOf(this.#options.room())
+  }
+
+  #heard({ senderId, payload }: Envelope, ctx: ActorContext): void {
+    const node = nodeOf(senderId)
+    this.#rooms.set(node, (typeof payload === 'number' && ROOMS[payload]) || 'enough')
     if (this.#verdicts.heard(node, ctx.clock.now())) this.#options.onUp(node)
   }
 
@@ -99,7 +122,7 @@ class Detector implements FailureDetector {
     const now = ctx.clock.now()
     for (const peer of this.#options.peers()) {
       if (peer === ctx.node) continue
-      ctx.send(actorId(peer, DETECTOR_PATH), 'node_ping', null)
+      ctx.send(actorId(peer, DETECTOR_PATH), 'node_ping', this.#room())
       if (this.#verdicts.silent(peer, now)) this.#options.onDown(peer)
     }
     ctx.after(this.#options.timeoutMs / PINGS_PER_TIMEOUT, 'tick')

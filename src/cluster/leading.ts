@@ -8,7 +8,7 @@
 import { type GroupId, type LogIndex, type MemberId, type Millis, type ReplicaId, type Term, memberOf, replicaId } from '../base/ids.ts'
 import type { GroupHost, GroupStatus } from '../raft/group-host.ts'
 import type { ClusterDirectory } from './directory.ts'
-import type { FailureDetector } from './failure-detector.ts'
+import { type FailureDetector, hasMoreRoom } from './failure-detector.ts'
 import { planGroup, targetOf } from './reconcile-group.ts'
 import { LeaderRestore } from './restore-leaders.ts'
 import type { Placement } from './types.ts'
@@ -82,7 +82,7 @@ export class Leading {
   /** One round over the groups led here. True: something is on its way. */
   look(now: Millis): boolean {
     let transfers = 0
-    const { diskFull } = this.#deps.host.stats
+    const { diskRoom } = this.#deps.host.stats
     const moving = new Set<GroupId>()
     this.#missing = []
     for (const placement of this.#deps.directory.placements) {
@@ -94,10 +94,9 @@ export class Leading {
         continue
       }
       this.#note(status, now)
-      if (diskFull) {
-        if (this.#giveAway(status)) transfers++
-        continue
-      }
+      if (diskRoom !== 'enough' && this.#giveAway(status)) continue
+      // What would follow writes: nothing can be written here.
+      if (diskRoom === 'full') continue
       if (!this.#settled(status)) continue
       const steady = this.#lookAt(placement, status, now, moving)
       if (steady && transfers < TRANSFERS_MAX && this.#handBack(placement, status, now)) transfers++
@@ -133,16 +132,23 @@ export class Leading {
     return false
   }
 
-  /** This node cannot write: whoever of the others has most can. It comes back no sooner than it has caught up again. */
+  /** True: this group goes, or is going, to a node whose disk has more room; of those, to the one with most of the log. */
   #giveAway({ group, progress, membership, transferee }: GroupStatus): boolean {
-    if (transferee !== 0) return false
+    if (transferee !== 0) return true
     const able = progress.filter(
-      ({ replica, state }) => state === 'replicate' && membership.voters.includes(replica) && this.#alive(replica),
+      ({ replica, state }) =>
+        state === 'replicate' && membership.voters.includes(replica) && this.#alive(replica) && this.#hasMoreRoom(replica),
     )
     const [best] = able.sort((a, b) => b.match - a.match)
     if (!best || !this.#deps.host.transferLeadership(group, best.replica)) return false
-    this.#deps.onLog('warn', 'the disk is full: a group is handed over', { group, to: best.replica })
+    this.#deps.onLog('warn', 'the disk has no room: a group is handed over', { group, to: best.replica })
     return true
+  }
+
+  #hasMoreRoom(replica: ReplicaId): boolean {
+    const { directory, detector, host, member } = this.#deps
+    const node = directory.nodeOf(memberOf(replica))
+    return node !== null && memberOf(replica) !== member && hasMoreRoom(detector.roomOf(node), host.stats.diskRoom)
   }
 
   #handBack(placement: Placement, status: GroupStatus, now: Millis): boolean {
@@ -153,6 +159,7 @@ export class Leading {
     if (preferred === host.replicaOf(group) || status.transferee !== 0) return false
     const node = directory.nodeOf(first)
     const { progress, last } = status
+    if (node !== null && hasMoreRoom(host.stats.diskRoom, detector.roomOf(node))) return false
     const preferredUpSince = node === null ? null : detector.upSince(node)
     const ledSince = this.#reigns.get(group)?.since ?? now
     if (!this.#restore.shouldTransfer({ group, ledSince, preferred, preferredUpSince, progress, last }, now)) return false

@@ -15,6 +15,7 @@ import { type Envelope, type Plain, actorId, nodeOf } from '../actors/envelope.t
 import type { Hash } from '../base/hash.ts'
 import { type GroupId, META_GROUP, type MemberId, type Millis, NOBODY, type NodeId, memberOf, replicaId } from '../base/ids.ts'
 import type { Timer } from '../io/clock.ts'
+import { DiskFullError } from '../io/storage.ts'
 import type { GroupHost, GroupStatus } from '../raft/group-host.ts'
 import type { Proposer } from '../raft/proposer.ts'
 import type { ClusterDirectory } from './directory.ts'
@@ -204,7 +205,12 @@ export class Reconciler implements Actor {
         for (const [group, life] of plan.begin) if (host.replicaOf(group) === null) host.createReplica(group, replicaId(member, life), null)
         this.poke()
       }
-      ctx.pipeToSelf(ledger.begin(plan.begin), create, onDiskFatal)
+      ctx.pipeToSelf(ledger.begin(plan.begin), create, (error) => {
+        if (!(error instanceof DiskFullError)) return onDiskFatal(error)
+        // The next round tries again.
+        this.#beginning = false
+        onLog('error', 'the disk is full: replicas that the table gives to this node wait')
+      })
     }
     if (plan.replace.length > 0 && !this.#deps.founding()) {
       onLog('warn', 'replicas are damaged or lost: they are made anew from the other nodes', {
@@ -229,7 +235,7 @@ export class Reconciler implements Actor {
   #propose(ctx: ActorContext, kind: string, command: MetaCommand, done: (value: Plain) => void = () => undefined): void {
     if (this.#proposing.has(kind)) return
     this.#proposing.add(kind)
-    this.#deps.proposer.submit(META_GROUP, encodeMetaCommand(command), { timeoutMs: PROPOSE_TIMEOUT_MS }, (result) =>
+    this.#deps.proposer.submit(META_GROUP, encodeMetaCommand(command), { timeoutMs: PROPOSE_TIMEOUT_MS, essential: true }, (result) =>
       ctx.enter(() => {
         this.#proposing.delete(kind)
         if (!result.ok) return

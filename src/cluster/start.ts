@@ -120,6 +120,7 @@ function watch(host: GroupHost, directory: ClusterDirectory, options: ClusterOpt
   return createFailureDetector({
     peers: () => directory.members.map(({ id }) => id),
     timeoutMs: options.failureTimeoutMs,
+    room: () => host.stats.diskRoom,
     onDown: (node) => {
       options.onLog('warn', `${node} is down`)
       host.nodeDown(node)

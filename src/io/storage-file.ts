@@ -129,7 +129,7 @@ class FileStorage implements Storage {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await rename(this.#full(from), this.#full(to))
+    await orDiskFull(rename(this.#full(from), this.#full(to)))
   }
 
   async remove(path: string): Promise<void> {
@@ -154,7 +154,7 @@ class FileStorage implements Storage {
   }
 
   async syncDirectory(directory: string): Promise<void> {
-    await mkdir(this.#full(directory), { recursive: true })
+    await orDiskFull(mkdir(this.#full(directory), { recursive: true }))
     const handle = await open(this.#full(directory), constants.O_RDONLY)
     try {
       await handle.sync()
@@ -164,7 +164,7 @@ class FileStorage implements Storage {
   }
 
   async kv(directory: string): Promise<Kv> {
-    await mkdir(this.#full(directory), { recursive: true })
+    await orDiskFull(mkdir(this.#full(directory), { recursive: true }))
     return openKv(this.#engine, this.#full(directory))
   }
 
@@ -175,12 +175,10 @@ class FileStorage implements Storage {
   }
 
   async lock(): Promise<void> {
-    await mkdir(this.#root, { recursive: true })
+    await orDiskFull(mkdir(this.#root, { recursive: true }))
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
-        const handle = await open(this.#full(LOCK_FILE), 'wx')
-        await handle.writeFile(`${process.pid}\n`)
-        await handle.close()
+        await orDiskFull(writeNew(this.#full(LOCK_FILE), `${process.pid}\n`))
         this.#locked = true
         return
       } catch (error) {
@@ -208,6 +206,19 @@ class FileStorage implements Storage {
 
   #full(path: string): string {
     return join(this.#root, path)
+  }
+}
+
+/** Whole or not at all: half of it would say that nobody holds it. */
+async function writeNew(path: string, text: string): Promise<void> {
+  const handle = await open(path, 'wx')
+  try {
+    await handle.writeFile(text)
+  } catch (error) {
+    await unlink(path)
+    throw error
+  } finally {
+    await handle.close()
   }
 }
 

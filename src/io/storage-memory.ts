@@ -4,14 +4,14 @@
  */
 import { createMemoryKv } from './kv/memory.ts'
 import type { Kv } from './kv/kv.ts'
-import type { File, Storage } from './storage.ts'
-
-const FREE_BYTES = 2 ** 40
+import { DiskFullError, type File, type Storage } from './storage.ts'
 
 /** What stays when a node goes: files by path, key-value stores by directory. */
 export class MemoryDisk {
   readonly files = new Map<string, MemoryFile>()
   readonly stores = new Map<string, Kv>()
+  /** What it says is free. With nothing left, no file is replaced. */
+  freeBytes = 2 ** 40
 }
 
 class MemoryFile implements File {
@@ -81,6 +81,7 @@ class MemoryStorage implements Storage {
   }
 
   async replace(path: string, bytes: Uint8Array): Promise<void> {
+    if (this.#disk.freeBytes === 0) throw new DiskFullError('no space left in memory')
     const file = new MemoryFile()
     await file.write(0, [bytes])
     this.#disk.files.set(path, file)
@@ -112,7 +113,7 @@ class MemoryStorage implements Storage {
   }
 
   async freeBytes(): Promise<number> {
-    return FREE_BYTES
+    return this.#disk.freeBytes
   }
 
   async lock(): Promise<void> {}

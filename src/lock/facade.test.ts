@@ -59,6 +59,22 @@ test('commands go through the log and come back as replies, refusals as errors',
   expect(proposer.options[1]).toEqual({ timeoutMs: 1_000 })
 })
 
+test('what gives back or keeps is essential, what takes is not', async () => {
+  const proposer = new DirectProposer()
+  const session = { id: 's_x', proof: 'p' }
+  const grant = { namespace: 'default', name: 'a', grantId: 'g_1', session: null } as const
+  const commands: readonly (readonly [boolean, LockCommand])[] = [
+    [false, acquireCommand([['a', 'exclusive']])],
+    [false, { type: 'session_open', namespace: 'default', proof: 'p', ttlMs: 5_000, lingers: false, name: '', metadata: null }],
+    [true, { type: 'lock_release', ...grant }],
+    [true, { type: 'lock_renew', ...grant, leaseMs: null }],
+    [true, { type: 'session_keepalive', session }],
+    [true, { type: 'session_close', session }],
+  ]
+  for (const [, command] of commands) await submit(proposer, command)
+  expect(proposer.options.map(({ essential = false }) => essential)).toEqual(commands.map(([essential]) => essential))
+})
+
 test('errors of the way itself are passed on', async () => {
   const proposer = new DirectProposer()
   proposer.failWith = new TricordError('UNKNOWN_OUTCOME', 'no answer')

@@ -6,14 +6,14 @@ import { LOCKS_GROUP } from '../base/ids.ts'
 import { TricordError } from '../base/errors.ts'
 import type { Plain } from '../actors/envelope.ts'
 import type { Proposer, QueryOptions, SubmitOptions, SubmitResult } from '../raft/proposer.ts'
-import type { Answered, CommandOptions, LockStatus, LockQuery, Locks, SessionView } from './types.ts'
+import type { Answered, CommandOptions, LockCommand, LockStatus, LockQuery, Locks, SessionView } from './types.ts'
 import { decodeReply } from './replies.ts'
 import { encodeCommand } from './codec.ts'
 
 export function createLocks(proposer: Proposer): Locks {
   return {
     submit(command, options, done) {
-      return proposer.submit(LOCKS_GROUP, encodeCommand(command), submitOptions(options), (result) => done(outcomeOf(result)))
+      return proposer.submit(LOCKS_GROUP, encodeCommand(command), submitOptions(command, options), (result) => done(outcomeOf(result)))
     },
     async outcome(key, timeoutMs) {
       const found = await proposer.outcome(LOCKS_GROUP, key, { timeoutMs, consistency: 'linearizable' })
@@ -44,8 +44,14 @@ async function ask(proposer: Proposer, question: LockQuery, options: QueryOption
   return reply
 }
 
-function submitOptions(options: CommandOptions): SubmitOptions {
+function submitOptions(command: LockCommand, options: CommandOptions): SubmitOptions {
   const { timeoutMs, idempotencyKey, traceparent } = options
   const key = idempotencyKey === undefined ? {} : { key: idempotencyKey }
-  return traceparent === undefined ? { timeoutMs, ...key } : { timeoutMs, traceparent, ...key }
+  const essential = takesSpace(command) ? {} : { essential: true }
+  return traceparent === undefined ? { timeoutMs, ...key, ...essential } : { timeoutMs, traceparent, ...key, ...essential }
+}
+
+/** Releases and renewals are taken though the disk is low: nobody loses a lock to it, and the space comes back. */
+function takesSpace({ type }: LockCommand): boolean {
+  return type === 'lock_acquire' || type === 'session_open'
 }

@@ -29,6 +29,8 @@ export interface GroupHostOptions {
   readonly logBytesMax: number
   /** Longest time a changed record waits for the key-value store. */
   readonly checkpointIntervalMs: Millis
+  /** With less free space a leader takes only essential commands, and gives its groups to nodes with more. 0: never. */
+  readonly diskLowBytes: number
   /** A disk that can no longer be trusted: the process stops with 74. */
   readonly onDiskFatal: (error: Error) => void
   readonly onLog: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
@@ -43,6 +45,9 @@ export interface GroupStatus extends RaftStatus {
   readonly checkpointed: LogIndex
 }
 
+/** Of the disk: `low` is below the mark, `full` means that the log could not be written. */
+export type DiskRoom = 'enough' | 'low' | 'full'
+
 export interface HostStats {
   readonly elections: number
   /** Drained by the reader. Milliseconds. */
@@ -54,7 +59,7 @@ export interface HostStats {
   readonly walSegments: number
   readonly walQueuedBytes: number
   takeFsyncDurations(): readonly number[]
-  readonly diskFull: boolean
+  readonly diskRoom: DiskRoom
   readonly snapshotsSent: number
   readonly snapshotsReceived: number
 }

@@ -21,6 +21,8 @@ export interface SubmitOptions {
   readonly timeoutMs: Millis
   readonly key?: IdempotencyKey
   readonly traceparent?: string
+  /** It frees space, or keeps what is held: taken while the disk of the leader is low, when others are refused with DISK_LOW. */
+  readonly essential?: boolean
 }
 
 export type SubmitResult = { readonly ok: true; readonly reply: Plain } | { readonly ok: false; readonly error: TricordError }

@@ -201,7 +201,8 @@ class SimStorage implements Storage {
   }
 
   freeBytes(): Promise<number> {
-    return this.#queue.run(() => (this.#disk.full ? 0 : FREE_BYTES))
+    // What the system knows without asking the platter: no time, and no dice.
+    return this.#queue.run(() => (this.#disk.full ? 0 : FREE_BYTES), 0)
   }
 
   lock(): Promise<void> {

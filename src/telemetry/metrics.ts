@@ -67,6 +67,7 @@ function hostMetrics(registry: Registry, readings: NodeReadings): Collect {
   const segments = gauge(registry, 'tricord_wal_segments', 'Segments of the write-ahead log on disk')
   const queued = gauge(registry, 'tricord_wal_queued_bytes', 'Bytes waiting for the write-ahead log')
   const full = gauge(registry, 'tricord_disk_full', '1 while the disk is full and writes are held back')
+  const low = gauge(registry, 'tricord_disk_low', '1 while the disk has less room than storage.disk_low_bytes, or is full')
   const free = gauge(registry, 'tricord_disk_free_bytes', 'Free bytes on the disk of the data directory')
   const commit = new Histogram({
     name: 'consensus_commit_latency_seconds',
@@ -91,7 +92,8 @@ function hostMetrics(registry: Registry, readings: NodeReadings): Collect {
     received(stats.snapshotsReceived)
     segments.set(stats.walSegments)
     queued.set(stats.walQueuedBytes)
-    full.set(stats.diskFull ? 1 : 0)
+    full.set(stats.diskRoom === 'full' ? 1 : 0)
+    low.set(stats.diskRoom === 'enough' ? 0 : 1)
     free.set(await readings.freeDiskBytes())
     for (const ms of stats.takeCommitLatencies()) commit.observe(ms / 1_000)
     for (const ms of stats.takeFsyncDurations()) fsync.observe(ms / 1_000)

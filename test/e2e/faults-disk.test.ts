@@ -1,12 +1,10 @@
 /** What a disk does to one node: a torn tail, a flipped bit, no space. The cluster loses nothing that it has answered. */
-import { execFileSync } from 'node:child_process'
-import { mkdir, open, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startLoad } from './load.ts'
 import { type Answer, type NodeProcess, type ProcessCluster, call, startProcesses } from './processes.ts'
-
-const DISK_BYTES = 48 * 1024 * 1024
+import { type SmallDisks, fill, free, mayMount, startOnSmallDisks } from './small-disk.ts'
 
 interface Log {
   readonly path: string
@@ -77,15 +75,25 @@ describe('the log of a node', () => {
     return node
   }
 
-  test('a torn tail is cut: the node serves, and what was answered is there', async () => {
-    const tokens = await hold(cluster.node('n3'), 'torn', 20)
+  test.each([
     // Half of a batch that was never acknowledged: the beginning of a copy of earlier records.
-    const node = await killAndDamage('torn', ({ path, bytes, end }) => patch(path, end, bytes.subarray(end - 300, end - 20)))
-    await node.start()
-    expect(node.stderr).not.toContain('damaged')
-    await expectHeld(node, tokens)
-    await expect.poll(() => healthy(node), { timeout: 20_000 }).toBe(true)
-  }, 120_000)
+    ['with half of a batch behind it', ({ path, bytes, end }: Log) => patch(path, end, bytes.subarray(end - 300, end - 20))],
+    // Of what was acknowledged, if the disk lied about it: the others have it.
+    ['without the end of its last batch', ({ path, end }: Log) => patch(path, end - 12, Buffer.alloc(12))],
+  ])(
+    'a torn tail, %s, is cut: the node serves, and what was answered is there',
+    async (how, damage) => {
+      const name = `torn-${how.length}`
+      const tokens = await hold(cluster.node('n3'), name, 20)
+      const node = await killAndDamage(name, damage)
+      await node.start()
+      expect(node.stderr).toContain('torn tail cut at')
+      expect(node.stderr).not.toContain('damaged')
+      await expectHeld(node, tokens)
+      await expect.poll(() => healthy(node), { timeout: 20_000 }).toBe(true)
+    },
+    120_000,
+  )
 
   test('a flipped bit in the middle: the node says so, and is repaired from the others', async () => {
     const tokens = await hold(cluster.node('n1'), 'flipped', 40)
@@ -106,43 +114,23 @@ describe('the log of a node', () => {
   }, 180_000)
 })
 
-function mayMount(): boolean {
-  try {
-    execFileSync('unshare', ['--mount', 'true'], { stdio: 'ignore' })
-    return process.getuid?.() === 0
-  } catch {
-    return false
-  }
-}
-
-// A small disk is a file system of its own, which only root may mount. Where that cannot be, src/raft/host/disk.test.ts and
-// the simulator have what is left: full disks in memory.
 describe.skipIf(!mayMount())('a full disk', () => {
-  const mounted: string[] = []
+  let disks: SmallDisks
   let cluster: ProcessCluster
   beforeAll(async () => {
-    cluster = await startProcesses({
-      sets: ['cluster.partitions=4', 'consensus.segment_bytes=1048576'],
-      async disk(data) {
-        await mkdir(data, { recursive: true })
-        execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', data])
-        mounted.push(data)
-      },
-    })
+    // No mark: what happens when it comes to the end.
+    disks = await startOnSmallDisks(['storage.disk_low_bytes=0'])
+    cluster = disks.cluster
   })
-  afterAll(async () => {
-    for (const node of cluster.nodes) await node.kill()
-    for (const data of mounted) execFileSync('umount', [data])
-    await cluster.stop()
-  })
+  afterAll(() => disks.stop())
 
   test('of the leader: it gives the lead away, and the others go on', async () => {
     const leader = await cluster.lockLeader()
-    await fill(join(leader.data, 'ballast'))
+    await fill(leader)
     const held = new Map<string, unknown>()
     for (let i = 0; (await cluster.lockLeader()) === leader; i += 64) await take(leader, `one-${i}`, held)
     for (let i = 0; i < 3; i++) expect(await take(leader, `after-${i}`, held)).toBeNull()
-    await rm(join(leader.data, 'ballast'))
+    await free(leader)
     await leader.kill()
     await leader.start()
     await expectHeld(leader, new Map([...held].slice(-100)))
@@ -151,7 +139,7 @@ describe.skipIf(!mayMount())('a full disk', () => {
   test('of everybody: a clear error, nothing acknowledged is lost, and it works again when there is space', async () => {
     const held = new Map<string, unknown>()
     const leader = await cluster.lockLeader()
-    for (const { data } of cluster.nodes) await fill(join(data, 'ballast'))
+    for (const node of cluster.nodes) await fill(node)
     // What is allocated ahead takes some more; then nobody may say yes.
     let refused: Answer | null = null
     for (let i = 0; refused === null; i += 64) refused = await take(leader, `all-${i}`, held)
@@ -159,7 +147,11 @@ describe.skipIf(!mayMount())('a full disk', () => {
     await expect
       .poll(() => call(leader.url, 'POST', '/locks/again/acquire', {}), { timeout: 30_000 })
       .toMatchObject({ status: 507, body: { code: 'DISK_LOW', outcome: 'not-applied' } })
-    for (const { data } of cluster.nodes) await rm(join(data, 'ballast'))
+    const other = cluster.nodes.find((node) => node !== leader) as NodeProcess
+    await other.kill()
+    expect(await other.launch()).toMatchObject({ code: 75, stderr: expect.stringContaining('no space left on the disk') })
+    for (const node of cluster.nodes) await free(node)
+    await other.start()
     await expect
       .poll(async () => (await call(leader.url, 'POST', '/locks/again/acquire', { leaseMs: 1_000 })).status, { timeout: 30_000 })
       .toBe(200)
@@ -176,16 +168,4 @@ async function take(node: NodeProcess, prefix: string, held: Map<string, unknown
   const answers = await Promise.all(names.map((name) => call(node.url, 'POST', `/locks/${name}/acquire`, wish)))
   for (const [at, { status, body }] of answers.entries()) if (status === 200) held.set(names[at] ?? '', body['token'])
   return answers.find(({ status }) => status !== 200) ?? null
-}
-
-/** Takes all the space that is left. */
-async function fill(path: string): Promise<void> {
-  for (let bytes = 1 << 20; bytes >= 4096; bytes >>= 1) {
-    const block = Buffer.alloc(bytes)
-    try {
-      for (;;) await writeFile(path, block, { flag: 'a' })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
-    }
-  }
 }

@@ -70,7 +70,16 @@ describe('peer messages', () => {
 
 describe('proposals and queries', () => {
   it('come back as they were, and nothing else throws', () => {
-    const propose = { group: 1, hops: 2, parcel: 3, client: 2 ** 52, repeat: true, traces: ['t'], bytes: new Uint8Array([5]) }
+    const propose = {
+      group: 1,
+      hops: 2,
+      parcel: 3,
+      client: 2 ** 52,
+      repeat: true,
+      essential: true,
+      traces: ['t'],
+      bytes: new Uint8Array([5]),
+    }
     expect(decodePropose(encodePropose(propose))).toEqual(propose)
     const query = { group: 1, hops: 0, stale: true, repeat: false, key: '', request: { what: 'sum' } }
     expect(decodeQuery(encodeQuery(query))).toEqual(query)

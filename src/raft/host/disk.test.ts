@@ -35,13 +35,56 @@ describe('a full disk', () => {
     expect(await cluster.do(node, { add: 1 })).toEqual({ ok: true, reply: 1 })
     full = true
     const stuck = cluster.submit(node, { add: 1 })
-    await cluster.clock.until(() => node.host.stats.diskFull, 'the host knows')
+    await cluster.clock.until(() => node.host.stats.diskRoom === 'full', 'the host knows')
     expect(await cluster.do(node, { add: 1 })).toMatchObject({ ok: false, error: { code: 'DISK_LOW' } })
     expect(stuck.result).toBe(null)
     full = false
     await cluster.clock.until(() => stuck.result !== null, 'the disk has space again')
     expect(stuck.result).toEqual({ ok: true, reply: 2 })
     expect(await cluster.do(node, { add: 1 })).toEqual({ ok: true, reply: 3 })
+  })
+})
+
+describe('a disk that is low', () => {
+  const LOW = { ok: false, error: { code: 'DISK_LOW', outcome: 'not-applied' } }
+
+  test('takes what is essential, even beside what is not, and everything once there is room', async () => {
+    cluster = new RaftCluster({ nodes: 3 })
+    const leader = await cluster.found()
+    const [follower] = cluster.followers()
+    const waiting = cluster.submit(follower!, { wait: 'gate' })
+    expect(await cluster.do(follower!, { add: 1 })).toEqual({ ok: true, reply: 1 })
+    leader.disk.freeBytes = 999_999
+    await cluster.clock.until(() => leader.host.stats.diskRoom === 'low', 'the host knows')
+    const { walBytes } = leader.host.stats
+    // In one turn, so in one parcel: then the essential ones go again alone, before the next that are not.
+    for (let round = 0; round < 3; round++) {
+      const [one, two] = [cluster.submit(follower!, { add: 10 }), cluster.submit(follower!, { open: 'other' }, { essential: true })]
+      await cluster.clock.until(() => one.result !== null && two.result !== null, 'both answers')
+      expect([one.result, two.result]).toMatchObject([LOW, { ok: true, reply: 0 }])
+    }
+    expect(leader.host.stats.walBytes).toBeGreaterThan(walBytes)
+    expect(await cluster.query(follower!, 'sum')).toBe(1)
+    waiting.cancel()
+    await cluster.clock.until(() => waiting.result !== null, 'the wait is given up')
+
+    leader.disk.freeBytes = 1_100_000
+    await cluster.clock.pass(1_000)
+    expect(await cluster.do(follower!, { add: 10 })).toMatchObject(LOW)
+    leader.disk.freeBytes = 1_125_000
+    await cluster.clock.until(() => leader.host.stats.diskRoom === 'enough', 'the host knows')
+    expect(await cluster.do(follower!, { add: 1 })).toEqual({ ok: true, reply: 2 })
+    const said = cluster.log.filter((line) => line.includes('the disk'))
+    expect(said).toEqual([expect.stringContaining('warn the disk is almost full'), expect.stringContaining('info there is room')])
+  })
+
+  test('of a follower is nobody else’s matter', async () => {
+    cluster = new RaftCluster({ nodes: 3 })
+    await cluster.found()
+    const [follower] = cluster.followers()
+    follower!.disk.freeBytes = 10
+    await cluster.clock.until(() => follower!.host.stats.diskRoom === 'low', 'the host knows')
+    expect(await cluster.do(follower!, { add: 1 })).toEqual({ ok: true, reply: 1 })
   })
 })
 

@@ -124,6 +124,7 @@ export class Host implements Actor {
     }
     this.#campaign(now)
     this.#sends.tick(now)
+    this.shared.disk.tick(ctx, now)
     this.checkpoints.consider(this.replicas.live(), now)
   }
 

@@ -59,7 +59,9 @@ export class Intake {
     if (this.#addresses.size >= CLIENTS_MAX) this.#addresses.clear()
     this.#addresses.set(propose.client, envelope.senderId)
     if (propose.repeat && this.#allKnown(incoming)) return
-    if (this.#shared.wal.full) return this.#refuse(incoming, 'DISK_LOW', 'the disk of the leader is full')
+    const { room } = this.#shared.disk
+    if (room === 'full') return this.#refuse(incoming, 'DISK_LOW', 'the disk of the leader is full')
+    if (room === 'low' && !propose.essential) return this.#refuse(incoming, 'DISK_LOW', 'the disk of the leader is almost full')
     if (this.#group.dirtyRecords > DIRTY_MAX) return this.#refuse(incoming, 'OVERLOADED', 'the key-value store cannot keep up')
     for (const traceparent of propose.traces) this.#shared.observer?.received({ traceparent, group: this.#group.id }, incoming.at)
     this.#incoming.push(incoming)

@@ -25,6 +25,7 @@ export class Pending implements Expiring {
   next: Expiring | null = null
   readonly lane: Lane
   readonly command: Command
+  readonly essential: boolean
   readonly done: (result: SubmitResult) => void
   state: 'queued' | 'sent' | 'waiting' | 'answered' = 'queued'
   /** Parcels on their way that carry it: it may have been taken while this is not 0. */
@@ -33,9 +34,10 @@ export class Pending implements Expiring {
   sentAt: Millis = 0
   cancelled = false
 
-  constructor(lane: Lane, command: Command, done: (result: SubmitResult) => void) {
+  constructor(lane: Lane, command: Command, essential: boolean, done: (result: SubmitResult) => void) {
     this.lane = lane
     this.command = command
+    this.essential = essential
     this.done = done
   }
 }
@@ -43,6 +45,7 @@ export class Pending implements Expiring {
 /** The commands whose latest parcel is this one, until none of them is left. */
 interface Parcel {
   readonly id: number
+  readonly essential: boolean
   readonly pendings: readonly Pending[]
   open: number
 }
@@ -50,6 +53,7 @@ interface Parcel {
 export interface OutgoingParcel {
   readonly id: number
   readonly repeat: boolean
+  readonly essential: boolean
   readonly traces: readonly string[]
   readonly bytes: Uint8Array
 }
@@ -68,6 +72,8 @@ export class Lane {
   #acksOut: number[] = []
   /** The command that carries #acksOut. */
   #carrier = 0
+  /** The leader's disk is low: what is essential travels in parcels of its own, for the others are refused. */
+  apart = false
   /** When to look for silence again; 0: never. */
   retryAt: Millis = 0
   /** The leader's term that everything was last sent again for. */
@@ -82,8 +88,8 @@ export class Lane {
     return this.#queue.size > 0
   }
 
-  add(fields: Omit<Command, 'sequence'>, done: (result: SubmitResult) => void): Pending {
-    const pending = new Pending(this, { ...fields, sequence: this.#nextSequence++ }, done)
+  add(fields: Omit<Command, 'sequence'>, essential: boolean, done: (result: SubmitResult) => void): Pending {
+    const pending = new Pending(this, { ...fields, sequence: this.#nextSequence++ }, essential, done)
     this.pending.set(pending.command.sequence, pending)
     this.#open.add(pending.command.sequence)
     this.#queue.add(pending)
@@ -130,10 +136,18 @@ export class Lane {
 
   /** Everything queued, as parcels of bounded size. */
   takeParcels(now: Millis): OutgoingParcel[] {
+    const queue = [...this.#queue]
+    this.#queue.clear()
+    if (!this.apart) return this.#pack(queue, now)
+    const [essential, others] = [queue.filter((one) => one.essential), queue.filter((one) => !one.essential)]
+    return [...this.#pack(essential, now), ...this.#pack(others, now)]
+  }
+
+  #pack(queue: readonly Pending[], now: Millis): OutgoingParcel[] {
     const parcels: OutgoingParcel[] = []
     let open: Pending[] = []
     let bytes = 0
-    for (const pending of this.#queue) {
+    for (const pending of queue) {
       const size = pending.command.body.length + 16
       if (open.length > 0 && bytes + size > PARCEL_BYTES) {
         parcels.push(this.#parcel(open, now))
@@ -144,12 +158,12 @@ export class Lane {
       bytes += size
     }
     if (open.length > 0) parcels.push(this.#parcel(open, now))
-    this.#queue.clear()
     return parcels
   }
 
   #parcel(pendings: readonly Pending[], now: Millis): OutgoingParcel {
-    const parcel = { id: this.#nextParcel++, pendings, open: pendings.length }
+    const essential = pendings.every((pending) => pending.essential)
+    const parcel = { id: this.#nextParcel++, essential, pendings, open: pendings.length }
     this.#parcels.set(parcel.id, parcel)
     const commands: Command[] = []
     const traces: string[] = []
@@ -170,7 +184,8 @@ export class Lane {
       if (command.traceparent !== '') traces.push(command.traceparent)
     }
     const acks = this.#takeAcks(fresh, carries)
-    return { id: parcel.id, repeat, traces, bytes: encodeParcel({ client: this.#client, low: this.low, acks, commands }) }
+    const bytes = encodeParcel({ client: this.#client, low: this.low, acks, commands })
+    return { id: parcel.id, repeat, essential, traces, bytes }
   }
 
   /** A carrier (0: none) has not been sent before: what is sent again may be answered without the log, and its parcel dropped. */
@@ -186,6 +201,11 @@ export class Lane {
     const { parcel } = pending
     pending.parcel = null
     if (parcel !== null && --parcel.open === 0) this.#parcels.delete(parcel.id)
+  }
+
+  /** Whether all its commands are essential. */
+  isEssential(id: number): boolean {
+    return this.#parcels.get(id)?.essential === true
   }
 
   /** The unanswered commands whose latest parcel is this one. */

@@ -14,6 +14,7 @@ import type { GroupHost, GroupHostOptions, GroupStatus, HostStats } from '../gro
 import type { StateMachine } from '../machine.ts'
 import { recoverGroup } from './build.ts'
 import { Uptime } from './cluster-clock.ts'
+import { DiskWatch } from './disk-watch.ts'
 import { drainHost } from './drain.ts'
 import type { Group } from './group.ts'
 import { Host } from './host.ts'
@@ -61,6 +62,7 @@ function partsOf(ports: Ports, options: HostOptions, kv: Kv, wal: Wal): Construc
     wal,
     outgoing: new Outgoing(options.directory),
     counters: new HostCounters(),
+    disk: new DiskWatch({ wal, freeBytes: () => ports.storage.freeBytes(), options }),
   }
 }
 
@@ -117,7 +119,7 @@ class Face implements GroupHost {
     this.#options = options
     this.id = host.id
     this.recovered = host.replicas.groups
-    this.stats = statsOf(host.shared.counters, wal)
+    this.stats = statsOf(host.shared, wal)
     host.wake()
   }
 
@@ -197,7 +199,7 @@ class Face implements GroupHost {
   }
 }
 
-function statsOf(counters: HostCounters, wal: Wal): HostStats {
+function statsOf({ counters, disk }: Host['shared'], wal: Wal): HostStats {
   return {
     get elections() {
       return counters.elections
@@ -222,8 +224,8 @@ function statsOf(counters: HostCounters, wal: Wal): HostStats {
       return wal.stats.queuedBytes
     },
     takeFsyncDurations: () => wal.stats.takeFsyncDurations(),
-    get diskFull() {
-      return wal.full
+    get diskRoom() {
+      return disk.room
     },
     get snapshotsSent() {
       return counters.snapshotsSent

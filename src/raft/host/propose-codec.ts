@@ -11,22 +11,24 @@ export interface Propose {
   readonly client: number
   /** Some of its commands may have been taken before: look into it. */
   readonly repeat: boolean
+  /** None of its commands takes space for long: it is taken though the disk is low. */
+  readonly essential: boolean
   /** Of the commands whose trace is sampled. */
   readonly traces: readonly string[]
   readonly bytes: Uint8Array
 }
 
 export function encodePropose(propose: Propose): Plain[] {
-  const { group, hops, parcel, client, repeat, traces, bytes } = propose
-  return [group, hops, parcel, client, repeat ? 1 : 0, traces, bytes]
+  const { group, hops, parcel, client, repeat, essential, traces, bytes } = propose
+  return [group, hops, parcel, client, repeat ? 1 : 0, essential ? 1 : 0, traces, bytes]
 }
 
 export function decodePropose(payload: Plain): Propose | null {
-  if (!Array.isArray(payload) || payload.length !== 7) return null
-  const [group, hops, parcel, client, repeat, traces, bytes] = payload as readonly Plain[]
+  if (!Array.isArray(payload) || payload.length !== 8) return null
+  const [group, hops, parcel, client, repeat, essential, traces, bytes] = payload as readonly Plain[]
   if (!isCount(group) || !isCount(hops) || !isCount(parcel) || !isCount(client) || !(bytes instanceof Uint8Array)) return null
   if (!Array.isArray(traces) || !traces.every((trace) => typeof trace === 'string')) return null
-  return { group, hops, parcel, client, repeat: repeat === 1, traces: traces as readonly string[], bytes }
+  return { group, hops, parcel, client, repeat: repeat === 1, essential: essential === 1, traces: traces as readonly string[], bytes }
 }
 
 export interface QueryMessage {

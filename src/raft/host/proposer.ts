@@ -90,8 +90,8 @@ class ProposerActor implements Proposer, Actor {
       this.#system.clock.defer(() => done({ ok: false, error: refusal }))
       return { cancel: () => {} }
     }
-    const { key = null, traceparent = '' } = options
-    const pending = this.#add(group, { key, traceparent, cancels: 0, body: command }, options.timeoutMs, done)
+    const { key = null, traceparent = '', essential = false, timeoutMs } = options
+    const pending = this.#add(group, { key, traceparent, cancels: 0, body: command }, { timeoutMs, essential }, done)
     return { cancel: () => this.#cancel(pending) }
   }
 
@@ -102,10 +102,15 @@ class ProposerActor implements Proposer, Actor {
     return full ? new TricordError('OVERLOADED', 'too many requests wait for an answer on this node') : null
   }
 
-  #add(group: GroupId, command: Omit<Pending['command'], 'sequence'>, timeoutMs: Millis, done: (result: SubmitResult) => void): Pending {
+  #add(
+    group: GroupId,
+    command: Omit<Pending['command'], 'sequence'>,
+    { timeoutMs, essential }: { readonly timeoutMs: Millis; readonly essential: boolean },
+    done: (result: SubmitResult) => void,
+  ): Pending {
     let lane = this.#lanes.get(group)
     if (lane === undefined) this.#lanes.set(group, (lane = new Lane(group, this.#client)))
-    const pending = lane.add(command, done)
+    const pending = lane.add(command, essential, done)
     this.#deadlines.add(pending, this.#system.clock.now(), timeoutMs)
     this.#pending++
     this.#pendingBytes += command.body.length
@@ -129,7 +134,8 @@ class ProposerActor implements Proposer, Actor {
   /** Only once the command is known to wait: so the cancellation cannot overtake it. */
   #sendCancel({ lane, command }: Pending): void {
     if (this.#closed) return
-    this.#add(lane.group, { key: null, traceparent: '', cancels: command.sequence, body: NOTHING }, CANCEL_TIMEOUT_MS, () => {})
+    const cancel = { key: null, traceparent: '', cancels: command.sequence, body: NOTHING }
+    this.#add(lane.group, cancel, { timeoutMs: CANCEL_TIMEOUT_MS, essential: true }, () => {})
   }
 
   query(group: GroupId, request: Plain, options: QueryOptions): Promise<QueryAnswer> {
@@ -166,9 +172,9 @@ class ProposerActor implements Proposer, Actor {
     if (this.#queued.size === 0) return
     const now = ctx.clock.now()
     for (const lane of this.#queued) {
-      for (const { id, repeat, traces, bytes } of lane.takeParcels(now)) {
-        const propose = { group: lane.group, hops: 0, parcel: id, client: this.#client, repeat, traces, bytes }
-        ctx.send(this.#options.raft, 'propose', encodePropose(propose), traces[0] ?? '')
+      for (const { id, ...parcel } of lane.takeParcels(now)) {
+        const propose = { group: lane.group, hops: 0, parcel: id, client: this.#client, ...parcel }
+        ctx.send(this.#options.raft, 'propose', encodePropose(propose), parcel.traces[0] ?? '')
       }
     }
     this.#queued.clear()
@@ -206,15 +212,20 @@ class ProposerActor implements Proposer, Actor {
     if (pending.cancelled) this.#sendCancel(pending)
   }
 
-  /** No command of the parcel was taken. For want of a leader it is sent again; else the caller is told. */
+  /**
+   * No command of the parcel was taken. For want of a leader it is sent again; so is what is essential, by itself, where
+   * only its company was too much for a disk that is low; else the caller is told.
+   */
   #onRefused(payload: readonly Plain[]): void {
     const [group, client, parcel, code, message] = payload
     const lane = this.#lanes.get(group as number)
     if (lane === undefined || client !== this.#client || !isCount(parcel)) return
+    const low = code === 'DISK_LOW' && !lane.isEssential(parcel)
+    if (low) lane.apart = true
     for (const pending of lane.ofParcel(parcel)) {
       pending.sends = Math.max(0, pending.sends - 1)
       // Sent before, and perhaps taken then: a refusal of the repetition says nothing of that.
-      if (code === 'NO_LEADER' || pending.sends > 0 || pending.state === 'waiting') this.#soon.push(pending)
+      if (code === 'NO_LEADER' || (low && pending.essential) || pending.sends > 0 || pending.state === 'waiting') this.#soon.push(pending)
       else this.#giveUp(pending, errorOf([code ?? null, message ?? null]))
     }
   }
@@ -230,6 +241,7 @@ class ProposerActor implements Proposer, Actor {
   /** By an answer of the group: `settled` after a wait. */
   #settle(pending: Pending, result: SubmitResult, settled: boolean): void {
     this.#leave(pending, settled, true)
+    if (result.ok && !pending.essential) pending.lane.apart = false
     pending.done(result)
   }
 

@@ -7,6 +7,7 @@ import type { Random } from '../../io/random.ts'
 import type { Wal, WalRecord } from '../../io/wal/wal.ts'
 import type { GroupHostOptions } from '../group-host.ts'
 import type { Uptime } from './cluster-clock.ts'
+import type { DiskWatch } from './disk-watch.ts'
 import type { Group } from './group.ts'
 import type { RaftObserver } from './observer.ts'
 import type { Outgoing } from './outgoing.ts'
@@ -23,6 +24,7 @@ export interface HostShared {
   readonly wal: Wal
   readonly outgoing: Outgoing
   readonly counters: HostCounters
+  readonly disk: DiskWatch
   /** The group has something to do: it gets its part of the next flush. */
   dirty(group: Group): void
   /** A snapshot is wanted by a peer of the group. */

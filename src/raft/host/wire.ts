@@ -33,8 +33,8 @@ export const WIRE = {
     fields: 'group from to stream next status',
   },
   propose: {
-    says: 'commands of one client for one group, forwarded to its leader; repeat: some may have been sent before',
-    fields: 'group hops parcel client repeat traceparents bytes',
+    says: 'commands of one client for one group, forwarded to its leader; repeat: some may have been sent before; essential: taken though the disk is low',
+    fields: 'group hops parcel client repeat essential traceparents bytes',
   },
   propose_reply: {
     says: 'answers, flat: sequence, status (0 done, 1 waits, 2 settled after a wait, 3 refused: [[code, message], after a wait]), reply',
