@@ -1,45 +1,73 @@
 /**
- * What tracing costs where nothing is sampled: two clusters side by side, one without the SDK, one with it and its sampler
- * always off, measured in turn so that whatever else the machine does hits both. CPU per operation says more than speed.
+ * What tracing costs where nothing is sampled: clusters side by side, measured in turn, round by round, so that whatever else
+ * the machine does hits all of them. The first two are the same, without the SDK: what lies between them is the noise. CPU per
+ * operation says more than speed.
  */
-import { startBenchCluster } from './cluster.ts'
+import { type BenchCluster, startBenchCluster } from './cluster.ts'
 import { type Row, measure } from './locks.ts'
 import { describeMachine } from './machine.ts'
 
-/** Nobody listens there, and nothing is sent. */
-const UNSAMPLED = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_TRACES_SAMPLER: 'always_off' }
+/** Nobody listens there: what is sampled is made, and then not delivered. */
+const SDK = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }
+const VARIANTS: readonly (readonly [name: string, environment: Readonly<Record<string, string>>])[] = [
+  ['without the SDK', {}],
+  ['without it again', {}],
+  ['always_off', { ...SDK, OTEL_TRACES_SAMPLER: 'always_off' }],
+  ['default (1 %)', SDK],
+]
 const LOADS = [
   ['http', 64],
   ['ws', 512],
 ] as const
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+const sorted = (values: readonly number[]): readonly number[] => values.toSorted((a, b) => a - b)
+const at = (values: readonly number[], quantile: number): number => sorted(values)[Math.floor(values.length * quantile)] ?? 0
 /** Of the three nodes together. */
 const nodeMicros = ({ cpuMicros: [, n1 = 0, n2 = 0, n3 = 0] }: Row): number => n1 + n2 + n3
 
 export async function benchTracing(options: ReadonlyMap<string, string>): Promise<void> {
-  const rounds = Number(options.get('rounds') ?? 9)
-  const seconds = Number(options.get('seconds') ?? 3)
-  process.stdout.write(`${describeMachine()}\n${rounds} rounds of ${seconds} s each, without the SDK and with it unsampled in turn\n\n`)
-  const clusters = [await startBenchCluster(), await startBenchCluster({ environment: UNSAMPLED })]
+  const rounds = Number(options.get('rounds') ?? 15)
+  const seconds = Number(options.get('seconds') ?? 2)
+  process.stdout.write(
+    `${describeMachine()}\n${rounds} rounds of ${seconds} s each, the clusters in turn; ratios are of the same round\n\n`,
+  )
+  const clusters: BenchCluster[] = []
   try {
-    process.stdout.write('kind callers   CPU us/op of the nodes: without  with  ratio   ops/s: without    with  ratio\n')
-    for (const [at, [kind, callers]] of LOADS.entries()) {
-      const rows: Row[][] = [[], []]
+    for (const [, environment] of VARIANTS) clusters.push(await startBenchCluster({ environment }))
+    for (const [which, [kind, callers]] of LOADS.entries()) {
+      const rows: Row[][] = clusters.map(() => [])
       for (let round = 0; round <= rounds; round++) {
-        for (const [which, cluster] of clusters.entries()) {
-          const row = await measure(cluster, kind, callers, seconds, (at * 2 + which) * 1_000 + round)
-          // The first is for the compiler.
-          if (round > 0) rows[which]?.push(row)
+        // Each in turn is the first of its round.
+        for (const offset of clusters.keys()) {
+          const index = (round + offset) % clusters.length
+          const row = await measure(clusters[index] as BenchCluster, kind, callers, seconds, (which * 2 + index) * 1_000 + round)
+          // The first round is for the compiler.
+          if (round > 0) rows[index]?.push(row)
         }
       }
-      const [without = 0, withIt = 0] = rows.map((list) => median(list.map(nodeMicros)))
-      const [slow = 0, fast = 0] = rows.map((list) => median(list.map(({ opsPerSecond }) => opsPerSecond)))
-      const cpu = `${without.toFixed(0).padStart(8)} ${withIt.toFixed(0).padStart(5)} ${(withIt / without).toFixed(3).padStart(6)}`
-      const speed = `${String(slow).padStart(8)} ${String(fast).padStart(7)} ${(fast / slow).toFixed(3).padStart(6)}`
-      process.stdout.write(`${kind.padEnd(4)} ${String(callers).padStart(7)} ${' '.repeat(23)}${cpu}          ${speed}\n`)
+      report(`${kind}, ${callers} callers`, rows)
     }
   } finally {
     await Promise.all(clusters.map((cluster) => cluster.stop()))
   }
+}
+
+function report(load: string, rows: readonly (readonly Row[])[]): void {
+  process.stdout.write(`${load.padEnd(20)}  CPU us/op of the nodes   ratio (quartiles)          ops/s   ratio (quartiles)\n`)
+  const [first = []] = rows
+  for (const [index, [name]] of VARIANTS.entries()) {
+    const own = rows[index] ?? []
+    const cpu = own.map(nodeMicros)
+    const speed = own.map(({ opsPerSecond }) => opsPerSecond)
+    const cpuRatios = cpu.map((micros, round) => micros / nodeMicros(first[round] as Row))
+    const speedRatios = speed.map((ops, round) => ops / (first[round]?.opsPerSecond ?? 0))
+    const left = `${name.padEnd(20)}  ${at(cpu, 0.5).toFixed(0).padStart(22)}   ${spread(cpuRatios)}`
+    process.stdout.write(`${left}  ${String(at(speed, 0.5)).padStart(9)}   ${spread(speedRatios)}\n`)
+  }
+  process.stdout.write('\n')
+}
+
+function spread(ratios: readonly number[]): string {
+  const [low, middle, high] = [0.25, 0.5, 0.75].map((quantile) => at(ratios, quantile).toFixed(3))
+  return `${middle} (${low} to ${high})`
 }

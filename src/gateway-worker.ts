@@ -34,7 +34,7 @@ const onBug = (error: unknown): void => say({ type: 'bug', stack: error instance
 
 async function run({ config, node, incarnation, port }: GatewayWorkerData): Promise<void> {
   const [clock, random] = [new SystemClock(), new SystemRandom()]
-  const telemetry = startTelemetry(process.env, node, VERSION)
+  const telemetry = startTelemetry(process.env, { node, version: VERSION, random: () => random.next() })
   const id = `${node}:gw`
   const transport = createPortTransport(id, incarnation, port, clock)
   const { name } = config.cluster

@@ -10,13 +10,14 @@ import { IdentityError, openIdentity } from './cluster/identity.ts'
 import { type Config, ConfigError, parseConfig } from './config.ts'
 import { type EmbeddedCluster, startEmbedded } from './embedded.ts'
 import { SystemClock } from './io/clock-system.ts'
+import type { Random } from './io/random.ts'
 import { SystemRandom } from './io/random-system.ts'
 import { DiskFullError } from './io/storage.ts'
 import { DirectoryLockedError, createFileStorage } from './io/storage-file.ts'
 import { NatsOptionsError, NatsUnavailableError, connectNats } from './io/transport-nats.ts'
 import { serve } from './serve.ts'
-import { createLog } from './telemetry/log.ts'
-import { startTelemetry } from './telemetry/sdk.ts'
+import { type Log, createLog } from './telemetry/log.ts'
+import { type Telemetry, startTelemetry } from './telemetry/sdk.ts'
 import { VERSION } from './version.ts'
 
 const EXIT_FAILED = 1
@@ -63,8 +64,8 @@ async function runNode(options: Parameters<Commands['runNode']>[0]): Promise<voi
   const config = parseConfig({ file, environment: process.env, sets: options.set })
   const { node_id: id, name } = config.cluster
   const log = createLog(config.log.level, { node: id })
-  const telemetry = startTelemetry(process.env, id, VERSION)
   const [clock, random] = [new SystemClock(), new SystemRandom()]
+  const telemetry = telemetryOf(id, random, log)
   const storage = createFileStorage(config.storage.data_directory, config.storage.engine)
   await storage.lock()
   const identity = await openIdentity(storage, clock, random, { node: id, cluster: name })
@@ -82,6 +83,15 @@ async function runNode(options: Parameters<Commands['runNode']>[0]): Promise<voi
   })
   await serving.ready()
   say(`ready ${id} ${serving.url}`)
+}
+
+function telemetryOf(node: string, random: Random, log: Log): Telemetry | null {
+  return startTelemetry(process.env, {
+    node,
+    version: VERSION,
+    random: () => random.next(),
+    onWarning: (message) => log.warn(message),
+  })
 }
 
 function readConfigFile(path: string): string {
@@ -105,7 +115,7 @@ async function runEmbedded(options: {
 }): Promise<void> {
   const config = parseConfig({ file: null, environment: process.env, sets: options.set })
   const log = createLog(config.log.level === 'info' ? 'warn' : config.log.level, {})
-  const telemetry = startTelemetry(process.env, 'embedded', VERSION)
+  const telemetry = telemetryOf('embedded', new SystemRandom(), log)
   const cluster = await startEmbedded({
     nodes: options.nodes,
     port: options.port,

@@ -10,13 +10,25 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { context, propagation, trace } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
-import { BatchSpanProcessor, NodeTracerProvider, ParentBasedSampler, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-node'
-
-const DEFAULT_RATIO = 0.01
+import { BatchSpanProcessor, NodeTracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace-node'
+import { samplingOf } from './sampling.ts'
+import { setRootDraw } from './tracing.ts'
 
 export interface Telemetry {
   /** Exports what is buffered; call before the process ends. */
   shutdown(): Promise<void>
+}
+
+export interface TelemetryOptions {
+  /** The node's id. */
+  readonly node: string
+  readonly version: string
+  /** Uniform in [0, 1): decides which traces are kept. */
+  readonly random: () => number
+  /** Told of variables that cannot be meant. */
+  readonly onWarning?: (message: string) => void
+  /** Instead of OTLP over HTTP. */
+  readonly exporter?: SpanExporter
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -27,24 +39,25 @@ export function tracingWanted(environment: Environment): boolean {
   return Boolean(environment['OTEL_EXPORTER_OTLP_ENDPOINT'] || environment['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'])
 }
 
-export function startTelemetry(environment: Environment, node: string, version: string): Telemetry | null {
+export function startTelemetry(environment: Environment, options: TelemetryOptions): Telemetry | null {
   if (!tracingWanted(environment)) return null
   const own = resourceFromAttributes({
     'service.name': environment['OTEL_SERVICE_NAME'] ?? 'tricord',
-    'service.instance.id': node,
-    'service.version': version,
+    'service.instance.id': options.node,
+    'service.version': options.version,
   })
   const resource = defaultResource()
     .merge(detectResources({ detectors: [envDetector] }))
     .merge(own)
-  // OTEL_TRACES_SAMPLER is read by the provider itself when no sampler is given.
-  const sampler = environment['OTEL_TRACES_SAMPLER']
-    ? {}
-    : { sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(DEFAULT_RATIO) }) }
-  const provider = new NodeTracerProvider({ resource, ...sampler, spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())] })
+  const { rootRatio, sampler, problem } = samplingOf(environment)
+  if (problem !== null) options.onWarning?.(problem)
+  const processor = new BatchSpanProcessor(options.exporter ?? new OTLPTraceExporter())
+  const provider = new NodeTracerProvider({ resource, sampler, spanProcessors: [processor] })
   provider.register({ propagator: new W3CTraceContextPropagator() })
+  if (rootRatio < 1) setRootDraw(rootRatio === 0 ? () => false : () => options.random() < rootRatio)
   return {
     async shutdown() {
+      setRootDraw(() => true)
       await provider.forceFlush()
       await provider.shutdown()
       trace.disable()

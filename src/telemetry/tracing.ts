@@ -1,6 +1,7 @@
 /**
  * Spans, over the OpenTelemetry API. A context travels as its W3C `traceparent` text, and only when it is sampled:
- * so "is this traced?" is "is the text not empty?", and an untraced request costs that one comparison.
+ * so "is this traced?" is "is the text not empty?", and an untraced request costs that one comparison, after the one
+ * draw at its beginning (`sampling.ts`).
  */
 import {
   ROOT_CONTEXT,
@@ -60,6 +61,13 @@ function formatTraceparent(span: Span): string {
 
 const tracer = () => trace.getTracer('tricord')
 
+/** Whether to keep a trace that begins here: the SDK's draw, where there is one. As global as the API's tracer. */
+let drawRoot: () => boolean = () => true
+
+export function setRootDraw(draw: () => boolean): void {
+  drawRoot = draw
+}
+
 /** Starts a child of `parent` at `startMs` (wall clock) or now; null where the parent is not sampled. */
 export function startSpan(name: string, parent: string, kind: SpanKindName, attributes: Attributes, startMs?: number): ActiveSpan | null {
   if (parent === '') return null
@@ -70,7 +78,7 @@ export function startSpan(name: string, parent: string, kind: SpanKindName, attr
 /** Starts a request's first span here: a child of the caller's context, or a new trace that the sampler decides on. */
 export function startRootSpan(name: string, traceparent: string | null, attributes: Attributes): ActiveSpan | null {
   const parsed = traceparent === null ? null : parseTraceparent(traceparent)
-  if (parsed && (parsed.traceFlags & TraceFlags.SAMPLED) === 0) return null
+  if (parsed ? (parsed.traceFlags & TraceFlags.SAMPLED) === 0 : !drawRoot()) return null
   return open(name, parsed, 'server', attributes)
 }
 
