@@ -26,7 +26,7 @@ import { carries } from './meta-machine.ts'
 import { place } from './placement.ts'
 import { encodeView } from './redistribute.ts'
 import { VIRTUAL_NODES, partitionOf } from './ring.ts'
-import { type StatusRow, groupViews, readRows, statusRows } from './status.ts'
+import { type StatusRow, encodeAnswer, groupViews, readAnswer, statusRows } from './status.ts'
 import type { Cluster, ClusterStatus, Formation, Member, MemberState, NodeView, RingPlan, RingView } from './types.ts'
 
 const STATUS_TIMEOUT_MS: Millis = 1_000
@@ -48,8 +48,10 @@ export interface ClusterDeps {
 export function createClusterActor(deps: ClusterDeps): Actor {
   return {
     receive(envelope: Envelope, ctx: ActorContext): void {
-      if (envelope.msgType === 'cluster_status') ctx.reply(envelope, 'cluster_status_reply', statusRows(deps.host) as unknown as Plain)
-      else if (envelope.msgType === 'join_cluster') onJoin(deps, envelope, ctx)
+      if (envelope.msgType === 'cluster_status') {
+        const answer = { epoch: deps.directory.epoch, rows: statusRows(deps.host) }
+        ctx.reply(envelope, 'cluster_status_reply', encodeAnswer(answer))
+      } else if (envelope.msgType === 'join_cluster') onJoin(deps, envelope, ctx)
     },
   }
 }
@@ -194,7 +196,7 @@ class ClusterFacade implements Cluster {
     const { system, detector } = this.#deps
     if (!detector.isUp(node)) return null
     const answer = await system.ask(actorId(node, CLUSTER_PATH), 'cluster_status', null, STATUS_TIMEOUT_MS).catch(() => null)
-    return answer && readRows(answer.payload)
+    return answer && (readAnswer(answer.payload)?.rows ?? null)
   }
 
   #stateOf({ id, state }: Member): MemberState {

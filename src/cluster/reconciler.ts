@@ -34,7 +34,7 @@ import {
   encodeRedistribute,
   encodeRedistributeReply,
 } from './redistribute.ts'
-import { Surveyor, readRows } from './status.ts'
+import { Surveyor, readAnswer, statusRows } from './status.ts'
 import type { Formation, MetaView } from './types.ts'
 
 export const RECONCILER_PATH = 'reconciler'
@@ -133,7 +133,7 @@ export class Reconciler implements Actor {
       case 'redistribute_reply':
         return this.#onReply(envelope)
       case 'cluster_status_reply':
-        return this.#surveyor.take(nodeOf(envelope.senderId), readRows(envelope.payload))
+        return this.#surveyor.take(nodeOf(envelope.senderId), readAnswer(envelope.payload))
     }
   }
 
@@ -258,7 +258,8 @@ export class Reconciler implements Actor {
     if (wanting && ticking) {
       for (const { id } of directory.members) if (id !== ctx.node) ctx.send(actorId(id, CLUSTER_PATH), 'cluster_status', null)
     }
-    const command = planMeta(view, formation, wanting ? this.#surveyor.survey(host, ctx.node) : new Map(), hash)
+    if (wanting) this.#surveyor.take(ctx.node, { epoch: directory.epoch, rows: statusRows(host) })
+    const command = planMeta(view, formation, wanting ? this.#surveyor.survey(view.epoch) : new Map(), hash)
     if (!command) return
     if (!this.#proposing.has('meta')) onLog('info', `meta: ${command.name}`, { epoch: view.epoch })
     this.#propose(ctx, 'meta', command)

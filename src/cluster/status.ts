@@ -45,10 +45,23 @@ export function statusRows(host: GroupHost): readonly StatusRow[] {
   return rows
 }
 
-/** Rows of another node; null where they are not rows. */
-export function readRows(payload: Plain): readonly StatusRow[] | null {
+/** What a node says when it is asked, and the epoch of the table that it knew as it said so. */
+export interface StatusAnswer {
+  readonly epoch: number
+  readonly rows: readonly StatusRow[]
+}
+
+export function encodeAnswer({ epoch, rows }: StatusAnswer): Plain {
+  return [epoch, rows as unknown as Plain]
+}
+
+/** The answer of another node; null where it is none. */
+export function readAnswer(payload: Plain): StatusAnswer | null {
+  if (!Array.isArray(payload) || payload.length !== 2) return null
+  const [epoch, rows] = payload as readonly Plain[]
   const isRow = (row: Plain): boolean => Array.isArray(row) && row.length === 8 && Array.isArray(row[6]) && Array.isArray(row[7])
-  return Array.isArray(payload) && payload.every(isRow) ? (payload as unknown as readonly StatusRow[]) : null
+  if (typeof epoch !== 'number' || !Array.isArray(rows) || !rows.every(isRow)) return null
+  return { epoch, rows: rows as unknown as readonly StatusRow[] }
 }
 
 /** Of each group the row that counts. */
@@ -63,18 +76,21 @@ function bestRows(answers: Iterable<readonly StatusRow[]>): ReadonlyMap<GroupId,
   return best
 }
 
-/** Gathers what all nodes last said, for the leader of `meta`. */
+/**
+ * Gathers what all nodes last said, for the leader of `meta`. Only what was said with the present table at hand counts: a
+ * leader with an older one may since have let in a member that the present one has taken out.
+ */
 export class Surveyor {
-  readonly #answers = new Map<NodeId, readonly StatusRow[]>()
+  readonly #answers = new Map<NodeId, StatusAnswer>()
 
-  take(node: NodeId, rows: readonly StatusRow[] | null): void {
-    if (rows) this.#answers.set(node, rows)
+  take(node: NodeId, answer: StatusAnswer | null): void {
+    if (answer) this.#answers.set(node, answer)
   }
 
-  /** The members of each group as its leader has them. */
-  survey(host: GroupHost, self: NodeId): ReadonlyMap<GroupId, readonly ReplicaId[]> {
-    this.#answers.set(self, statusRows(host))
-    const led = [...bestRows(this.#answers.values())].filter(([, row]) => row[2])
+  /** The members of each group as its leader has them, as of `epoch`. */
+  survey(epoch: number): ReadonlyMap<GroupId, readonly ReplicaId[]> {
+    const present = [...this.#answers.values()].filter((answer) => answer.epoch >= epoch)
+    const led = [...bestRows(present.map(({ rows }) => rows))].filter(([, row]) => row[2])
     return new Map(led.map(([group, row]) => [group, row[6]]))
   }
 }
