@@ -6,6 +6,7 @@ import type { NodeId } from '../base/ids.ts'
 import { LOCKS_GROUP } from '../base/ids.ts'
 import type { SimCluster, SimNode } from './cluster.ts'
 import type { Dice } from './dice.ts'
+import type { Operator } from './operator.ts'
 import { rot } from './rot.ts'
 
 export const FAULTS = [
@@ -22,6 +23,9 @@ export const FAULTS = [
   'rot',
   'wipe',
   'transfer',
+  'join',
+  'leave',
+  'replace',
 ] as const
 export type Fault = (typeof FAULTS)[number]
 
@@ -40,12 +44,14 @@ export interface ChaosOptions {
 export class Chaos {
   readonly #cluster: SimCluster
   readonly #options: ChaosOptions
+  readonly #operator: Operator
   readonly #dice: Dice
   #running = false
 
-  constructor(cluster: SimCluster, options: ChaosOptions) {
+  constructor(cluster: SimCluster, options: ChaosOptions, operator: Operator) {
     this.#cluster = cluster
     this.#options = options
+    this.#operator = operator
     this.#dice = cluster.world.dice.fork('chaos')
   }
 
@@ -113,6 +119,12 @@ export class Chaos {
         return this.#wipe()
       case 'transfer':
         return this.#transfer()
+      case 'join':
+        return this.#operator.join()
+      case 'leave':
+        return this.#operator.leave()
+      case 'replace':
+        return this.#operator.replace()
     }
   }
 
@@ -146,7 +158,7 @@ export class Chaos {
   /** Halves, one node against the rest, or single links; now and then in one direction only. */
   #partition(): void {
     const { links } = this.#cluster.network
-    const nodes = this.#dice.shuffle(this.#cluster.options.nodes)
+    const nodes = this.#dice.shuffle(this.#cluster.ids)
     const size = this.#dice.pick([1, Math.floor(nodes.length / 2), this.#dice.integer(1, nodes.length - 1)])
     const oneWay = this.#dice.chance(0.3)
     const [side, other] = [nodes.slice(0, size), nodes.slice(size)]
@@ -156,22 +168,22 @@ export class Chaos {
   }
 
   #clog(node: SimNode): void {
-    const { world, network, options } = this.#cluster
-    const to = this.#dice.pick(options.nodes)
+    const { world, network, ids } = this.#cluster
+    const to = this.#dice.pick(ids)
     world.fault('clog', `${node.id}>${to}`)
     network.links.clog(node.id, to, world.now + this.#dice.exponential(this.#options.outageMeanMs))
   }
 
   /** FoundationDB's: the links of a few nodes stop one after the other, and come back in another order. */
   #swizzle(): void {
-    const { world, network, options } = this.#cluster
-    const chosen = this.#dice.shuffle(options.nodes).slice(0, this.#dice.integer(1, options.nodes.length))
+    const { world, network, ids } = this.#cluster
+    const chosen = this.#dice.shuffle(ids).slice(0, this.#dice.integer(1, ids.length))
     world.fault('swizzle', chosen.join())
     for (const [at, node] of chosen.entries()) {
       world.at(at * this.#dice.exponential(100), 'nemesis clogs', () => {
         if (!this.#running) return
         const until = world.now + 200 + this.#dice.exponential(this.#options.outageMeanMs)
-        for (const peer of options.nodes) {
+        for (const peer of ids) {
           network.links.clog(node, peer, until)
           network.links.clog(peer, node, until)
         }
@@ -199,7 +211,7 @@ export class Chaos {
 
   #rot(): void {
     const node = this.#cluster.node(this.#dice.pick(this.#options.victims))
-    if (node.wiped || !this.#cluster.formed) return
+    if (!node || node.wiped || !this.#cluster.formed) return
     this.#crash(node)
     const where = rot(node.disk, this.#dice)
     if (where === null) return
@@ -210,10 +222,9 @@ export class Chaos {
   #wipe(): void {
     const node = this.#cluster.node(this.#dice.pick(this.#options.victims))
     // Before it has joined there is nothing to lose, and nothing that could tell.
-    if (node.wiped || node.lives === 0 || !this.#cluster.formed) return
+    if (!node || node.wiped || node.lives === 0 || !this.#cluster.formed) return
     this.#crash(node)
-    node.disk.wipe()
-    node.wiped = true
+    this.#cluster.wipe(node)
     this.#cluster.world.fault('wipe', node.id)
   }
 

@@ -7,7 +7,8 @@ import type { Clock, Timer } from '../io/clock.ts'
 import type { NodeLife } from './life.ts'
 import type { World } from './world.ts'
 
-const EPOCH_MS = 1_790_000_000_000
+/** Where the wall clocks stand at the beginning, give or take. */
+export const WALL_EPOCH_MS = 1_790_000_000_000
 
 export class SimClock implements Clock {
   readonly #world: World
@@ -39,7 +40,7 @@ export class SimClock implements Clock {
   }
 
   wall(): number {
-    return EPOCH_MS + this.#wallOffsetMs + this.#world.now
+    return WALL_EPOCH_MS + this.#wallOffsetMs + this.#world.now
   }
 
   after(delayMs: number, run: () => void): Timer {

@@ -14,7 +14,7 @@ import { createLocks } from '../lock/facade.ts'
 import type { Locks } from '../lock/types.ts'
 import { type Node, type NodeOptions, createNode } from '../node.ts'
 import { createProposer } from '../raft/host/proposer.ts'
-import { SimClock } from './clock.ts'
+import { SimClock, WALL_EPOCH_MS } from './clock.ts'
 import { SimDisk } from './disk.ts'
 import { SimIoError, mount } from './disk-storage.ts'
 import { NodeLife } from './life.ts'
@@ -24,6 +24,7 @@ import { SimFailure, type World } from './world.ts'
 
 const CLUSTER_NAME = 'sim'
 const DRAIN_MS = 2_000
+const SECOND_MS = 1_000
 
 /** A node that runs: what clients and checkers use. */
 export interface Running {
@@ -41,8 +42,17 @@ export class SimNode {
   /** Its disk was emptied: it must be refused from then on. */
   wiped = false
   refused = false
-  /** It has been up once, so its disk knows the cluster. */
+  /** It has been up once on this disk, so the disk knows the cluster. */
   joined = false
+  /** Starts with --join: a newcomer, or one that was given an empty disk. */
+  join = false
+  /** It has left the cluster and is about to be switched off for good. */
+  retired = false
+  /** Counts its disks: an emptied one is another. */
+  disks = 1
+  /** As the disk says since the last boot; '' before. */
+  uid = ''
+  incarnation = 0
   /** Something on its disk rotted: groups may be damaged for good. */
   rotten = false
 
@@ -51,12 +61,19 @@ export class SimNode {
     this.disk = disk
   }
 
+  /** Everything that it ever acknowledged is on its disk. */
+  get sound(): boolean {
+    return !this.wiped && !this.rotten && !this.refused
+  }
+
   get up(): boolean {
     return this.running !== null && this.life?.alive === true
   }
 }
 
 export interface ClusterHooks {
+  /** A node that was not there before, with its disk. */
+  admitted(node: SimNode): void
   /** Before a life begins on this disk. */
   booting(node: SimNode): void
   /** A life ended, however. */
@@ -67,7 +84,9 @@ export class SimCluster {
   readonly world: World
   readonly options: SimOptions
   readonly network: SimNetwork
-  readonly nodes: readonly SimNode[]
+  /** Those that are part of it or shall be; changes as nodes come and go. */
+  readonly #nodes: SimNode[] = []
+  #formed = false
   readonly #hash: Hash
   readonly #hooks: ClusterHooks
 
@@ -77,11 +96,41 @@ export class SimCluster {
     this.#hash = hash
     this.#hooks = hooks
     this.network = new SimNetwork(world, world.dice.fork('network'), calm(options.network))
-    this.nodes = options.nodes.map((id) => new SimNode(id, new SimDisk(world, world.dice.fork(`disk ${id}`), options.disk)))
+    for (const id of options.nodes) this.#add(id)
   }
 
-  node(id: NodeId): SimNode {
-    return this.nodes.find((node) => node.id === id) as SimNode
+  #add(id: NodeId): SimNode {
+    const { world, options } = this
+    const node = new SimNode(id, new SimDisk(world, world.dice.fork(`disk ${id}`), options.disk))
+    this.#nodes.push(node)
+    this.#hooks.admitted(node)
+    return node
+  }
+
+  /** A node that will join. */
+  admit(id: NodeId): SimNode {
+    const node = this.#add(id)
+    node.join = true
+    return node
+  }
+
+  /** A node that has left is switched off and never comes back. */
+  retire(node: SimNode): void {
+    node.retired = true
+    this.crash(node, 'retired')
+    this.#nodes.splice(this.#nodes.indexOf(node), 1)
+  }
+
+  get nodes(): readonly SimNode[] {
+    return this.#nodes
+  }
+
+  get ids(): NodeId[] {
+    return this.#nodes.map(({ id }) => id)
+  }
+
+  node(id: NodeId): SimNode | null {
+    return this.nodes.find((node) => node.id === id) ?? null
   }
 
   get up(): readonly SimNode[] {
@@ -89,7 +138,7 @@ export class SimCluster {
   }
 
   start(node: SimNode): void {
-    if (node.life?.alive || node.refused) return
+    if (node.life?.alive || node.refused || node.retired) return
     const life = new NodeLife(this.world, node.id)
     node.life = life
     node.lives++
@@ -105,22 +154,32 @@ export class SimCluster {
     const drift = dice.between(-this.options.driftPpm, this.options.driftPpm)
     const clock = new SimClock(world, life, {
       driftPpm: drift,
-      wallOffsetMs: dice.integer(-60_000, 60_000),
+      wallOffsetMs: dice.integer(-60_000, 60_000) + this.#wallBehindMs(node),
       originMs: dice.integer(1, 1e6),
     })
     await storage.lock()
     const identity = await openIdentity(storage, clock, dice, { node: node.id, cluster: CLUSTER_NAME })
+    node.uid = identity.uid
+    node.incarnation = Math.max(node.incarnation, identity.incarnation)
     const transport = this.network.join(life, identity.incarnation)
     const ports: Ports = { clock, random: dice, transport, storage }
-    const running = await createNode(this.#config(node.id), identity, ports, this.#nodeOptions(node, life))
+    const running = await createNode(this.#config(node), identity, ports, this.#nodeOptions(node, life))
     const proposer = createProposer(running.system, { raft: running.host.id })
-    if (node.wiped) throw new SimFailure(`${node.id} was taken back with an emptied disk`)
+    if (node.wiped && !node.join) throw new SimFailure(`${node.id} was taken back with an emptied disk`)
     node.joined = true
+    node.wiped = false
+    this.#formed ||= this.nodes.every(({ joined }) => joined)
     node.running = { node: running, locks: createLocks(proposer) }
     world.log(`${node.id} is up, incarnation ${identity.incarnation}`)
   }
 
-  #config(id: NodeId): Config {
+  /** A node that joins on an empty disk needs a wall clock that is ahead of its last boot, or nobody listens to it. */
+  #wallBehindMs(node: SimNode): number {
+    if (!node.join || node.incarnation === 0) return 0
+    return Math.max(0, 2 * 60_000 + node.incarnation * SECOND_MS - (WALL_EPOCH_MS + this.world.now))
+  }
+
+  #config(node: SimNode): Config {
     const { nodes, partitions, heartbeatMs, electionMs, segmentBytes, logBytesMax, checkpointMs, failureTimeoutMs } = this.options
     const config = parseConfig({ file: null, environment: {}, sets: [] })
     return {
@@ -128,8 +187,8 @@ export class SimCluster {
       cluster: {
         ...config.cluster,
         name: CLUSTER_NAME,
-        node_id: id,
-        peers: [...nodes],
+        node_id: node.id,
+        peers: node.join ? this.ids : [...nodes],
         partitions,
         replicas: Math.min(3, nodes.length),
         failure_timeout_ms: failureTimeoutMs,
@@ -158,12 +217,16 @@ export class SimCluster {
         else if (life.alive) this.crash(node, 'disk error')
       },
       eventLoop: () => null,
+      join: node.join,
     }
   }
 
   #bootFailed(node: SimNode, life: NodeLife, error: Error): void {
     if (!life.alive) return
-    if (error instanceof IdentityError && node.wiped) {
+    if (error instanceof IdentityError && node.join && !node.joined) {
+      // Its name is still taken: the operator tries again.
+      this.crash(node, `not taken in: ${error.message}`)
+    } else if (error instanceof IdentityError && node.wiped) {
       node.refused = true
       this.world.log(`${node.id} is refused: ${error.message}`)
       this.crash(node, 'refused')
@@ -181,6 +244,17 @@ export class SimCluster {
     this.world.log(`${node.id} ends: ${why}`)
     this.#end(node)
     node.disk.crash()
+  }
+
+  /** The disk is empty from now on. */
+  wipe(node: SimNode): void {
+    this.crash(node, 'its disk is lost')
+    node.disk.wipe()
+    node.disks++
+    node.wiped = true
+    node.rotten = false
+    node.joined = false
+    node.uid = ''
   }
 
   #end(node: SimNode): void {
@@ -201,9 +275,9 @@ export class SimCluster {
     this.world.at(4 * DRAIN_MS, `stop ${node.id}`, () => life.alive && !life.paused && this.crash(node, 'slow stop'))
   }
 
-  /** True once every node has been up: then each disk holds the formation. */
+  /** True once every founder has been up: then each disk held the formation. */
   get formed(): boolean {
-    return this.nodes.every((node) => node.joined)
+    return this.#formed
   }
 
   /** The leader of the locks as most of the nodes that are up see it; null where there is none. */

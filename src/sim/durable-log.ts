@@ -74,8 +74,8 @@ export class DurableLogs {
   readonly #nodes = new Map<NodeId, Map<GroupId, DurableGroup>>()
   /** (group, index, term) -> chain, as first seen anywhere. */
   readonly #chains = new Map<string, number>()
-  /** What was durable until a disk was emptied or rotted. */
-  readonly #lost = new Map<NodeId, Map<GroupId, DurableGroup>>()
+  /** (group, replica) -> what was durable until a disk was emptied or rotted. */
+  readonly #lost = new Map<string, DurableGroup>()
   readonly #listener: LogListener
 
   constructor(listener: LogListener) {
@@ -87,9 +87,12 @@ export class DurableLogs {
   }
 
   /** The log of that very replica: as it is or, where its disk has lost it since, as it last was. */
-  ofReplica(node: NodeId, group: GroupId, replica: ReplicaId): DurableGroup | null {
-    const logs = [this.of(node, group), this.#lost.get(node)?.get(group)]
-    return logs.find((log) => log?.replica === replica) ?? null
+  ofReplica(group: GroupId, replica: ReplicaId): DurableGroup | null {
+    for (const groups of this.#nodes.values()) {
+      const log = groups.get(group)
+      if (log?.replica === replica) return log
+    }
+    return this.#lost.get(`${group}/${replica}`) ?? null
   }
 
   watch(node: NodeId, disk: SimDisk): void {
@@ -160,9 +163,7 @@ export class DurableLogs {
     const before = this.#nodes.get(node) ?? new Map<GroupId, DurableGroup>()
     const after = this.#read(disk)
     this.#nodes.set(node, after)
-    const lost = this.#lost.get(node) ?? new Map<GroupId, DurableGroup>()
-    this.#lost.set(node, lost)
-    for (const [group, log] of before) if (!after.has(group)) lost.set(group, log)
+    for (const [group, log] of before) if (!after.has(group)) this.#lost.set(`${group}/${log.replica}`, log)
     for (const [group, log] of before) this.#listener.recovered(node, group, log, after.get(group) ?? null)
   }
 

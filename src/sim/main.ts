@@ -1,5 +1,5 @@
 /**
- * `npm run sim -- --seed N --count M [--safety MS] [--trace]`: runs M seeds from N on. A line per failing seed with the command
+ * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--trace]`: runs M seeds from N on. A line per failing seed with the command
  * that repeats it; at the end what was simulated and how fast. Exits with 1 if a seed failed.
  */
 import { parseArgs } from 'node:util'
@@ -11,11 +11,15 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '20' },
     safety: { type: 'string' },
+    membership: { type: 'string' },
     trace: { type: 'boolean', default: false },
     hashes: { type: 'boolean', default: false },
   },
 })
-const overrides = values.safety === undefined ? {} : { safetyMs: Number(values.safety) }
+const overrides = {
+  ...(values.safety !== undefined && { safetyMs: Number(values.safety) }),
+  ...(values.membership !== undefined && { membership: values.membership === 'on' }),
+}
 const first = Number(values.seed)
 const count = Number(values.count)
 
@@ -55,11 +59,15 @@ process.exitCode = failed > 0 ? 1 : 0
 
 function report({ seed, failure, options, hash: digest, trace, events: at }: RunResult): void {
   print(`seed ${seed} FAILED after ${at} events, hash ${digest}: ${failure?.message ?? ''}`)
-  print(`  repeat: npm run sim -- --seed ${seed} --count 1${values.safety === undefined ? '' : ` --safety ${values.safety}`} --trace`)
+  print(`  repeat: npm run sim -- --seed ${seed} --count 1${given('safety')}${given('membership')} --trace`)
   if (!values.trace) return
   print(JSON.stringify(options, null, 1))
   for (const line of trace) print(line)
   print(failure?.stack ?? '')
+}
+
+function given(name: 'safety' | 'membership'): string {
+  return values[name] === undefined ? '' : ` --${name} ${values[name]}`
 }
 
 function print(line: string): void {

@@ -1,7 +1,7 @@
 /** Between the cluster and the checkers: after each event it shows them the replicas that changed, and every durable write. */
 import { type GroupId, type LogIndex, NOBODY, type NodeId, type ReplicaId } from '../base/ids.ts'
 import type { GroupStatus } from '../raft/group-host.ts'
-import { type Checker, nodeNames } from './checkers/checker.ts'
+import type { Checker } from './checkers/checker.ts'
 import type { SimCluster, SimNode } from './cluster.ts'
 import { type DurableGroup, DurableLogs, type LogListener } from './durable-log.ts'
 
@@ -15,16 +15,14 @@ export class Observer implements LogListener {
   readonly #checkers: readonly Checker[]
   readonly #watched = new Map<NodeId, Watched>()
   readonly #onFailure: (error: unknown) => void
-  #nodeOf: ReturnType<typeof nodeNames> = (replica) => `${replica}`
 
   constructor(checkers: readonly Checker[], onFailure: (error: unknown) => void) {
     this.#checkers = checkers
     this.#onFailure = onFailure
   }
 
-  attach(cluster: SimCluster): void {
-    this.#nodeOf = nodeNames(cluster.options.nodes)
-    for (const node of cluster.nodes) this.logs.watch(node.id, node.disk)
+  attach({ id, disk }: SimNode): void {
+    this.logs.watch(id, disk)
   }
 
   written(node: NodeId, group: GroupId, log: DurableGroup, index: LogIndex): void {
@@ -70,6 +68,7 @@ export class Observer implements LogListener {
       const seen = {
         node: node.id,
         life: node.lives,
+        disk: node.disks,
         group,
         replica,
         status,
@@ -77,7 +76,6 @@ export class Observer implements LogListener {
         log: this.logs.of(node.id, group),
         logs: this.logs,
         machine: host.machine(group),
-        nodeOf: this.#nodeOf,
       }
       for (const checker of this.#checkers) checker.seen?.(seen)
     }

@@ -13,6 +13,8 @@ import type { WorkloadOptions } from './workload.ts'
 export interface SimOptions {
   readonly seed: number
   readonly nodes: readonly NodeId[]
+  /** Nodes that may join them; none: the members of this run stay what they are. */
+  readonly spares: readonly NodeId[]
   readonly partitions: number
   readonly heartbeatMs: number
   readonly electionMs: number
@@ -31,17 +33,26 @@ export interface SimOptions {
   readonly livenessMs: number
 }
 
+const MOVING_SHARE = 0.35
+const SPARES = 4
+
 export interface SimOverrides {
   readonly safetyMs?: number
+  /** Whether members come and go; drawn where it is not given. */
+  readonly membership?: boolean
 }
 
 export function drawOptions(seed: number, overrides: SimOverrides = {}): SimOptions {
   const dice = new Dice(seed).fork('options')
   const nodes = Array.from({ length: dice.pick([3, 3, 3, 5]) }, (_, i) => `n${i + 1}`)
+  // From dice of its own: a run without changes of membership is what its seed has always been.
+  const moving = new Dice(seed).fork('membership')
+  const moves = moving.chance(MOVING_SHARE) ? overrides.membership !== false : overrides.membership === true
   const heartbeatMs = dice.pick([20, 50, 100])
   return {
     seed,
     nodes,
+    spares: moves ? Array.from({ length: SPARES }, (_, i) => `n${nodes.length + i + 1}`) : [],
     partitions: dice.pick([1, 1, 2]),
     heartbeatMs,
     electionMs: heartbeatMs * dice.pick([4, 5, 8]),
@@ -52,7 +63,7 @@ export function drawOptions(seed: number, overrides: SimOverrides = {}): SimOpti
     driftPpm: dice.pick([0, 200, 20_000]),
     network: drawNetwork(dice),
     disk: drawDisk(dice),
-    chaos: drawChaos(dice, nodes),
+    chaos: moves ? drawMoves(moving, drawChaos(dice, nodes)) : drawChaos(dice, nodes),
     workload: drawWorkload(dice),
     safetyMs: overrides.safetyMs ?? 20_000,
     livenessMs: 60_000,
@@ -103,12 +114,21 @@ function drawChaos(dice: Dice, nodes: readonly NodeId[]): ChaosOptions {
       rot: on(0.35, 1),
       wipe: on(0.25, 0.4),
       transfer: on(0.5, 2),
+      join: 0,
+      leave: 0,
+      replace: 0,
     },
     outageMeanMs: dice.pick([300, 1_000, 3_000]),
     // The fault atlas: only this disk ever rots or is emptied. A group has three replicas, so no datum is lost on a majority.
     victims: [dice.pick(nodes)],
     fromStart: dice.chance(0.3),
   }
+}
+
+/** Members come and go; the disk that may be lost is lost more often, and the node begins anew on an empty one. */
+function drawMoves(dice: Dice, chaos: ChaosOptions): ChaosOptions {
+  const wipe = dice.chance(0.6) ? 0.7 : chaos.weights.wipe
+  return { ...chaos, weights: { ...chaos.weights, wipe, join: dice.pick([1, 3]), leave: dice.pick([0, 1, 3]), replace: 3 } }
 }
 
 function drawWorkload(dice: Dice): WorkloadOptions {

@@ -10,6 +10,7 @@ import { guardAmbient } from './ambient.ts'
 import { Chaos } from './chaos.ts'
 import type { Checker } from './checkers/checker.ts'
 import { commitOnQuorum } from './checkers/commit-quorum.ts'
+import { diskIdentity } from './checkers/disk-identity.ts'
 import { History, committed } from './checkers/committed.ts'
 import { electionSafety } from './checkers/election-safety.ts'
 import { leaderCompleteness } from './checkers/leader-completeness.ts'
@@ -25,6 +26,7 @@ import { SimCluster, type SimNode } from './cluster.ts'
 import { ClientHistory } from './history.ts'
 import { calm } from './network.ts'
 import { Observer } from './observer.ts'
+import { Operator } from './operator.ts'
 import { type SimOptions, drawOptions, type SimOverrides } from './options.ts'
 import { LEASED_PREFIX, NAMESPACE, Workload, busyNames, registerNames } from './workload.ts'
 import { SimFailure, World } from './world.ts'
@@ -69,6 +71,7 @@ class Run {
   readonly #cluster: SimCluster
   readonly #observer: Observer
   readonly #chaos: Chaos
+  readonly #operator: Operator
   readonly #workload: Workload
   readonly #history = new ClientHistory()
   readonly #committed = new History()
@@ -87,18 +90,20 @@ class Run {
       commitOnQuorum(),
       monotonic(),
       ordering(),
-      recovery((node) => this.#cluster.node(node).rotten || this.#cluster.node(node).wiped),
+      recovery((node) => this.#cluster.node(node)?.sound === false),
+      diskIdentity(),
       stateDigest(views),
       lockHolders(views),
       grants,
     ]
     this.#observer = new Observer(checkers, (error) => this.world.fail(error))
     this.#cluster = new SimCluster(this.world, options, hash, {
+      admitted: (node) => this.#observer.attach(node),
       booting: (node) => this.#observer.logs.reload(node.id, node.disk),
       ended: (node) => this.#workload.attempts.nodeEnded(node),
     })
-    this.#observer.attach(this.#cluster)
-    this.#chaos = new Chaos(this.#cluster, options.chaos)
+    this.#operator = new Operator(this.#cluster)
+    this.#chaos = new Chaos(this.#cluster, options.chaos, this.#operator)
     this.#workload = new Workload(this.#cluster, options.workload, this.#history, grants)
   }
 
@@ -107,6 +112,7 @@ class Run {
     if (this.#options.chaos.fromStart) this.#chaos.start()
     else await this.#until(FORM_MS, 'the cluster serves', () => this.#serving(this.#cluster.nodes))
     this.#chaos.start()
+    this.#operator.start()
     this.#workload.start()
     await this.#advance(this.world.now + this.#options.safetyMs)
     await this.#liveness()
@@ -119,11 +125,13 @@ class Run {
   }
 
   /** Runs until `reached`; a failure if that takes longer than `withinMs`. */
-  async #until(withinMs: number, what: string, reached: () => boolean): Promise<void> {
+  async #until(withinMs: number, what: string | (() => string), reached: () => boolean): Promise<void> {
     const limit = this.world.now + withinMs
     await this.#advance(limit, reached)
     if (this.world.failure || reached()) return
-    this.world.fail(new SimFailure(`liveness: within ${withinMs} ms not reached: ${what}\n${this.#standing()}`))
+    this.world.fail(
+      new SimFailure(`liveness: within ${withinMs} ms not reached: ${typeof what === 'string' ? what : what()}\n${this.#standing()}`),
+    )
   }
 
   /** Where every replica stands: for the report. */
@@ -133,9 +141,10 @@ class Run {
       if (!host) return [`  ${id} ${life?.alive ? 'starting' : 'down'}`]
       return host.groups().map((group) => {
         const status = host.status(group)
-        const { role, term, leader, commit, applied, last, serving, quiesced } = status ?? {}
+        const { role, term, leader, commit, applied, last, serving, quiesced, progress = [] } = status ?? {}
+        const behind = progress.flatMap(({ replica, match, state }) => (match === last ? [] : [` ${replica} ${state} ${match}`])).join()
         const marks = `term ${term} leader ${leader} applied ${applied} commit ${commit} last ${last}`
-        return `  ${id} ${groupName(group)} ${role} ${marks}${serving ? '' : ' not serving'}${quiesced ? ' quiesced' : ''}`
+        return `  ${id} ${groupName(group)} ${role} ${marks}${serving ? '' : ' not serving'}${quiesced ? ' quiesced' : ''}${behind}`
       })
     })
     return lines.join('\n')
@@ -159,9 +168,10 @@ class Run {
     const { world } = this
     this.#chaos.stop()
     this.#workload.stop()
-    const core = this.#healCore()
+    let core = this.#healCore()
     world.log(`heal: the core is ${core.map(({ id }) => id).join()}`)
     const { livenessMs } = this.#options
+    if (this.#operator.active && this.#cluster.formed) core = await this.#settle()
     await this.#until(livenessMs, 'the core serves', () => this.#coreServes(core))
     await this.#until(livenessMs, 'every client is answered', () => this.#workload.busy === 0)
     const granted = new Set<SimNode>()
@@ -171,12 +181,24 @@ class Run {
     if (!world.failure) this.#check(() => this.#final(core))
   }
 
-  #healCore(): SimNode[] {
+  /** Lost disks are replaced, all who were to come are members, all who were to go are gone, and each group is where it belongs. */
+  async #settle(): Promise<readonly SimNode[]> {
+    await this.#until(
+      2 * this.#options.livenessMs,
+      () => `members and groups as the table says; ${this.#operator.unsettled}`,
+      () => this.#operator.unsettled === null,
+    )
+    return [...this.#cluster.nodes]
+  }
+
+  #healCore(): readonly SimNode[] {
     const { world, network, nodes, options } = this.#cluster
     const dice = world.dice.fork('core')
-    const sound = nodes.filter((node) => !node.rotten && !node.wiped)
+    if (this.#operator.active && this.#cluster.formed) this.#operator.replaceAll()
+    const moving = this.#operator.active
+    const sound = nodes.filter((node) => moving || (!node.rotten && !node.wiped))
     const quorum = Math.floor(nodes.length / 2) + 1
-    const spare = nodes.length === 3 && options.chaos.weights.crash > 0 && dice.chance(0.3)
+    const spare = !moving && nodes.length === 3 && options.chaos.weights.crash > 0 && dice.chance(0.3)
     // A cluster that has not formed needs all its founders.
     const core = !this.#cluster.formed ? [...nodes] : spare ? dice.shuffle(sound).slice(0, quorum) : sound
     network.links.heal()

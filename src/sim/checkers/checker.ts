@@ -2,7 +2,7 @@
  * What a checker of the kernel sees, and how it says no: it throws. One property per file beside this one; the citations
  * are to Ongaro's thesis and to the rules P1 to P13 of `docs/simulation.md`.
  */
-import { type GroupId, type LogIndex, type NodeId, type ReplicaId, groupName, memberOf } from '../../base/ids.ts'
+import { type GroupId, type LogIndex, type NodeId, type ReplicaId, groupName } from '../../base/ids.ts'
 import type { GroupStatus } from '../../raft/group-host.ts'
 import type { StateMachine } from '../../raft/machine.ts'
 import type { DurableGroup, DurableLogs } from '../durable-log.ts'
@@ -12,6 +12,8 @@ import { SimFailure } from '../world.ts'
 export interface Seen {
   readonly node: NodeId
   readonly life: number
+  /** Counts the disks that the node has had: an emptied one is another. */
+  readonly disk: number
   readonly group: GroupId
   readonly replica: ReplicaId
   readonly status: GroupStatus
@@ -21,8 +23,6 @@ export interface Seen {
   readonly log: DurableGroup | null
   readonly logs: DurableLogs
   readonly machine: StateMachine | null
-  /** Where a replica lives. */
-  nodeOf(replica: ReplicaId): NodeId
 }
 
 export interface Checker {
@@ -35,10 +35,4 @@ export interface Checker {
 
 export function violated(property: string, group: GroupId, what: string): never {
   throw new SimFailure(`${property}: ${groupName(group)}: ${what}`)
-}
-
-/** Founding members are numbered by the order of their names. */
-export function nodeNames(nodes: readonly NodeId[]): (replica: ReplicaId) => NodeId {
-  const sorted = [...nodes].sort()
-  return (replica) => sorted[memberOf(replica) - 1] ?? `replica ${replica}`
 }
