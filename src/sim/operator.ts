@@ -20,6 +20,7 @@ import type { Dice } from './dice.ts'
 
 const ROUND_MS = 250
 const ASK_SHARE = 0.2
+const EARLY_SHARE = 0.4
 /** Fewer never stay: a group keeps three replicas, so that one lost disk loses nothing. */
 const STAY_MIN = 3
 const IDLE_MEAN_MS = 2_000
@@ -123,8 +124,10 @@ export class Operator {
     if (known?.uid === node.uid) this.#members.add(node)
     else if (known === undefined && this.#members.has(node)) return this.#replace(node)
     if (!node.join || node.joined) return
-    if (known && known.uid !== node.uid) this.#remove(node)
-    else if (!node.life?.alive) this.#cluster.start(node)
+    const taken = known !== undefined && known.uid !== node.uid
+    if (taken) this.#remove(node)
+    // Impatient at times: it must be refused while its name is still that of the lost disk.
+    if (!node.life?.alive && (!taken || this.#dice.chance(EARLY_SHARE))) this.#cluster.start(node)
   }
 
   #remove({ id }: SimNode): void {
