@@ -25,11 +25,13 @@ export interface Gates {
   readonly writes?: () => Promise<void>
   /** Before every page of an iterator over the key-value store. */
   readonly iterates?: () => Promise<void>
+  /** Before every batch and every clearing of the key-value store; they keep their order. */
+  readonly batches?: () => Promise<void>
 }
 
 const free = (): Promise<void> => Promise.resolve()
 
-export function gatedStorage(storage: Storage, { writes = free, iterates = free }: Gates): Storage {
+export function gatedStorage(storage: Storage, { writes = free, iterates = free, batches = free }: Gates): Storage {
   const gatedFile = (file: File): File => ({
     write: (position, chunks) => writes().then(() => file.write(position, chunks)),
     writeDurable: (position, chunks) => writes().then(() => file.writeDurable(position, chunks)),
@@ -49,15 +51,21 @@ export function gatedStorage(storage: Storage, { writes = free, iterates = free 
     syncDirectory: (directory) => storage.syncDirectory(directory),
     kv: async (directory) => {
       const kv = await storage.kv(directory)
+      let last: Promise<unknown> = Promise.resolve()
+      const inOrder = (run: () => Promise<void>): Promise<void> => {
+        const done = last.then(batches).then(run)
+        last = done.catch(() => undefined)
+        return done
+      }
       return {
         engine: kv.engine,
         get: (key) => kv.get(key),
-        batch: (ops, options) => kv.batch(ops, options),
+        batch: (ops, options) => inOrder(() => kv.batch(ops, options)),
         iterate: (range) => {
           const iterator = kv.iterate(range)
           return { next: (max) => iterates().then(() => iterator.next(max)), close: () => iterator.close() }
         },
-        clear: (range) => kv.clear(range),
+        clear: (range) => inOrder(() => kv.clear(range)),
         close: () => kv.close(),
       }
     },

@@ -31,11 +31,12 @@ interface Drained {
   readonly group: Group
   readonly store: StateStore
   readonly header: StateHeader
+  readonly ops: readonly KvOp[]
 }
 
 type Job =
-  | { readonly kind: 'batch'; readonly ops: KvOp[]; readonly sync: boolean; readonly drained: Drained[]; readonly done: () => void }
-  | { readonly kind: 'clear'; readonly range: KvRange }
+  | { readonly kind: 'batch'; readonly sync: boolean; readonly drained: readonly Drained[]; readonly done: () => void }
+  | { readonly kind: 'clear'; readonly group: Group; readonly range: KvRange }
 
 const NOTHING = (): void => {}
 
@@ -94,18 +95,18 @@ export class Checkpoints {
   }
 
   #drain(groups: readonly Group[], sync: boolean, done: () => void): void {
-    const ops: KvOp[] = []
     const drained: Drained[] = []
     const now = this.#shared.clock.now()
     for (const group of groups) {
+      const ops: KvOp[] = []
       const header = group.store.drain(group.applier, group.core.appliedMembership, ops)
-      drained.push({ group, store: group.store, header })
+      drained.push({ group, store: group.store, header, ops })
       this.#drainedAt.set(group.id, now)
       if (!sync) continue
       this.#syncedAt.set(group.id, now)
       group.window.resetGrowth()
     }
-    this.#add({ kind: 'batch', ops, sync, drained, done })
+    this.#add({ kind: 'batch', sync, drained, done })
   }
 
   /** Everything of these groups, synced; `done` once the log knows. */
@@ -117,9 +118,9 @@ export class Checkpoints {
     )
   }
 
-  /** Deletes a range, after every batch that was drained before. */
-  clear(range: KvRange): void {
-    this.#add({ kind: 'clear', range })
+  /** Deletes a range of the group, after every batch that was drained before. */
+  clear(group: Group, range: KvRange): void {
+    this.#add({ kind: 'clear', group, range })
   }
 
   /** No further batch begins. */
@@ -142,7 +143,7 @@ export class Checkpoints {
     this.#running = job !== undefined && !this.#closed
     if (job === undefined || this.#closed) return
     const { ctx } = this.#shared.outgoing
-    const work = job.kind === 'batch' ? this.#kv.batch(job.ops, { sync: job.sync }) : this.#kv.clear(job.range)
+    const work = this.#write(job)
     this.#work = work
     ctx.pipeToSelf(
       work,
@@ -153,6 +154,15 @@ export class Checkpoints {
       },
       (error) => this.#failed(error),
     )
+  }
+
+  /** Of a group that has ended meanwhile nothing is touched any more: the same keys may belong to its next life. */
+  async #write(job: Job): Promise<void> {
+    if (job.kind === 'clear') return job.group.closed ? undefined : this.#kv.clear(job.range)
+    const live = job.drained.filter(({ group }) => !group.closed)
+    const [first] = live
+    if (first === undefined) return
+    await this.#kv.batch(live.length === 1 ? first.ops : live.flatMap(({ ops }) => ops), { sync: job.sync })
   }
 
   /** The same batch again once there may be space: nothing is lost, and nothing may overtake it. */

@@ -1,8 +1,10 @@
 /** Many groups on one host, and what is seen of a host from outside: traces, a close in good order. */
 import { afterEach, describe, expect, test } from 'vitest'
+import { Gate, gatedStorage } from '../../../test/gated-storage.ts'
 import { GROUP, RaftCluster, type TestNode, membership } from '../../../test/raft-cluster.ts'
 import { type ToyMachine, toyCommand } from '../../../test/toy-machine.ts'
 import { replicaId } from '../../base/ids.ts'
+import { createMemoryStorage } from '../../io/storage-memory.ts'
 
 let cluster: RaftCluster
 
@@ -69,6 +71,28 @@ describe('many groups', () => {
     await cluster.start(node)
     await cluster.leader()
     expect([node.machine.sum, node.host.replicaOf(GROUP), node.host.damaged]).toEqual([1, replicaId(1, 1), []])
+  })
+
+  test('what waited for a slow store when a replica ended does not reach the next one', async () => {
+    const gate = new Gate()
+    const batches = (): Promise<void> => gate.pass()
+    cluster = new RaftCluster({ nodes: 1, storage: (disk) => gatedStorage(createMemoryStorage(disk), { batches }) })
+    await cluster.found()
+    const node = cluster.node(1)
+    gate.close()
+    await adds(node, 1)
+    await cluster.clock.pass(500)
+    const puts = Array.from({ length: 2_500 }, (_, i) => cluster.submit(node, { put: `k${i}` }))
+    await cluster.clock.until(() => puts.every(({ result }) => result !== null), 'all answers')
+    node.host.removeReplica(GROUP)
+    node.host.createReplica(GROUP, replicaId(1, 1), membership([replicaId(1, 1)]))
+    gate.open()
+    await cluster.leader()
+    await cluster.kill(node)
+    await cluster.start(node)
+    expect(node.host.damaged).toEqual([])
+    await cluster.leader()
+    expect([node.machine.sum, node.machine.registers.size]).toEqual([0, 0])
   })
 
   test('a node closes in good order and opens again', async () => {

@@ -60,7 +60,7 @@ export class Host implements Actor {
     this.checkpoints = new Checkpoints(this.shared)
     this.#sends = new SnapshotSends(this.shared)
     this.#receives = new SnapshotReceives(this.shared, (group, generation) => {
-      this.checkpoints.clear(generations(group.id, generation, generation + 1))
+      this.checkpoints.clear(group, generations(group.id, generation, generation + 1))
     })
     this.#router = new Router(this.shared, this.replicas, node, this.#down)
   }
@@ -192,7 +192,7 @@ export class Host implements Actor {
       if (group.staged !== generation) return
       const { header, requests, digest } = loaded
       group.adopt(new Applier(machine, requests, header), new StateStore(group.id, generation, header, digest))
-      this.checkpoints.clear(generations(group.id, 0, generation))
+      this.checkpoints.clear(group, generations(group.id, 0, generation))
     })
   }
 
