@@ -6,7 +6,7 @@ export const mutant: Mutant = {
   pitfall: 12,
   harm: 'The log is released though the state that replaces it is not durable.',
   file: 'src/raft/host/checkpoints.ts',
-  find: 'this.#kv.batch(job.ops, { sync: job.sync })',
-  replace: 'this.#kv.batch(job.ops, { sync: false })',
+  find: 'await this.#kv.batch(live.length === 1 ? first.ops : live.flatMap(({ ops }) => ops), { sync: job.sync })',
+  replace: 'await this.#kv.batch(live.length === 1 ? first.ops : live.flatMap(({ ops }) => ops), { sync: false })',
   killedBy: simulator(1, 60),
 }

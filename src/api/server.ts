@@ -32,6 +32,9 @@ export interface Server {
   close(): Promise<void>
 }
 
+/** How often connections are looked for that have their last answer, while the gateway stops. */
+const SWEEP_MS = 20
+
 type Listener = ReturnType<typeof getRequestListener>
 
 /** A port that is taken, or an address that is not this machine's: main exits with 2. */
@@ -68,8 +71,11 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
     async close() {
       const drained = new Promise<void>((resolve) => {
         const cut = setTimeout(() => server.closeAllConnections(), options.drainTimeoutMs)
+        // Node keeps the connection of a request that was running open after its answer, for the next one.
+        const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
         server.close(() => {
           clearTimeout(cut)
+          clearInterval(sweep)
           resolve()
         })
         server.closeIdleConnections()

@@ -94,7 +94,7 @@ export class Operator {
 
   #round(): void {
     this.#look()
-    for (const node of [...this.#cluster.nodes]) {
+    for (const node of this.#cluster.nodes.slice()) {
       if (this.#leaving.has(node)) this.#takeOut(node)
       else this.#keep(node)
     }

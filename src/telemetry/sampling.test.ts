@@ -1,3 +1,4 @@
+import { ExportResultCode } from '@opentelemetry/core'
 import { type ReadableSpan, type SpanExporter } from '@opentelemetry/sdk-trace-node'
 import { afterEach, describe, expect, test } from 'vitest'
 import { samplingOf } from './sampling.ts'
@@ -50,7 +51,7 @@ describe('spans', () => {
     const exporter: SpanExporter = {
       export(spans, done) {
         ended.push(...spans)
-        done({ code: 0 })
+        done({ code: ExportResultCode.SUCCESS })
       },
       shutdown: () => Promise.resolve(),
     }
