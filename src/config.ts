@@ -24,6 +24,7 @@ const cluster = z.strictObject({
   partitions: z.int().min(1).max(1024).default(64),
   replicas: z.int().min(1).max(7).default(3),
   failure_timeout_ms: milliseconds.min(200).default(1_000),
+  move_bytes_per_second: z.union([z.literal(0), z.int().min(65_536)]).default(67_108_864),
 })
 const http = z.strictObject({
   host: z.string().default('127.0.0.1'),

@@ -111,6 +111,7 @@ function clusterOptions(config: Config, options: NodeOptions) {
     logBytesMax: consensus.log_bytes_max,
     checkpointIntervalMs: consensus.checkpoint_interval_ms,
     diskLowBytes: storage.disk_low_bytes,
+    snapshotBytesPerSecond: cluster.move_bytes_per_second,
     onDiskFatal: options.onDiskFatal,
     onLog: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) =>
       options.log[level](message, fields),

@@ -138,6 +138,7 @@ export class ClusterBed {
       logBytesMax: 1_000_000,
       checkpointIntervalMs: 100,
       diskLowBytes: 1_000_000,
+      snapshotBytesPerSecond: 0,
       onDiskFatal: (error) => this.bugs.push(error),
       onLog: (level, message, fields) =>
         this.log.push(`${Math.round(this.clock.now())} ${node.id} ${level} ${message} ${JSON.stringify(fields ?? {})}`),

@@ -25,6 +25,7 @@ export const GROUP: GroupId = 1
 export interface ClusterOptions {
   readonly nodes: number
   readonly logBytesMax?: number
+  readonly snapshotBytesPerSecond?: number
   readonly checkpointIntervalMs?: number
   readonly observer?: RaftObserver
   readonly storage?: (disk: MemoryDisk, node: NodeId) => Storage
@@ -113,7 +114,7 @@ export class RaftCluster {
   }
 
   #hostOptions(node: TestNode): Parameters<typeof openGroupHost>[2] {
-    const { logBytesMax = 1_000_000, checkpointIntervalMs = 100, observer } = this.#options
+    const { logBytesMax = 1_000_000, checkpointIntervalMs = 100, snapshotBytesPerSecond = 0, observer } = this.#options
     return {
       machineFor: () => new ToyMachine(),
       directory: { nodeOf: (member) => `n${member}`, hostsOf: () => this.nodes.map((one) => one.name) },
@@ -125,6 +126,7 @@ export class RaftCluster {
       logBytesMax,
       checkpointIntervalMs,
       diskLowBytes: 1_000_000,
+      snapshotBytesPerSecond,
       onDiskFatal: (error) => this.bugs.push(error),
       onLog: (level, message, fields) => this.log.push(`${node.name} ${level} ${message} ${JSON.stringify(fields ?? {})}`),
       ...(observer === undefined ? {} : { observer }),

@@ -31,6 +31,8 @@ export interface GroupHostOptions {
   readonly checkpointIntervalMs: Millis
   /** With less free space a leader takes only essential commands, and gives its groups to nodes with more. 0: never. */
   readonly diskLowBytes: number
+  /** Of all snapshots that leave this node together. 0: no cap. */
+  readonly snapshotBytesPerSecond: number
   /** A disk that can no longer be trusted: the process stops with 74. */
   readonly onDiskFatal: (error: Error) => void
   readonly onLog: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void

@@ -110,6 +110,22 @@ describe('a lagging replica', () => {
     expect([late!.machine.sum, late!.machine.registers.size]).toEqual([11, 40])
   })
 
+  test('gets it no faster than the cap allows', async () => {
+    cluster = new RaftCluster({ nodes: 3, logBytesMax: 2_000, snapshotBytesPerSecond: 1_000_000 })
+    await cluster.found()
+    const [late] = cluster.followers()
+    await cluster.kill(late!)
+    const leader = await cluster.leader()
+    for (let i = 0; i < 20; i++) await cluster.do(leader, { put: `big${i}`, value: 'x'.repeat(100_000) })
+    await cluster.clock.until(() => leader.host.status(GROUP)!.first > 15, 'compacted')
+    await cluster.start(late!)
+    const began = cluster.clock.now()
+    await cluster.clock.until(() => late!.host.stats.snapshotsReceived === 1, 'the snapshot is there')
+    expect(cluster.clock.now() - began).toBeGreaterThan(1_500)
+    await cluster.converge()
+    expect(late!.machine.registers.size).toBe(20)
+  })
+
   test('survives that the stream is cut, and its own death in the middle of it', async () => {
     cluster = new RaftCluster({ nodes: 3, logBytesMax: 2_000 })
     await cluster.found()

@@ -5,6 +5,7 @@
  *   store ──iterator──> chunks ──window──> snapshot_chunk 0 (header), 1, 2, … last
  *                                  ^────── snapshot_chunk_response: everything before `next` is stored
  *
+ * No more than `snapshotBytesPerSecond` leave a node: groups that move must not crowd out those that work.
  * What is lost is sent again after a second; a peer that stores nothing for long is given up, and the core asks again.
  */
 import type { Plain } from '../../actors/envelope.ts'
@@ -15,6 +16,7 @@ import { ByteWriter } from '../bytes.ts'
 import { isCount } from './codec.ts'
 import type { Group } from './group.ts'
 import { AREA_HEADER, PREFIX_BYTES, generations } from './keys.ts'
+import { Rate } from './rate.ts'
 import type { HostShared } from './shared.ts'
 import { CHUNK_DONE, CHUNK_GIVEN_UP } from './wire.ts'
 
@@ -46,9 +48,11 @@ interface Stream {
 export class SnapshotSends {
   readonly #shared: HostShared
   readonly #streams = new Map<number, Stream>()
+  readonly #rate: Rate
 
   constructor(shared: HostShared) {
     this.#shared = shared
+    this.#rate = new Rate(shared.options.snapshotBytesPerSecond, shared.clock.now())
   }
 
   begin(group: Group, peer: ReplicaId, term: Term): void {
@@ -112,13 +116,15 @@ export class SnapshotSends {
     const { group, peer, acked, chunks } = stream
     const node = this.#shared.outgoing.nodeOf(peer)
     if (node === null) return
-    while (stream.sent < acked + Math.min(chunks.length, WINDOW)) {
+    const now = this.#shared.clock.now()
+    while (stream.sent < acked + Math.min(chunks.length, WINDOW) && this.#rate.open(now)) {
       const bytes = chunks[stream.sent - acked]!
       const last = stream.ended && stream.sent - acked === chunks.length - 1
       const tuple: Plain[] = [group.id, group.replica, peer, stream.term, stream.id, stream.sent, last ? 1 : 0, crc32(bytes), bytes]
       this.#shared.outgoing.toNode(node, 'snapshot_chunk', tuple)
+      this.#rate.spend(bytes.length)
       stream.sent++
-      stream.sentAt = this.#shared.clock.now()
+      stream.sentAt = now
     }
   }
 
@@ -144,7 +150,7 @@ export class SnapshotSends {
       else if (now - stream.sentAt >= RESEND_MS && stream.sent > stream.acked) {
         stream.sent = stream.acked
         this.#send(stream)
-      }
+      } else this.#send(stream)
     }
   }
 
