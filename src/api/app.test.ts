@@ -99,8 +99,10 @@ describe('locks over HTTP', () => {
     const token = opened.body['session'] as string
     const id = token.split('.')[0] as string
     const headers = { 'tricord-session': token }
-    const taken = await post('/locks/owned/acquire', { owner: 'o' }, headers)
-    expect(taken.body['session']).toBe(id)
+    const taken = await post('/locks/owned/acquire', { owner: 'o' }, { ...headers, 'idempotency-key': 'k-owned' })
+    expect(taken.body['session']).toBe(token)
+    expect((await send('GET', '/v1/requests/k-owned', undefined, headers)).body).toEqual(taken.body)
+    expect((await send('GET', '/v1/requests/k-owned')).body).toEqual({ ...taken.body, session: id })
     const { grantId } = taken.body
     expect(await post('/locks/owned/release', { grantId })).toMatchObject({ status: 403, body: { code: 'NOT_OWNER' } })
     expect((await send('GET', '/v1/sessions')).body['sessions']).toMatchObject([{ id, name: 'worker', ttlMs: 20_000, grants: 1 }])

@@ -1,10 +1,9 @@
 /** The lock operations as the gateway offers them: members and defaults of API.md in, API.md's answers out. HTTP and WebSocket share them. */
 import { TricordError } from '../base/errors.ts'
-import { type AcquireCommand, type Answered, type CommandOptions, type SessionProof, isImplicit } from '../lock/types.ts'
+import type { AcquireCommand, Answered, CommandOptions, SessionProof } from '../lock/types.ts'
 import { type Gateway, expectReply } from './gateway.ts'
 import { invalid } from './errors.ts'
 import type { AcquireBody } from './schemas.ts'
-import type { Secret } from './session-token.ts'
 
 /** How a call is known to the log: the same for HTTP and WebSocket. */
 export interface CallScope {
@@ -19,7 +18,7 @@ export function commandOptions(gateway: Gateway, scope: CallScope, waitMs = 0): 
   return { timeoutMs, ...(scope.key && { idempotencyKey: scope.key }), ...(scope.traceparent && { traceparent: scope.traceparent }) }
 }
 
-export function acquireCommand(gateway: Gateway, scope: CallScope, name: string, body: AcquireBody, implicit: Secret): AcquireCommand {
+export function acquireCommand(gateway: Gateway, scope: CallScope, name: string, body: AcquireBody, proof: string): AcquireCommand {
   const { defaultLeaseMs, waitMsMax } = gateway.settings
   const waitMs = body.waitMs ?? 0
   if (waitMs > waitMsMax) throw invalid([{ path: 'waitMs', message: `at most ${waitMsMax} here (locks.max_wait_time_seconds)` }])
@@ -28,7 +27,7 @@ export function acquireCommand(gateway: Gateway, scope: CallScope, name: string,
     namespace: scope.namespace,
     items: [{ name, mode: body.mode ?? 'exclusive' }],
     session: scope.session,
-    implicitProof: scope.session ? '' : implicit.proof,
+    implicitProof: scope.session ? '' : proof,
     owner: body.owner ?? '',
     waitMs,
     leaseMs: body.leaseMs ?? defaultLeaseMs,
@@ -38,17 +37,17 @@ export function acquireCommand(gateway: Gateway, scope: CallScope, name: string,
   }
 }
 
-/** API.md's answer to a reply, whichever call it is of. `implicit`: the secret of the session that the call may have opened. */
-export function answerOf(reply: Answered, implicit: Secret): Record<string, unknown> {
+/** API.md's answer to a reply, whichever call it is of. `secret`: of the session that the call has opened or was made in; '': not known. */
+export function answerOf(reply: Answered, secret = ''): Record<string, unknown> {
   switch (reply.type) {
     case 'granted':
-      return grantAnswer(reply, implicit)
+      return grantAnswer(reply, secret)
     case 'released':
       return { released: true, count: reply.count, heldMs: reply.heldMs }
     case 'renewed':
       return { remainingMs: reply.remainingMs, token: reply.token }
     case 'opened':
-      return { session: `${reply.session}.${implicit.text}`, ttlMs: reply.ttlMs }
+      return { session: tokenOf(reply.session, secret), ttlMs: reply.ttlMs }
     case 'alive':
       return { remainingMs: reply.remainingMs }
     case 'closed':
@@ -56,13 +55,13 @@ export function answerOf(reply: Answered, implicit: Secret): Record<string, unkn
   }
 }
 
-/** An implicit session's secret is shown with its grant. */
-function grantAnswer({ grants, waitedMs }: Extract<Answered, { type: 'granted' }>, implicit: Secret): Record<string, unknown> {
+function grantAnswer({ grants, waitedMs }: Extract<Answered, { type: 'granted' }>, secret: string): Record<string, unknown> {
   const [grant] = grants
   if (!grant) throw new Error('a grant without a lock')
-  const session = isImplicit(grant.session) ? `${grant.session}.${implicit.text}` : grant.session
-  return { acquired: true, ...grant, session, waitedMs }
+  return { acquired: true, ...grant, session: tokenOf(grant.session, secret), waitedMs }
 }
+
+const tokenOf = (session: string, secret: string): string => (secret === '' ? session : `${session}.${secret}`)
 
 /** Granted while its caller went away: nobody knows the grant, so nobody would release it. */
 export function releaseUnheard(gateway: Gateway, { namespace, session }: CallScope, reply: Answered): void {

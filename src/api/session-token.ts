@@ -15,9 +15,6 @@ export interface Secret {
   readonly proof: string
 }
 
-/** Of a call that opens no session. */
-export const NO_SECRET: Secret = { text: '', proof: '' }
-
 export function proofOf(secret: string): string {
   return hash('sha256', secret, 'base64url').slice(0, 22)
 }
@@ -34,6 +31,11 @@ export function newSecret(random: Random): Secret {
 export function secretOfKey(namespace: string, key: string): Secret {
   const text = hash('sha256', `secret\n${namespace}\n${key}`, 'base64url').slice(0, 22)
   return { text, proof: proofOf(text) }
+}
+
+/** The secret of a token that `readToken` has taken. */
+export function secretIn(token: string): string {
+  return token.slice(token.indexOf('.') + 1)
 }
 
 /** The claim in a `Tricord-Session` header; UNAUTHENTICATED where it is not `<id>.<secret>`. */

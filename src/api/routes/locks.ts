@@ -7,7 +7,7 @@ import { type CallScope, acquireCommand, answerOf, busyAnswer, commandOptions, r
 import { ANSWER_WITHIN_MS, Wait, within } from '../long-calls.ts'
 import { type Call, type Env, idempotencyOf, namespaceOf, param, readJson, sessionOf } from '../request.ts'
 import { acquireBody, lockName, releaseBody, renewBody, statusQuery, validate } from '../schemas.ts'
-import { NO_SECRET, newSecret, secretOfKey } from '../session-token.ts'
+import { newSecret, secretIn, secretOfKey } from '../session-token.ts'
 
 export function lockRoutes(app: Hono<Env>, gateway: Gateway, prefix: string): void {
   app.post(`${prefix}/locks/:name/acquire`, (c) => acquire(c, gateway))
@@ -45,7 +45,7 @@ async function answer(c: Call, gateway: Gateway, body: unknown, commandOf: (of: 
   const scope = scopeOf(c, body)
   const { namespace, session } = scope
   const reply = await run(gateway, commandOf({ namespace, name: nameOf(c), session }), commandOptions(gateway, scope))
-  return c.json(answerOf(reply, NO_SECRET))
+  return c.json(answerOf(reply))
 }
 
 async function acquire(c: Call, gateway: Gateway): Promise<Response> {
@@ -57,8 +57,9 @@ async function acquire(c: Call, gateway: Gateway): Promise<Response> {
   const id = given ?? c.get('requestId')
   const scope = scopeOf(c, raw, isLong ? id : undefined)
   const { random, clock } = gateway.backend
-  const secret = scope.key ? secretOfKey(scope.namespace, id) : newSecret(random)
-  const command = acquireCommand(gateway, scope, nameOf(c), body, secret)
+  const implicit = scope.key ? secretOfKey(scope.namespace, id) : newSecret(random)
+  const secret = scope.session ? secretIn(c.req.header('tricord-session') ?? '') : implicit.text
+  const command = acquireCommand(gateway, scope, nameOf(c), body, implicit.proof)
   // A caller that hangs up waits no more, unless it named the request so as to come back for it.
   const wait = command.waitMs > 0 && given === undefined ? new Wait(c.req.raw.signal) : null
   const began = clock.now()

@@ -1,10 +1,11 @@
 /** `/v1/requests/{id}`: what became of a call that was answered 202. Any node knows. */
 import type { Hono } from 'hono'
 import { TricordError } from '../../base/errors.ts'
+import { type Answered, isImplicit } from '../../lock/types.ts'
 import type { Gateway } from '../gateway.ts'
 import { answerOf } from '../lock-calls.ts'
-import { type Env, hashOfKey, namespaceOf, param } from '../request.ts'
-import { secretOfKey } from '../session-token.ts'
+import { type Call, type Env, hashOfKey, namespaceOf, param, sessionOf } from '../request.ts'
+import { secretIn, secretOfKey } from '../session-token.ts'
 
 export function requestRoutes(app: Hono<Env>, { backend, settings }: Gateway, prefix: string): void {
   app.get(`${prefix}/requests/:id`, async (c) => {
@@ -13,6 +14,13 @@ export function requestRoutes(app: Hono<Env>, { backend, settings }: Gateway, pr
     if (outcome instanceof TricordError) throw outcome
     if (outcome === 'waiting') return c.json({ state: 'waiting', id }, 202, { location: `/v1/requests/${encodeURIComponent(id)}` })
     if (outcome === 'unknown') throw new TricordError('NOT_FOUND', `no request ${id} is known: answers are kept for 10 minutes`)
-    return c.json(answerOf(outcome, secretOfKey(namespace, id)))
+    return c.json(answerOf(outcome, secretFor(c, outcome, secretOfKey(namespace, id).text)))
   })
+}
+
+/** Of an explicit session the secret is known only to who sends it. */
+function secretFor(c: Call, outcome: Answered, ofKey: string): string {
+  const session = outcome.type === 'granted' ? (outcome.grants[0]?.session ?? '') : ''
+  if (session === '' || isImplicit(session)) return ofKey
+  return sessionOf(c)?.id === session ? secretIn(c.req.header('tricord-session') ?? '') : ''
 }

@@ -5,7 +5,7 @@ import { type Gateway, run } from '../gateway.ts'
 import { answerOf, commandOptions } from '../lock-calls.ts'
 import { type Call, type Env, idempotencyOf, namespaceOf, param, readJson, secretFor, sessionOf } from '../request.ts'
 import { emptyBody, sessionBody, sessionsQuery, validate } from '../schemas.ts'
-import { NO_SECRET, readToken } from '../session-token.ts'
+import { readToken } from '../session-token.ts'
 import type { SessionProof } from '../../lock/types.ts'
 
 const SESSIONS_DEFAULT = 100
@@ -18,10 +18,10 @@ export function sessionRoutes(app: Hono<Env>, gateway: Gateway, prefix: string):
   })
   app.post(`${prefix}/sessions/:id/keepalive`, async (c) => {
     validate(emptyBody, await readJson(c))
-    return c.json(answerOf(await run(gateway, { type: 'session_keepalive', session: claim(c) }, options(c, gateway)), NO_SECRET))
+    return c.json(answerOf(await run(gateway, { type: 'session_keepalive', session: claim(c) }, options(c, gateway))))
   })
   app.delete(`${prefix}/sessions/:id`, async (c) => {
-    return c.json(answerOf(await run(gateway, { type: 'session_close', session: claim(c) }, options(c, gateway)), NO_SECRET))
+    return c.json(answerOf(await run(gateway, { type: 'session_close', session: claim(c) }, options(c, gateway))))
   })
 }
 
@@ -39,7 +39,7 @@ async function open(c: Call, gateway: Gateway): Promise<Response> {
   const secret = secretFor(c, namespace, gateway.backend.random)
   const scope = { namespace, session: null, ...(key && { key }), traceparent: c.get('traceparent') }
   const command = { type: 'session_open', namespace, proof: secret.proof, ttlMs, lingers: false, name, metadata } as const
-  return c.json(answerOf(await run(gateway, command, commandOptions(gateway, scope)), secret), 201)
+  return c.json(answerOf(await run(gateway, command, commandOptions(gateway, scope)), secret.text), 201)
 }
 
 /** The session of the path, proved by the header; the path may also carry `<id>.<secret>` whole. */

@@ -3,7 +3,7 @@ import { TricordError } from '../../base/errors.ts'
 import type { LockCommand } from '../../lock/types.ts'
 import { type CallScope, acquireCommand, answerOf, busyAnswer, commandOptions, releaseUnheard } from '../lock-calls.ts'
 import { type AcquireBody, statusQuery } from '../schemas.ts'
-import { NO_SECRET } from '../session-token.ts'
+import { secretIn } from '../session-token.ts'
 import type { SocketCall } from './call.ts'
 import { acquireBodyOf, releaseBodyOf, renewBodyOf } from './hot-bodies.ts'
 import type { Caller, Operations } from './operations.ts'
@@ -30,7 +30,7 @@ function acquire(call: SocketCall, caller: Caller): void {
 function acquireIn(own: OpenSession, call: SocketCall, { gateway, session }: Caller, name: string, body: AcquireBody, began: number): void {
   const { locks, clock } = gateway.backend
   const scope = scopeOf(call, 'acquire', own)
-  const command = acquireCommand(gateway, scope, name, body, NO_SECRET)
+  const command = acquireCommand(gateway, scope, name, body, '')
   let isGivenUp = false
   const submission = locks.submit(command, commandOptions(gateway, scope, command.waitMs), (reply) => {
     const refused = reply instanceof TricordError
@@ -38,7 +38,7 @@ function acquireIn(own: OpenSession, call: SocketCall, { gateway, session }: Cal
     if (!refused) {
       // One with a key can be asked for again.
       if (isGivenUp && !scope.key) releaseUnheard(gateway, scope, reply)
-      return call.attempt(() => call.answer(answerOf(reply, NO_SECRET)))
+      return call.attempt(() => call.answer(answerOf(reply, secretIn(own.token))))
     }
     session.failed(own, reply)
     const busy = busyAnswer(reply, body)
@@ -71,7 +71,7 @@ function submitIn(call: SocketCall, { gateway, session }: Caller, action: string
     call.attempt(() => {
       const scope = scopeOf(call, action, own)
       gateway.backend.locks.submit({ ...command, session: scope.session }, commandOptions(gateway, scope), (reply) => {
-        if (!(reply instanceof TricordError)) return call.attempt(() => call.answer(answerOf(reply, NO_SECRET)))
+        if (!(reply instanceof TricordError)) return call.attempt(() => call.answer(answerOf(reply)))
         if (own) session.failed(own, reply)
         call.fail(reply)
       })

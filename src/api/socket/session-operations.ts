@@ -4,7 +4,7 @@ import { TricordError } from '../../base/errors.ts'
 import type { Answered, SessionProof } from '../../lock/types.ts'
 import { answerOf } from '../lock-calls.ts'
 import { sessionBody } from '../schemas.ts'
-import { NO_SECRET, readToken } from '../session-token.ts'
+import { readToken } from '../session-token.ts'
 import type { SocketCall } from './call.ts'
 import type { Caller, Operations } from './operations.ts'
 import type { OpenSession } from './session.ts'
@@ -56,5 +56,5 @@ function claimOf(call: SocketCall): SessionProof | null {
 
 function answered(call: SocketCall, reply: Answered | TricordError): void {
   if (reply instanceof TricordError) call.fail(reply)
-  else call.answer(answerOf(reply, NO_SECRET))
+  else call.answer(answerOf(reply))
 }
