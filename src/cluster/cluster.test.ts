@@ -67,6 +67,22 @@ describe('a cluster', () => {
     expect((await bed.ask(api('n4').status(), 'status')).nodes.map(({ id }) => id)).toEqual(['n1', 'n3', 'n4'])
   })
 
+  test('a newcomer asks whom it has met, and does not wait for the others', async () => {
+    await threeNodes()
+    await bed.kill('n1')
+    const began = bed.clock.now()
+    await bed.start(['n4'], FOUNDERS, true)
+    expect(bed.clock.now() - began).toBeLessThan(3_000)
+  })
+
+  test('a newcomer whom nobody answers says so', async () => {
+    bed = new ClusterBed({ partitions: 8 })
+    await bed.begin('n4', FOUNDERS, true)
+    await bed.until(() => bed.log.some((line) => line.includes('nobody is there of n1, n2, n3')), 'a word')
+    await bed.start(FOUNDERS)
+    await bed.until(() => bed.node('n4').started !== null, 'n4 is taken in')
+  })
+
   test('an emptied disk is refused with the way out named; the way works', async () => {
     await threeNodes()
     await bed.kill('n2')

@@ -1,6 +1,7 @@
 /**
- * How a fresh node becomes a member of a cluster that runs: it asks one after the other of those it was told of, until one
- * has it written into `meta`. Asking twice gives the same number, so nothing is lost by a lost answer or a crash.
+ * How a fresh node becomes a member of a cluster that runs: it asks one after the other of those it was told of and has
+ * met, until one has it written into `meta`. Asking twice gives the same number, so nothing is lost by a lost answer or a
+ * crash.
  */
 import type { ActorSystem } from '../actors/actor.ts'
 import { type Plain, actorId } from '../actors/envelope.ts'
@@ -14,6 +15,8 @@ import type { Formation, Identity, MetaView } from './types.ts'
 export const CLUSTER_PATH = 'cluster'
 const ASK_TIMEOUT_MS: Millis = 5_000
 const PAUSE_MS: Millis = 250
+/** Alone for longer than so many pauses: worth a word. */
+const ALONE_PAUSES = 8
 
 export interface JoinOptions {
   readonly seeds: readonly NodeId[]
@@ -33,17 +36,26 @@ export async function join(system: ActorSystem, { node, uid }: Identity, options
   const seeds = options.seeds.filter((seed) => seed !== node)
   if (seeds.length === 0) throw new IdentityError('--join needs another node to ask: name one in cluster.peers')
   let waitedFor = ''
-  for (let at = 0; ; at++) {
-    const seed = seeds[at % seeds.length] as NodeId
-    const claim = [node, uid, options.url, options.version]
-    const answer = await system.ask(actorId(seed, CLUSTER_PATH), 'join_cluster', claim, ASK_TIMEOUT_MS).catch(refusalOf)
-    if (answer instanceof TricordError) {
-      if (!answer.retryable) throw new IdentityError(`the cluster does not take ${node} in: ${answer.message}`)
-      if (answer.message !== waitedFor) options.onWaiting(`${seed}: ${answer.message}`)
-      waitedFor = answer.message
+  const wait = (why: string): void => {
+    if (why !== waitedFor) options.onWaiting(why)
+    waitedFor = why
+  }
+  for (let at = 0, alone = 0; ; at++) {
+    // In the first moments after a boot nobody was met yet: a question would be lost, and its answer waited for.
+    const met = seeds.filter((seed) => system.peers.has(seed))
+    const seed = met[at % met.length]
+    if (seed === undefined) {
+      if (++alone > ALONE_PAUSES) wait(`nobody is there of ${seeds.join(', ')}`)
     } else {
-      const joined = read(answer.payload)
-      if (joined) return joined
+      const claim = [node, uid, options.url, options.version]
+      const answer = await system.ask(actorId(seed, CLUSTER_PATH), 'join_cluster', claim, ASK_TIMEOUT_MS).catch(refusalOf)
+      if (answer instanceof TricordError) {
+        if (!answer.retryable) throw new IdentityError(`the cluster does not take ${node} in: ${answer.message}`)
+        wait(`${seed}: ${answer.message}`)
+      } else {
+        const joined = read(answer.payload)
+        if (joined) return joined
+      }
     }
     await new Promise<void>((resolve) => system.clock.after(PAUSE_MS, resolve))
   }
