@@ -8,11 +8,23 @@ import type { Hash } from '../src/base/hash.ts'
 import { loadHash } from '../src/io/hash.ts'
 import { runSeed } from '../src/sim/run.ts'
 
-const FIRST_SEED = 1
-const SEEDS = 28
-/** Seeds that once found something, in the code or in a checker. */
-const ONCE_RED = [152, 208, 21_091, 21_439, 50_372, 50_399, 90_033]
+interface Case {
+  readonly seed: number
+  /** Not given: drawn from the seed. */
+  readonly membership?: 'on' | 'off'
+  readonly safetyMs?: number
+}
+
 const SAFETY_MS = 12_000
+const DRAWN: Case[] = Array.from({ length: 24 }, (_, i) => ({ seed: 1 + i }))
+const MOVING: Case[] = Array.from({ length: 8 }, (_, i) => ({ seed: 101 + i, membership: 'on' }))
+/** Those that once found something, in the code or in a checker. */
+const ONCE_RED: readonly Case[] = [
+  ...[152, 208, 21_091, 21_439, 50_372, 50_399, 90_033].map((seed) => ({ seed })),
+  { seed: 200_092, membership: 'on', safetyMs: 20_000 },
+  { seed: 300_040, membership: 'on', safetyMs: 20_000 },
+  { seed: 300_041, membership: 'on', safetyMs: 20_000 },
+]
 
 let hash: Hash
 beforeAll(async () => {
@@ -20,10 +32,10 @@ beforeAll(async () => {
 })
 
 describe('simulator', () => {
-  const seeds = [...Array.from({ length: SEEDS }, (_, i) => FIRST_SEED + i), ...ONCE_RED]
-  it.each(seeds)('seed %i', async (seed) => {
-    const { failure, trace, operations } = await runSeed(seed, hash, { safetyMs: SAFETY_MS })
-    const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${SAFETY_MS} --trace`
+  it.each([...DRAWN, ...MOVING, ...ONCE_RED])('seed $seed', async ({ seed, membership, safetyMs = SAFETY_MS }) => {
+    const { failure, trace, operations } = await runSeed(seed, hash, { safetyMs, ...(membership && { membership: membership === 'on' }) })
+    const given = membership ? ` --membership ${membership}` : ''
+    const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${safetyMs}${given} --trace`
     expect(failure, failure ? `${repeat}\n${trace.join('\n')}` : '').toBeNull()
     expect(operations).toBeGreaterThan(0)
   })

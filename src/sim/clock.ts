@@ -9,6 +9,8 @@ import type { World } from './world.ts'
 
 /** Where the wall clocks stand at the beginning, give or take. */
 export const WALL_EPOCH_MS = 1_790_000_000_000
+/** Timers are late by this: more than the rounding of `now`, so that no timer ever finds its time still ahead of it. */
+const LATE_MS = 1e-6
 
 export class SimClock implements Clock {
   readonly #world: World
@@ -44,7 +46,7 @@ export class SimClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): Timer {
-    return this.#world.at(Math.max(0, delayMs) / this.#rate, this.#timerTag, () => this.#life.run(run))
+    return this.#world.at(Math.max(0, delayMs) / this.#rate + LATE_MS, this.#timerTag, () => this.#life.run(run))
   }
 
   defer(run: () => void): void {

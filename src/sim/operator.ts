@@ -33,7 +33,7 @@ export class Operator {
   /** Those that the table has shown with the disk they have now. */
   readonly #members = new Set<SimNode>()
   #view: MetaView | null = null
-  /** What keeps the cluster from rest, as of the last round; null: nothing. */
+  /** What keeps the cluster from rest, as of the last round or what was begun since; null: nothing. */
   unsettled: string | null = 'not looked at'
 
   constructor(cluster: SimCluster) {
@@ -56,6 +56,7 @@ export class Operator {
     if (id === undefined) return
     this.#cluster.world.fault('join', id)
     this.#cluster.start(this.#cluster.admit(id))
+    this.unsettled = `${id} is to join`
   }
 
   leave(): void {
@@ -66,6 +67,7 @@ export class Operator {
     if (staying.filter((other) => other !== node).length < STAY_MIN) return
     this.#cluster.world.fault('leave', node.id)
     this.#leaving.add(node)
+    this.unsettled = `${node.id} is to leave`
   }
 
   /** One of the nodes that lost their disk, or have one that nothing can be read from. */
@@ -90,6 +92,7 @@ export class Operator {
     this.#members.delete(node)
     node.refused = false
     node.join = true
+    this.unsettled = `${node.id} is to be replaced`
   }
 
   #round(): void {
@@ -146,6 +149,9 @@ export class Operator {
     const view = this.#view
     if (!view) return 'no table'
     const { nodes } = this.#cluster
+    // Asked for, and perhaps not yet heard by anybody: then the table still shows it as if it stayed.
+    const going = nodes.find((node) => this.#leaving.has(node))
+    if (going) return `${going.id} is to leave`
     const wanted = nodes.map(({ id, uid }) => `${id} ${uid} active`).toSorted()
     const found = view.members.map(({ id, uid, state }) => `${id} ${uid} ${state}`).toSorted()
     if (wanted.join() !== found.join()) return `members ${found.join()} instead of ${wanted.join()}`

@@ -1,6 +1,9 @@
 /** Order, settling and the guard: what "one seed decides everything" rests on. */
 import { describe, expect, it } from 'vitest'
 import { guardAmbient } from './ambient.ts'
+import { SimClock } from './clock.ts'
+import { Dice } from './dice.ts'
+import { NodeLife } from './life.ts'
 import { World } from './world.ts'
 
 const nothing = (): void => {}
@@ -47,6 +50,14 @@ describe('World', () => {
     expect(ran).toEqual([])
   })
 
+  it('fails where time stands still', async () => {
+    const world = new World(1)
+    const again = (): void => void world.at(0, 'x', again)
+    world.at(1, 'x', again)
+    await world.run(10, nothing)
+    expect(world.failure?.message).toContain('time stands still')
+  })
+
   it('has another hash for another order', async () => {
     const hashes = await Promise.all(
       [
@@ -62,6 +73,24 @@ describe('World', () => {
     )
     expect(hashes[0]).toBe(hashes[1])
     expect(hashes[2]).not.toBe(hashes[0])
+  })
+})
+
+describe('SimClock', () => {
+  it('fires no timer before its time, however the drift rounds', async () => {
+    const dice = new Dice(1)
+    const world = new World(1)
+    const early: number[] = []
+    for (let i = 0; i < 2_000; i++) {
+      const life = new NodeLife(world, 'n1')
+      const clock = new SimClock(world, life, { driftPpm: dice.between(-20_000, 20_000), wallOffsetMs: 0, originMs: dice.integer(1, 1e6) })
+      const delayMs = dice.exponential(1_000)
+      const due = clock.now() + delayMs
+      clock.after(delayMs, () => void (clock.now() < due && early.push(due - clock.now())))
+      await world.run(world.now + dice.next() * 10, nothing)
+    }
+    await world.run(world.now + 1e5, nothing)
+    expect(early).toEqual([])
   })
 })
 

@@ -13,6 +13,8 @@ import { EventHeap, type SimEvent } from './event-heap.ts'
 import { Dice, hashBytes, hashText } from './dice.ts'
 
 const TRACE_LENGTH = 4096
+/** So many events in one instant are a loop. */
+const INSTANT_EVENTS_MAX = 200_000
 /** The process's own turn: without one now and then, the test runner could not breathe. */
 const EVENTS_PER_BREATH = 2048
 const breathe = globalThis.setImmediate
@@ -29,6 +31,8 @@ export class World {
   #now = 0
   #seq = 0
   #events = 0
+  /** Since when (in events) time has not moved. */
+  #instant = 0
   #hashA = 0x9e3779b9
   #hashB = 0x85ebca6b
   #failure: Error | null = null
@@ -115,7 +119,7 @@ export class World {
       }
       this.#heap.pop()
       if (next.run === null) continue
-      this.#now = next.time
+      this.#moveTo(next.time)
       this.#execute(next)
       await this.settle()
       try {
@@ -124,6 +128,13 @@ export class World {
         this.fail(error)
       }
     }
+  }
+
+  #moveTo(time: number): void {
+    if (time !== this.#now) this.#instant = this.#events
+    else if (this.#events - this.#instant > INSTANT_EVENTS_MAX)
+      this.fail(new SimFailure('time stands still: events that follow at once for ever'))
+    this.#now = time
   }
 
   #execute(event: SimEvent): void {
