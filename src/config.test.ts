@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, parseConfig, settings } from './config.ts'
+import { serverOptions } from './gateway.ts'
 
 const parse = (file: string | null, environment = {}, sets: string[] = []) => parseConfig({ file, environment, sets })
+const onBug = (error: unknown): never => expect.fail(String(error))
 const problems = (run: () => unknown): readonly string[] => {
   try {
     run()
@@ -44,10 +46,16 @@ describe('configuration', () => {
     expect(problems(() => parse(null, { TRICORD_NOPE: '1' }))).toEqual(['environment variable TRICORD_NOPE: no such setting'])
   })
 
+  test('every whole number of milliseconds is a number of seconds that may be given', () => {
+    const ttl = (text: string) => serverOptions(parse(null, {}, [`locks.default_ttl_seconds=${text}`]), { ownThread: false, onBug }, false)
+    for (let ms = 1_000; ms < 3_000; ms++) expect(ttl(String(ms / 1_000)).settings.defaultLeaseMs).toBe(ms)
+  })
+
   test('a wrong value is named with its path', () => {
     expect(problems(() => parse('http:\n  port: eighty\n'))[0]).toMatch(/^http\.port: .*number/)
     expect(problems(() => parse('http:\n  port: 70000\n'))[0]).toMatch(/^http\.port: .*65535/)
     expect(problems(() => parse('consensus:\n  election_timeout_ms: 200\n'))[0]).toMatch(/three heartbeats \(3 \* 100 = 300\)/)
+    expect(problems(() => parse('locks:\n  default_ttl_seconds: 1.0005\n'))[0]).toMatch(/^locks\.default_ttl_seconds: .*0\.001/)
     expect(problems(() => parse('cluster:\n  peers: [n1, n1]\n'))[0]).toMatch(/names a node twice/)
     expect(problems(() => parse('- a\n'))[0]).toMatch(/mapping of sections/)
     expect(problems(() => parse('a: [\n'))[0]).toMatch(/not YAML/)

@@ -12,6 +12,8 @@ import { parse as parseYaml, YAMLParseError } from 'yaml'
 const port = z.int().min(0).max(65_535)
 const milliseconds = z.int().positive()
 const bytes = z.int().positive()
+/** To the millisecond: leases and waits are whole numbers of them. */
+const seconds = z.number().multipleOf(0.001)
 const nodeName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a node id is 1 to 64 of A-Z a-z 0-9 _ -')
 
 const cluster = z.strictObject({
@@ -58,8 +60,8 @@ const consensus = z.strictObject({
   checkpoint_interval_ms: milliseconds.default(1_000),
 })
 const locks = z.strictObject({
-  default_ttl_seconds: z.number().min(1).max(86_400).default(30),
-  max_wait_time_seconds: z.number().min(0).max(60).default(60),
+  default_ttl_seconds: seconds.min(1).max(86_400).default(30),
+  max_wait_time_seconds: seconds.min(0).max(60).default(60),
 })
 const storage = z.strictObject({
   data_directory: z.string().default(''),

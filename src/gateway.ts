@@ -51,8 +51,8 @@ export function serverOptions(config: Config, of: Pick<ServerOptions, 'ownThread
     connectionsMax: http.connections_max,
     drainTimeoutMs: http.drain_timeout_ms,
     settings: {
-      defaultLeaseMs: locks.default_ttl_seconds * 1_000,
-      waitMsMax: locks.max_wait_time_seconds * 1_000,
+      defaultLeaseMs: Math.round(locks.default_ttl_seconds * 1_000),
+      waitMsMax: Math.round(locks.max_wait_time_seconds * 1_000),
       bodyBytesMax: http.body_bytes_max,
       commandTimeoutMs: COMMAND_TIMEOUT_MS,
     },
