@@ -3,8 +3,9 @@
  * and what applications embed in their tests.
  */
 import { join } from 'node:path'
-import { openIdentity } from './cluster/identity.ts'
-import { type Config, parseConfig } from './config.ts'
+import { IdentityError, openIdentity } from './cluster/identity.ts'
+import type { Identity } from './cluster/types.ts'
+import { type Config, ConfigError, parseConfig } from './config.ts'
 import { SystemClock } from './io/clock-system.ts'
 import { SystemRandom } from './io/random-system.ts'
 import { createFileStorage } from './io/storage-file.ts'
@@ -19,6 +20,8 @@ export interface EmbeddedOptions {
   readonly port: number
   /** Where the data is kept; null: in memory. */
   readonly data: string | null
+  /** `TRICORD_…` settings for all nodes; none where it is left out. What an embedded cluster decides itself is left aside. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
   /** `key.path=value` each, for all nodes; `metrics.port` is n1's, the others follow. */
   readonly sets?: readonly string[]
   readonly log?: Log
@@ -43,6 +46,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedC
     const storage = options.data === null ? createMemoryStorage() : createFileStorage(join(options.data, id), config.storage.engine)
     await storage.lock()
     const identity = await openIdentity(storage, clock, random, { node: id, cluster: config.cluster.name })
+    checkFounders(identity, ids)
     const transport = bus.transport(id, identity.incarnation)
     return serve(
       config,
@@ -61,11 +65,41 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedC
   }
 }
 
+/** The nodes of a directory are those that were begun in it: fewer would wait for the rest for ever, more are no members. */
+function checkFounders({ node, formation }: Identity, ids: readonly string[]): void {
+  const count = formation?.founders.length ?? ids.length
+  if (count !== ids.length) {
+    throw new IdentityError(
+      `the data directory of ${node} belongs to a cluster of ${count} nodes, not ${ids.length}: start as many (--nodes ${count}), ` +
+        'or keep this cluster in another directory (--data)',
+    )
+  }
+}
+
+/** Decided by the embedded cluster, by what says it instead. */
+const OWN: Readonly<Record<string, string>> = {
+  'cluster.node_id': '--nodes',
+  'cluster.peers': '--nodes',
+  'http.port': '--port',
+  'http.public_url': '--port',
+  'storage.data_directory': '--data',
+}
+
 /** The configuration of the node `at` that place among `ids`. */
-export function configOf(options: Pick<EmbeddedOptions, 'port' | 'sets'>, ids: readonly string[], id: string, at: number): Config {
+export function configOf(
+  options: Pick<EmbeddedOptions, 'port' | 'sets' | 'environment'>,
+  ids: readonly string[],
+  id: string,
+  at: number,
+): Config {
+  const { sets = [], environment = {} } = options
+  for (const set of sets) {
+    const [path = ''] = set.split('=')
+    if (OWN[path] !== undefined) throw new ConfigError([`${path}: each node of an embedded cluster has its own; see ${OWN[path]}`])
+  }
   const port = options.port === 0 ? 0 : options.port + at
-  const own = [`cluster.node_id=${id}`, `cluster.peers=${ids.join(',')}`, `http.port=${port}`]
-  const config = parseConfig({ file: null, environment: {}, sets: [...(options.sets ?? []), ...own] })
+  const own = [`cluster.node_id=${id}`, `cluster.peers=${ids.join(',')}`, `http.port=${port}`, 'http.public_url=']
+  const config = parseConfig({ file: null, environment, sets: [...sets, ...own] })
   const { metrics } = config
   return metrics.port === 0 ? config : { ...config, metrics: { ...metrics, port: metrics.port + at } }
 }

@@ -1,5 +1,4 @@
 /** The node's side of `gateway-worker.ts`: makes the port, starts the thread, and is the `Server` that it runs. */
-import { once } from 'node:events'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { ActorSystem } from './actors/actor.ts'
 import { ListenError, type Server } from './api/server.ts'
@@ -16,20 +15,24 @@ export async function startGatewayThread(system: ActorSystem, config: Config, on
     workerData: { config, node, incarnation, port: port2 },
     transferList: [port2],
   })
+  let onClosed = (): void => undefined
+  const closed = new Promise<void>((resolve) => (onClosed = resolve))
+  worker.on('exit', onClosed)
   const url = await new Promise<string>((resolve, reject) => {
     worker.on('error', onBug)
     worker.on('message', (message: GatewayWorkerMessage) => {
       if (message.type === 'ready') resolve(message.url)
       else if (message.type === 'failed') reject(new ListenError(message.message))
       else if (message.type === 'bug') onBug(new Error(`in the gateway thread: ${message.stack}`))
+      else onClosed()
     })
   })
   return {
     url,
     async close() {
-      const gone = once(worker, 'exit')
       worker.postMessage('close')
-      await gone
+      await closed
+      await worker.terminate()
       await transport.close()
     },
   }

@@ -1,6 +1,7 @@
 /**
  * The gateway on a thread of its own: an actor system `<node>:gw`, joined to the node's by a MessagePort. Started by
- * `gateway-thread.ts`; speaks to it in four messages: ready, failed, bug, closed.
+ * `gateway-thread.ts`; speaks to it in four messages: ready, failed, bug, closed. After the last it is ended from there: an
+ * export of traces that nobody takes may still be under way.
  */
 import { once } from 'node:events'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
@@ -34,7 +35,7 @@ const onBug = (error: unknown): void => say({ type: 'bug', stack: error instance
 
 async function run({ config, node, incarnation, port }: GatewayWorkerData): Promise<void> {
   const [clock, random] = [new SystemClock(), new SystemRandom()]
-  const telemetry = startTelemetry(process.env, { node, version: VERSION, random: () => random.next() })
+  const telemetry = startTelemetry(process.env, { node, version: VERSION, clock, random: () => random.next() })
   const id = `${node}:gw`
   const transport = createPortTransport(id, incarnation, port, clock)
   const { name } = config.cluster
@@ -59,7 +60,6 @@ async function run({ config, node, incarnation, port }: GatewayWorkerData): Prom
   await system.close()
   await telemetry?.shutdown()
   say({ type: 'closed' })
-  parentPort?.close()
 }
 
 run(workerData as GatewayWorkerData).catch((error: unknown) => {

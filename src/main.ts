@@ -10,6 +10,7 @@ import { IdentityError, openIdentity } from './cluster/identity.ts'
 import { type Config, ConfigError, parseConfig } from './config.ts'
 import { type EmbeddedCluster, startEmbedded } from './embedded.ts'
 import { SystemClock } from './io/clock-system.ts'
+import type { Clock } from './io/clock.ts'
 import type { Random } from './io/random.ts'
 import { SystemRandom } from './io/random-system.ts'
 import { DiskFullError } from './io/storage.ts'
@@ -44,8 +45,13 @@ function onDiskFatal(error: Error): never {
   return die(EXIT_DISK, `the disk cannot be trusted any more, this process stops: ${error.stack ?? error.message}`)
 }
 
-/** Runs `stop` once on SIGTERM or SIGINT and ends the process with 0; a second signal ends it at once. */
-function stopOnSignal(stop: () => Promise<void>): void {
+/**
+ * SIGTERM or SIGINT runs what was last given to the returned function, once, and ends the process with 0; a second signal
+ * ends it at once. Listened for from the beginning: a node that waits for others has nothing to hand over, and the first
+ * process of a container is not ended by a signal that it does not listen for.
+ */
+function stopOnSignal(): (stop: () => Promise<void>) => void {
+  let stop = async (): Promise<void> => undefined
   let stopping = false
   const begin = (): void => {
     if (stopping) process.exit(EXIT_FAILED)
@@ -57,17 +63,19 @@ function stopOnSignal(stop: () => Promise<void>): void {
   }
   process.on('SIGTERM', begin)
   process.on('SIGINT', begin)
+  return (next) => void (stop = next)
 }
 
 async function runNode(options: Parameters<Commands['runNode']>[0]): Promise<void> {
   const file = options.config === undefined ? null : readConfigFile(options.config)
   const config = parseConfig({ file, environment: process.env, sets: options.set })
   const { node_id: id, name } = config.cluster
+  const onStop = stopOnSignal()
   const log = createLog(config.log.level, { node: id })
   const [clock, random] = [new SystemClock(), new SystemRandom()]
-  const telemetry = telemetryOf(id, random, log)
+  const telemetry = telemetryOf(id, clock, random, log)
   const storage = createFileStorage(config.storage.data_directory, config.storage.engine)
-  await storage.lock()
+  await storage.lock().catch(notUsable)
   const identity = await openIdentity(storage, clock, random, { node: id, cluster: name })
   const transport = await connectNats(name, id, identity.incarnation, { ...natsOptions(config), onWarning: (message) => log.warn(message) })
   const serving = await serve(
@@ -76,7 +84,7 @@ async function runNode(options: Parameters<Commands['runNode']>[0]): Promise<voi
     { clock, random, storage, transport },
     { log, traced: telemetry !== null, join: options.join, onBug, onDiskFatal },
   )
-  stopOnSignal(async () => {
+  onStop(async () => {
     log.info('stopping')
     await serving.stop()
     await telemetry?.shutdown()
@@ -85,10 +93,24 @@ async function runNode(options: Parameters<Commands['runNode']>[0]): Promise<voi
   say(`ready ${id} ${serving.url}`)
 }
 
-function telemetryOf(node: string, random: Random, log: Log): Telemetry | null {
+/** A data directory that cannot be made or written to is a wrong setting, unlike a disk that fails at work. */
+function notUsable(error: Error): never {
+  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(errnoOf(error))) {
+    throw new ConfigError([`storage.data_directory: ${error.message}`])
+  }
+  throw error
+}
+
+function errnoOf(error: unknown): string {
+  const { code, syscall } = error instanceof Error ? (error as NodeJS.ErrnoException) : {}
+  return syscall === undefined ? '' : (code ?? '')
+}
+
+function telemetryOf(node: string, clock: Clock, random: Random, log: Log): Telemetry | null {
   return startTelemetry(process.env, {
     node,
     version: VERSION,
+    clock,
     random: () => random.next(),
     onWarning: (message) => log.warn(message),
   })
@@ -114,18 +136,21 @@ async function runEmbedded(options: {
   readonly set: readonly string[]
 }): Promise<void> {
   const config = parseConfig({ file: null, environment: process.env, sets: options.set })
+  const onStop = stopOnSignal()
   const log = createLog(config.log.level === 'info' ? 'warn' : config.log.level, {})
-  const telemetry = telemetryOf('embedded', new SystemRandom(), log)
+  const telemetry = telemetryOf('embedded', new SystemClock(), new SystemRandom(), log)
   const cluster = await startEmbedded({
     nodes: options.nodes,
     port: options.port,
     data: options.data,
+    environment: process.env,
     sets: options.set,
     log,
+    traced: telemetry !== null,
     onBug,
     onDiskFatal,
   })
-  stopOnSignal(async () => {
+  onStop(async () => {
     await cluster.stop()
     await telemetry?.shutdown()
   })
@@ -168,6 +193,7 @@ try {
   await createProgram({ runNode, runEmbedded }).parseAsync()
 } catch (error) {
   const code = exitCodeOf(error)
+  if (code === null && error instanceof Error && errnoOf(error) !== '') onDiskFatal(error)
   if (code === null) onBug(error)
   die(code, (error as Error).message)
 }

@@ -1,6 +1,7 @@
 import { ExportResultCode } from '@opentelemetry/core'
 import { type ReadableSpan, type SpanExporter } from '@opentelemetry/sdk-trace-node'
 import { afterEach, describe, expect, test } from 'vitest'
+import { ManualClock } from '../../test/manual-clock.ts'
 import { samplingOf } from './sampling.ts'
 import { type Telemetry, startTelemetry } from './sdk.ts'
 import { isSampled, startRootSpan, startSpan } from './tracing.ts'
@@ -56,7 +57,10 @@ describe('spans', () => {
       shutdown: () => Promise.resolve(),
     }
     const draw = (): number => draws.shift() ?? expect.fail('nothing was to be drawn')
-    telemetry = startTelemetry({ ...ENDPOINT, ...environment }, { node: 'n1', version: '1', random: draw, exporter })
+    telemetry = startTelemetry(
+      { ...ENDPOINT, ...environment },
+      { node: 'n1', version: '1', clock: new ManualClock(), random: draw, exporter },
+    )
     return ended
   }
 
