@@ -275,6 +275,8 @@ describe('methods', () => {
   })
 })
 
+const UPGRADE = 'GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n'
+
 describe('what is no HTTP request', () => {
   const rawly = async (bytes: string): Promise<string> => {
     const socket = connect(Number(new URL(base).port), '127.0.0.1')
@@ -287,13 +289,23 @@ describe('what is no HTTP request', () => {
     ['garbage', 'NOT HTTP\r\n\r\n', 400],
     ['headers without end', `GET /health HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
     ['two lengths', 'POST /locks/x/acquire HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}', 400],
+    ['no host', 'GET /health HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+    ['a host that is none', 'GET /health HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n', 400],
+    ['a target that is none', 'OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
+    ['a handshake without a key', `${UPGRADE}Sec-WebSocket-Protocol: tricord.v1.json\r\n\r\n`, 400],
+    ['a handshake by POST', `${UPGRADE.replace('GET', 'POST')}Sec-WebSocket-Protocol: tricord.v1.json\r\n\r\n`, 405],
   ])('%s', async (_what, bytes, status) => {
     const [head = '', body = ''] = (await rawly(bytes)).split('\r\n\r\n')
     expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
-    expect(head).toContain('Tricord-Node: n1')
+    expect(head.toLowerCase()).toContain('tricord-node: n1')
     const problem = JSON.parse(body) as Record<string, unknown>
     expect(problem).toMatchObject({ status, code: 'INVALID_ARGUMENT', outcome: 'not-applied', errors: [{ path: 'request' }] })
-    expect(head).toContain(`Tricord-Request-Id: ${String(problem['requestId'])}`)
+    expect(head).toMatch(new RegExp(`Tricord-Request-Id: ${String(problem['requestId'])}`, 'i'))
+  })
+
+  test('what HTTP/1.0 leaves out, and an expectation that nobody knows, are no faults', async () => {
+    expect(await rawly('GET /health HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /)
+    expect(await rawly('GET /health HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /)
   })
 })
 

@@ -4,16 +4,16 @@
  */
 import { type IncomingMessage, type Server as HttpServer, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { getRequestListener } from '@hono/node-server'
 import { createApp } from './app.ts'
 import type { Backend } from './backend.ts'
 import type { Gateway, GatewaySettings, StartSpan } from './gateway.ts'
+import { type Listener, type ListenerOptions, listenerOf, serverOf } from './listener.ts'
 import { GatewayMetrics } from './metrics.ts'
 import { ignoreUpgrade, isWebSocket } from './socket/other-upgrade.ts'
 import { refuseGarbled } from './socket/refusal.ts'
 import { Sockets } from './socket/sockets.ts'
 
-export interface ServerOptions {
+export interface ServerOptions extends ListenerOptions {
   readonly host: string
   readonly port: number
   /** A second listener for /metrics alone; 0: none. */
@@ -22,9 +22,6 @@ export interface ServerOptions {
   readonly drainTimeoutMs: number
   readonly settings: GatewaySettings
   readonly startSpan: StartSpan | null
-  /** The thread is the gateway's alone: `Response` may be replaced there by one without streams, at half the cost. */
-  readonly ownThread: boolean
-  readonly onBug: (error: unknown) => void
 }
 
 export interface Server {
@@ -34,8 +31,6 @@ export interface Server {
 
 /** How often connections are looked for that have their last answer, while the gateway stops. */
 const SWEEP_MS = 20
-
-type Listener = ReturnType<typeof getRequestListener>
 
 /** A port that is taken, or an address that is not this machine's: main exits with 2. */
 export class ListenError extends Error {
@@ -51,8 +46,8 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
     startSpan: options.startSpan,
   }
   const app = createApp(gateway, options)
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: options.ownThread })
-  const server = createServer((request, response) => void listener(request, response))
+  const listener = listenerOf(app.fetch, backend, options)
+  const server = serverOf(listener)
   server.maxConnections = options.connectionsMax
   server.keepAliveTimeout = 75_000
   const sockets = new Sockets(gateway, { frameBytesMax: options.settings.bodyBytesMax, onBug: options.onBug })

@@ -17,10 +17,12 @@ export interface RawRefusal {
   readonly node: string
   /** Where HTTP itself has a closer one than the code's. */
   readonly status?: number
+  /** More of them, a line each. */
+  readonly headers?: readonly string[]
 }
 
 /** Answers and hangs up. */
-export function refuseSocket(socket: Duplex, error: TricordError, { requestId, node, status }: RawRefusal): void {
+export function refuseSocket(socket: Duplex, error: TricordError, { requestId, node, status, headers = [] }: RawRefusal): void {
   const problem = toProblem(error, requestId, status)
   const body = JSON.stringify(problem)
   const lines = [
@@ -30,6 +32,7 @@ export function refuseSocket(socket: Duplex, error: TricordError, { requestId, n
     `Tricord-Request-Id: ${requestId}`,
     `Tricord-Node: ${node}`,
     'Connection: close',
+    ...headers,
   ]
   if (problem.status === 429 || problem.status === 503) lines.push(`Retry-After: ${RETRY_AFTER_SECONDS}`)
   // A peer that is gone already has no use for the refusal.

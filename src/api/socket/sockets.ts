@@ -53,6 +53,7 @@ export class Sockets {
       maxPayload: options.frameBytesMax,
       handleProtocols: (offered) => codecFor(offered)?.protocol ?? false,
     })
+    this.#handshake.on('wsClientError', (error, socket, { method }) => this.#refuse(socket, error, method === 'GET' ? 400 : 405))
     this.#handshake.on('headers', (headers) => {
       headers.push(`Tricord-Request-Id: ${this.#requestId}`, `Tricord-Node: ${gateway.backend.node}`)
     })
@@ -70,6 +71,13 @@ export class Sockets {
       if (!(error instanceof TricordError)) throw error
       refuseSocket(socket, error, { requestId, node: this.#gateway.backend.node })
     }
+  }
+
+  /** What came asks for a WebSocket, but not as RFC 6455 has it. */
+  #refuse(socket: Duplex, error: Error, status: 400 | 405): void {
+    const refusal = new TricordError('INVALID_ARGUMENT', `not the handshake of a WebSocket: ${error.message}`)
+    const headers = status === 405 ? ['Allow: GET'] : ['Sec-WebSocket-Version: 13']
+    refuseSocket(socket, refusal, { requestId: this.#requestId, node: this.#gateway.backend.node, status, headers })
   }
 
   /** Says goodbye to every peer; who has not answered within `withinMs` is cut. */
