@@ -56,10 +56,9 @@ function encodeSnapshot(mark: SnapshotMark, reset: boolean): Uint8Array {
   return bytes
 }
 
-function decodeSnapshot({ term, index, payload }: Body): { readonly mark: SnapshotMark; readonly reset: boolean } {
+function decodeSnapshot({ term, index, payload }: Pick<Body, 'term' | 'index' | 'payload'>): SnapshotMark {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
-  const config = new Uint8Array(payload.subarray(SNAPSHOT_FIXED))
-  return { mark: { index, term, generation: view.getUint32(0, true), config }, reset: payload[4] === 1 }
+  return { index, term, generation: view.getUint32(0, true), config: new Uint8Array(payload.subarray(SNAPSHOT_FIXED)) }
 }
 
 /** `state` payload: replica, vote, commit, then (where there is one) the snapshot's index, its term, its body. */
@@ -80,10 +79,7 @@ export function encodeState(summary: GroupSummary): Body {
 function decodeState({ term, payload }: Body): GroupSummary {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
   const at = (offset: number) => view.getFloat64(offset, true)
-  const snapshot =
-    payload.length > 24
-      ? decodeSnapshot({ kind: KIND_SNAPSHOT, type: 0, index: at(24), term: at(32), payload: payload.subarray(40) }).mark
-      : null
+  const snapshot = payload.length > 24 ? decodeSnapshot({ index: at(24), term: at(32), payload: payload.subarray(40) }) : null
   return { replica: at(0), term, vote: at(8), commit: at(16), snapshot }
 }
 
@@ -103,9 +99,14 @@ export function summarize(summary: GroupSummary | null, record: Body): GroupSumm
     summary.commit = record.index
     summary.vote = new DataView(record.payload.buffer, record.payload.byteOffset, 8).getFloat64(0, true)
   } else if (record.kind === KIND_SNAPSHOT) {
-    summary.snapshot = decodeSnapshot(record).mark
+    summary.snapshot = decodeSnapshot(record)
   }
   return summary
+}
+
+/** Whether the entries of the group before this record are void. */
+export function voidsEntries(record: Pick<Body, 'kind' | 'payload'>): boolean {
+  return record.kind === KIND_CREATE || record.kind === KIND_REMOVE || (record.kind === KIND_SNAPSHOT && record.payload[4] === 1)
 }
 
 /** A group with its entries, as recovery builds it. */
@@ -120,9 +121,8 @@ export class GroupLog {
 
   apply(record: Body): void {
     this.summary = summarize(this.summary, record)
-    if (record.kind === KIND_CREATE || record.kind === KIND_REMOVE) this.#entries = []
+    if (voidsEntries(record)) this.#entries = []
     else if (record.kind === KIND_ENTRY) this.#write(record)
-    else if (record.kind === KIND_SNAPSHOT && decodeSnapshot(record).reset) this.#entries = []
   }
 
   /** Writing index i discards every entry >= i (P5). */

@@ -1,9 +1,12 @@
 /**
  * What the writer keeps of each group: its summary for the head of the next segment, its record count, and which segments
  * still hold entries that nobody has released. Pure bookkeeping; a segment may go when no group needs it.
+ *
+ * A record is noted when it is encoded. What it makes needless is needed until its batch is durable (`written`): a crash
+ * before that finds the group as it was.
  */
 import type { GroupId, LogIndex, ReplicaId } from '../../base/ids.ts'
-import { type GroupSummary, summarize } from './group-log.ts'
+import { type GroupSummary, summarize, voidsEntries } from './group-log.ts'
 import { KIND_CREATE, KIND_ENTRY, KIND_REMOVE, KIND_STATE, type RawRecord } from './record.ts'
 
 interface GroupLedger {
@@ -18,6 +21,8 @@ export class Ledger {
   readonly #groups = new Map<GroupId, GroupLedger>()
   /** Groups that recovery could not vouch for: they hold on to every segment until they are made anew. */
   readonly #damaged = new Map<GroupId, ReplicaId>()
+  /** The oldest segment that only the batch being written makes needless. */
+  #held = Infinity
 
   /** What recovery found of a group. */
   adopt(group: GroupId, summary: GroupSummary | null, sequence: number, entries: ReadonlyMap<number, LogIndex>): void {
@@ -39,12 +44,19 @@ export class Ledger {
     const ledger = this.#of(record.group)
     ledger.summary = summarize(ledger.summary, record)
     if (record.kind === KIND_CREATE || record.kind === KIND_REMOVE) {
-      this.#damaged.delete(record.group)
-      ledger.entries.clear()
+      if (this.#damaged.delete(record.group)) this.#held = 0
       ledger.released = 0
-    } else if (record.kind === KIND_ENTRY) {
-      ledger.entries.set(segment, record.index)
     }
+    if (record.kind === KIND_ENTRY) ledger.entries.set(segment, record.index)
+    else if (voidsEntries(record)) {
+      this.#held = Math.min(this.#held, ...ledger.entries.keys())
+      ledger.entries.clear()
+    }
+  }
+
+  /** Everything noted is durable. */
+  written(): void {
+    this.#held = Infinity
   }
 
   release(group: GroupId, index: LogIndex): void {
@@ -58,10 +70,10 @@ export class Ledger {
     for (const [group, { summary }] of this.#groups) if (summary && !this.#damaged.has(group)) yield [group, summary]
   }
 
-  /** The oldest segment that somebody needs; `current` where nobody does. */
-  oldestNeeded(current: number): number {
+  /** The oldest segment that somebody needs; `newest` where nobody needs one before it. */
+  oldestNeeded(newest: number): number {
     if (this.#damaged.size > 0) return 0
-    let oldest = current
+    let oldest = Math.min(newest, this.#held)
     for (const { entries } of this.#groups.values()) for (const segment of entries.keys()) oldest = Math.min(oldest, segment)
     return oldest
   }

@@ -6,9 +6,9 @@
 import type { GroupId, LogIndex, ReplicaId } from '../../base/ids.ts'
 import type { Clock } from '../clock.ts'
 import type { Storage } from '../storage.ts'
-import { GroupLog } from './group-log.ts'
+import { GroupLog, voidsEntries } from './group-log.ts'
 import { Ledger } from './ledger.ts'
-import { KIND_CREATE, KIND_ENTRY, KIND_REMOVE } from './record.ts'
+import { KIND_ENTRY } from './record.ts'
 import { type ScannedSegment, scanSegment } from './scan.ts'
 import { listSegments, segmentPath } from './segment.ts'
 import { type Verdict, judge } from './verdict.ts'
@@ -70,7 +70,7 @@ function rebuild(verdict: Verdict, ledger: Ledger): { readonly groups: readonly 
       group.log.apply(record)
       group.sequence = record.sequence
       group.replica = group.log.summary?.replica ?? group.replica
-      if (record.kind === KIND_CREATE || record.kind === KIND_REMOVE) group.entries.clear()
+      if (voidsEntries(record)) group.entries.clear()
       else if (record.kind === KIND_ENTRY) group.entries.set(batch.segment, record.index)
     }
   }

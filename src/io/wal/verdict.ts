@@ -11,7 +11,7 @@
  * contiguous sequence clears. A last batch whose only bad bytes rotted later looks torn: with one copy nobody can tell.
  */
 import type { GroupId } from '../../base/ids.ts'
-import { type BatchContents, KIND_CREATE, KIND_MARKER, KIND_STATE, type RawRecord, decodeMarker } from './record.ts'
+import { type BatchContents, KIND_CREATE, KIND_MARKER, KIND_REMOVE, KIND_STATE, type RawRecord, decodeMarker } from './record.ts'
 import type { FoundRecord, ScannedSegment } from './scan.ts'
 import { SEGMENT_HEADER_BYTES } from './segment.ts'
 
@@ -170,7 +170,8 @@ function namedGroups(batches: readonly Batch[]): ReadonlySet<GroupId> {
 
 /**
  * Groups with records that are missing. A group is cleared of a hole by its next record after it: in sequence, nothing of
- * it was lost; a `create` makes it new, whatever was lost. A hole without a later record condemns.
+ * it was lost; a `create` makes it new and a `remove` ends it, whatever was lost (of a damaged one the `remove` may be all
+ * that is left). A hole without a later record condemns.
  */
 function findDamaged(batches: readonly Batch[], holes: readonly Hole[], firstSegment: number): ReadonlySet<GroupId> {
   const damaged = new Set<GroupId>()
@@ -186,7 +187,7 @@ function findDamaged(batches: readonly Batch[], holes: readonly Hole[], firstSeg
       const before = sequences.get(record.group)
       const expected = before === undefined || record.kind === KIND_STATE ? before : after(before)
       const inOrder = expected === undefined ? beginsGroup(record, batch.segment, firstSegment) : record.sequence === expected
-      if (record.kind === KIND_CREATE) damaged.delete(record.group)
+      if (record.kind === KIND_CREATE || record.kind === KIND_REMOVE) damaged.delete(record.group)
       else if (!inOrder) damaged.add(record.group)
       suspects.delete(record.group)
       sequences.set(record.group, record.sequence)

@@ -1,6 +1,7 @@
 /** The log on a memory disk that can be cut, flipped and starved: what comes back is a prefix, or is said to be damaged. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { Gate, gatedStorage } from '../../../test/gated-storage.ts'
 import { SystemClock } from '../clock-system.ts'
 import { DiskFullError, type File, type Storage } from '../storage.ts'
 import { MemoryDisk, createMemoryStorage } from '../storage-memory.ts'
@@ -109,6 +110,84 @@ describe('the write-ahead log', () => {
     left.set(segmentPath('wal', 2), files.get(segmentPath('wal', 2)) ?? new Uint8Array())
     const again = await open(await diskOf(left))
     expect([again.damaged, again.findings, entriesOf(again, 1)]).toEqual([[], [], ['2=1:2']])
+  })
+
+  test('a segment goes only when what makes it needless is durable', async () => {
+    const disk = new MemoryDisk()
+    const gate = new Gate()
+    const storage = createMemoryStorage(disk)
+    gate.close()
+    // Hangs from when the second segment has its name: the batch that it begins with.
+    const writes = (): Promise<void> => (wal.stats.segments < 2 ? Promise.resolve() : gate.pass())
+    const { wal } = await open(gatedStorage(storage, { writes }))
+    const mark = (index: number): WalRecord => ({
+      kind: 'snapshot',
+      group: 1,
+      index,
+      term: 1,
+      generation: 1,
+      reset: false,
+      config: data('c'),
+    })
+    await write(wal, create(1), hardState(1, 5, 0, 1025), entry(1, 1, 'x'.repeat(2_500)), mark(1))
+    expect(wal.stats.segments).toBe(1)
+    let written = false
+    wal.append([entry(1, 2, 'y'.repeat(2_500))], () => (written = true))
+    await expect.poll(() => wal.stats.segments).toBe(2)
+    wal.release(1, 1)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(written).toBe(false)
+    const crashed = await open(await diskOf(await images(storage)))
+    expect(crashed.groups[0]).toMatchObject({ group: 1, replica: 1025, hardState: { term: 5, vote: 1025 }, snapshot: { index: 1 } })
+    gate.open()
+    await expect.poll(() => written).toBe(true)
+    await wal.close()
+    expect((await images(storage)).has(segmentPath('wal', 1))).toBe(false)
+  })
+
+  test.each(['create', 'remove', 'reset'] as const)('a %s that is not durable yet lets no segment go; then it does', async (kind) => {
+    const storage = createMemoryStorage()
+    const gate = new Gate()
+    const { wal } = await open(gatedStorage(storage, { writes: () => gate.pass() }))
+    await write(wal, create(1), entry(1, 1, 'x'.repeat(1_500)), entry(1, 2))
+    await write(wal, create(2), entry(2, 1, 'y'.repeat(2_600)))
+    await write(wal, entry(2, 2))
+    expect(wal.stats.segments).toBe(2)
+    const config = data('c')
+    const voiding: Record<typeof kind, WalRecord> = {
+      create: create(1, 2049),
+      remove: { kind: 'remove', group: 1 },
+      reset: { kind: 'snapshot', group: 1, index: 9, term: 2, generation: 2, reset: true, config },
+    }
+    gate.close()
+    const written = write(wal, voiding[kind])
+    await new Promise((resolve) => setImmediate(resolve))
+    wal.release(2, 2)
+    await new Promise((resolve) => setImmediate(resolve))
+    const crashed = await open(await diskOf(await images(storage)))
+    expect([crashed.damaged, entriesOf(crashed, 1).length]).toEqual([[], 2])
+    gate.open()
+    await written
+    await wal.close()
+    expect((await images(storage)).has(segmentPath('wal', 1))).toBe(false)
+    const again = await open(storage)
+    expect([again.damaged, entriesOf(again, 1)]).toEqual([[], []])
+  })
+
+  test('a damaged group that was removed is damaged no more, at any later opening', async () => {
+    const storage = createMemoryStorage()
+    const { wal } = await open(storage)
+    await write(wal, create(1), create(2))
+    for (let i = 1; i <= 120; i++) await write(wal, entry(1, i, 'z'.repeat(100)))
+    await wal.close()
+    await storage.remove(segmentPath('wal', 2))
+    const found = await open(storage)
+    expect(found.damaged.map(({ group }) => group)).toEqual([1])
+    await write(found.wal, { kind: 'remove', group: 1 })
+    await write(found.wal, entry(2, 1))
+    await found.wal.close()
+    const healed = await open(storage)
+    expect([healed.damaged, healed.findings, entriesOf(healed, 1), entriesOf(healed, 2)]).toEqual([[], [], [], ['1=2:1']])
   })
 
   test('completions come in order; what queues during a write shares the next one', async () => {

@@ -50,6 +50,8 @@ export class WalWriter implements Wal {
   readonly #ledger: Ledger
   #segments: number[]
   #current: Segment | null = null
+  /** The newest segment with a durable batch: until there is one in a segment, those before it say what the groups are. */
+  #newestDurable: number | null = null
   #offset = 0
   #nextSegment: number
   #batch: number
@@ -179,9 +181,11 @@ export class WalWriter implements Wal {
   }
 
   async #write(slab: Buffer): Promise<void> {
-    const { file, bytes } = this.#current as Segment
+    const { file, bytes, number } = this.#current as Segment
     assert(this.#offset + slab.length <= bytes, 'a batch does not fit its segment')
     await file.writeDurable(this.#offset, [slab])
+    this.#newestDurable = number
+    this.#ledger.written()
     this.#offset += slab.length
     this.#batch = (this.#batch + 1) >>> 0
     this.#bytesWritten += slab.length
@@ -279,10 +283,10 @@ export class WalWriter implements Wal {
 
   /** Deletes the segments that no group needs, oldest first, so that what stays has no hole. */
   #dropSegments(): void {
-    const current = this.#current?.number
-    if (current === undefined) return
-    const needed = this.#ledger.oldestNeeded(current)
-    while ((this.#segments[0] ?? current) < needed) {
+    const newest = this.#newestDurable
+    if (newest === null) return
+    const needed = this.#ledger.oldestNeeded(newest)
+    while ((this.#segments[0] ?? newest) < needed) {
       const path = segmentPath(this.#options.directory, this.#segments.shift() as number)
       this.#removing = this.#removing.then(() => this.#storage.remove(path)).catch((error: Error) => this.#failed(error))
     }
