@@ -106,7 +106,7 @@ function checkImport(file: string, specifier: string): string[] {
   if (!may) found.push(`${file}: no floor named ${here}`)
   else if (here !== there && !may.includes('*') && !may.includes(there)) found.push(`${file}: ${here} may not import ${there}`)
   const outside = here === 'api' || here === 'client' || here === 'cli'
-  if (outside && ['lock', 'queue', 'cache', 'cluster'].includes(there) && !target.endsWith('/types.ts'))
+  if (outside && ['lock', 'queue', 'cache', 'cluster'].includes(there) && !/\/types\.ts$|^queue\/message-body\.ts$/.test(target))
     found.push(`${file}: only types.ts of ${there}`)
   if (
     PURE.test(file) &&

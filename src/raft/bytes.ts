@@ -6,7 +6,8 @@
  * everything read from then on is 0 or empty. So a format is checked once, after it was read.
  */
 const TEXT = new TextEncoder()
-const FROM_TEXT = new TextDecoder()
+/** A text may begin with U+FEFF, which a decoder else swallows. */
+const FROM_TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
 const VARINT_BYTES_MAX = 8
 const EMPTY = new Uint8Array(0)
 
