@@ -214,9 +214,13 @@ describe('a cluster', () => {
     await bed.until(() => stateOf('n1', 'n4') === 'active' && bed.settled, 'n4 has its share')
     await expect(bed.ask(api('n2').addMember({ id: 'n1', url: '' }), 'a refusal')).rejects.toMatchObject({ code: 'CONFIG_CONFLICT' })
     await expect(bed.ask(api('n2').removeMember('n9'), 'a refusal')).rejects.toMatchObject({ code: 'NOT_FOUND' })
-    const plan = api('n3').plan({ add: ['n6'], remove: [] })
+    for (const { group } of bed.node('n1').view!.placements) if (group >= FIRST_PARTITION) await bed.add('n1', group, 1)
+    await bed.clock.pass(2_000)
+    const plan = await bed.ask(api('n3').plan({ add: ['n6'], remove: [] }), 'a plan')
     expect(plan.moves.length).toBeGreaterThan(0)
     expect(plan.moves.some(({ to }) => to.includes('n6'))).toBe(true)
+    expect(plan.moves.every(({ group, bytes }) => bytes > 0 || !group.startsWith('p'))).toBe(true)
+    expect(plan.bytes).toBe(plan.moves.reduce((sum, { bytes }) => sum + bytes, 0))
   })
 
   test('a node that was removed while it was away finds out, and gives up what it holds', async () => {

@@ -26,8 +26,8 @@ import { carries } from './meta-machine.ts'
 import { place } from './placement.ts'
 import { encodeView } from './redistribute.ts'
 import { VIRTUAL_NODES, partitionOf } from './ring.ts'
-import { type StatusRow, encodeAnswer, groupViews, readAnswer, statusRows } from './status.ts'
-import type { Cluster, ClusterStatus, Formation, Member, MemberState, NodeView, RingPlan, RingView } from './types.ts'
+import { type StatusRow, encodeAnswer, groupViews, readAnswer, stateBytes, statusRows } from './status.ts'
+import type { Cluster, ClusterStatus, Formation, Member, MemberState, NodeView, RingMove, RingPlan, RingView } from './types.ts'
 
 const STATUS_TIMEOUT_MS: Millis = 1_000
 const PROPOSE_TIMEOUT_MS: Millis = 4_000
@@ -99,10 +99,8 @@ class ClusterFacade implements Cluster {
   }
 
   async status(): Promise<ClusterStatus> {
-    const { system, host, directory, formation } = this.#deps
-    const peers = directory.members.filter(({ id }) => id !== system.node)
-    const answers = await Promise.all(peers.map(({ id }) => this.#ask(id)))
-    const groups = groupViews(directory, [statusRows(host), ...answers.filter((rows) => rows !== null)])
+    const { system, directory, formation } = this.#deps
+    const groups = groupViews(directory, await this.#surveyAll())
     const nodes = directory.members.map((member): NodeView => ({
       id: member.id,
       state: this.#stateOf(member),
@@ -113,6 +111,14 @@ class ClusterFacade implements Cluster {
     const alive = nodes.filter(({ state }) => state !== 'down').length
     const quorum = alive > nodes.length / 2 && groups.every(({ leader }) => leader !== null)
     return { cluster: formation.name, node: system.node, epoch: directory.epoch, leader: locks?.leader ?? null, quorum, nodes, groups }
+  }
+
+  /** What the replicas of all nodes that answer say. */
+  async #surveyAll(): Promise<readonly (readonly StatusRow[])[]> {
+    const { system, host, directory } = this.#deps
+    const peers = directory.members.filter(({ id }) => id !== system.node)
+    const answers = await Promise.all(peers.map(({ id }) => this.#ask(id)))
+    return [statusRows(host), ...answers.filter((rows) => rows !== null)]
   }
 
   ring(): RingView {
@@ -136,7 +142,7 @@ class ClusterFacade implements Cluster {
     return { partition, replicas: directory.hostsOf(group), leader, epoch: directory.epoch }
   }
 
-  plan(change: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] }): RingPlan {
+  async plan(change: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] }): Promise<RingPlan> {
     const { directory, formation, hash } = this.#deps
     const names = new Map<MemberId, NodeId>(directory.members.map(({ member, id }) => [member, id]))
     const unknown = change.remove.find((id) => !directory.members.some((one) => one.id === id))
@@ -148,15 +154,17 @@ class ClusterFacade implements Cluster {
     const { partitions, replicas } = formation
     const members = [...staying, ...joining.map((_, at) => next + at)]
     if (members.length === 0) throw new TricordError('INVALID_ARGUMENT', 'nobody would be left')
-    const moves: { group: string; from: readonly NodeId[]; to: readonly NodeId[] }[] = []
+    const sizes = stateBytes(await this.#surveyAll())
+    const moves: RingMove[] = []
     const table = place(members, { partitions, replicas, lifeOf: () => 0, current: directory.placements }, hash)
     for (const { group, replicas: to } of table) {
       const from = directory.placementOf(group)?.replicas ?? []
       if (to.every((member) => from.includes(member)) && to.length === from.length) continue
       const nodes = (list: readonly MemberId[]) => list.map((member) => names.get(member) ?? '')
-      moves.push({ group: groupName(group), from: nodes(from), to: nodes(to) })
+      const copies = to.filter((member) => !from.includes(member)).length
+      moves.push({ group: groupName(group), from: nodes(from), to: nodes(to), bytes: copies * (sizes.get(group) ?? 0) })
     }
-    return { epoch: directory.epoch, moves }
+    return { epoch: directory.epoch, moves, bytes: moves.reduce((sum, { bytes }) => sum + bytes, 0) }
   }
 
   ready(): { readonly ready: boolean; readonly reason: string } {

@@ -6,7 +6,7 @@ import { type StatusRow, Surveyor, encodeAnswer, readAnswer } from './status.ts'
 const [first, second, newcomer] = [replicaId(1, 0), replicaId(2, 0), replicaId(6, 0)]
 
 function leads(member: number, term: number, members: readonly number[]): StatusRow {
-  return [LOCKS_GROUP, member, true, term, 10, 10, members, members]
+  return [LOCKS_GROUP, member, true, term, 10, 10, members, members, 100]
 }
 
 describe('a survey', () => {
@@ -23,7 +23,7 @@ describe('a survey', () => {
   test('believes the highest term, and nobody where its leader is not heard', () => {
     const surveyor = new Surveyor()
     surveyor.take('n1', { epoch: 1, rows: [leads(1, 5, [first, second])] })
-    surveyor.take('n2', { epoch: 1, rows: [[LOCKS_GROUP, 6, false, 6, 10, 10, [], []]] })
+    surveyor.take('n2', { epoch: 1, rows: [[LOCKS_GROUP, 6, false, 6, 10, 10, [], [], 0]] })
     expect(surveyor.survey(1).has(LOCKS_GROUP)).toBe(false)
   })
 

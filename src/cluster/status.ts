@@ -19,7 +19,7 @@ import type { GroupHost } from '../raft/group-host.ts'
 import type { ClusterDirectory } from './directory.ts'
 import type { GroupView } from './types.ts'
 
-/** group, leading member (0: none known), is this node the leader, term, commit, applied, all its members, those that vote (of a leader; else empty). */
+/** group, leading member (0: none known), is this node the leader, term, commit, applied, all its members, those that vote (of a leader; else empty), bytes of its state. */
 export type StatusRow = readonly [
   group: GroupId,
   leader: MemberId,
@@ -29,6 +29,7 @@ export type StatusRow = readonly [
   applied: number,
   members: readonly ReplicaId[],
   voters: readonly ReplicaId[],
+  stateBytes: number,
 ]
 
 export function statusRows(host: GroupHost): readonly StatusRow[] {
@@ -40,7 +41,7 @@ export function statusRows(host: GroupHost): readonly StatusRow[] {
     const leads = status.role === 'leader'
     const { voters, outgoing, learners, learnersNext } = status.membership
     const members = leads ? [...new Set([...voters, ...outgoing, ...learners, ...learnersNext])] : []
-    rows.push([group, leader, leads, status.term, status.commit, status.applied, members, leads ? voters : []])
+    rows.push([group, leader, leads, status.term, status.commit, status.applied, members, leads ? voters : [], status.stateBytes])
   }
   return rows
 }
@@ -59,7 +60,7 @@ export function encodeAnswer({ epoch, rows }: StatusAnswer): Plain {
 export function readAnswer(payload: Plain): StatusAnswer | null {
   if (!Array.isArray(payload) || payload.length !== 2) return null
   const [epoch, rows] = payload as readonly Plain[]
-  const isRow = (row: Plain): boolean => Array.isArray(row) && row.length === 8 && Array.isArray(row[6]) && Array.isArray(row[7])
+  const isRow = (row: Plain): boolean => Array.isArray(row) && row.length === 9 && Array.isArray(row[6]) && Array.isArray(row[7])
   if (typeof epoch !== 'number' || !Array.isArray(rows) || !rows.every(isRow)) return null
   return { epoch, rows: rows as unknown as readonly StatusRow[] }
 }
@@ -95,6 +96,11 @@ export class Surveyor {
   }
 }
 
+/** About how many bytes the state of each group is, as the one that knows it best says. */
+export function stateBytes(answers: Iterable<readonly StatusRow[]>): ReadonlyMap<GroupId, number> {
+  return new Map([...bestRows(answers)].map(([group, row]) => [group, row[8]]))
+}
+
 export function kindOf(group: GroupId): GroupView['kind'] {
   if (group === META_GROUP) return 'meta'
   return group === LOCKS_GROUP ? 'locks' : 'partition'
@@ -103,7 +109,7 @@ export function kindOf(group: GroupId): GroupView['kind'] {
 export function groupViews(directory: ClusterDirectory, answers: readonly (readonly StatusRow[])[]): readonly GroupView[] {
   const best = bestRows(answers)
   return directory.placements.map(({ group, replicas: placed, lives }) => {
-    const [, leader, , term, commit, applied, , voters] = best.get(group) ?? [group, 0, false, 0, 0, 0, [], []]
+    const [, leader, , term, commit, applied, , voters] = best.get(group) ?? [group, 0, false, 0, 0, 0, [], [], 0]
     const isPast = (voter: ReplicaId): boolean => lifeOf(voter) < (lives[placed.indexOf(memberOf(voter))] ?? 0)
     // Those that count now (one that is damaged, or is still copying, does not), in the order of the table; the table itself where nobody leads.
     const holding = [...new Set(voters.filter((voter) => !isPast(voter)).map(memberOf))]

@@ -102,9 +102,18 @@ export interface RingView {
   readonly members: readonly { readonly id: NodeId; readonly replicas: number; readonly leaders: number }[]
   readonly placements: readonly { readonly group: string; readonly replicas: readonly NodeId[] }[]
 }
+export interface RingMove {
+  readonly group: string
+  readonly from: readonly NodeId[]
+  readonly to: readonly NodeId[]
+  /** About how many would be copied: the state of the group, to each node that is new to it. */
+  readonly bytes: number
+}
 export interface RingPlan {
   readonly epoch: number
-  readonly moves: readonly { readonly group: string; readonly from: readonly NodeId[]; readonly to: readonly NodeId[] }[]
+  readonly moves: readonly RingMove[]
+  /** Of all moves. */
+  readonly bytes: number
 }
 
 /** What the API sees of the cluster. */
@@ -121,7 +130,7 @@ export interface Cluster {
   addMember(member: { readonly id: NodeId; readonly url: string }): Promise<{ readonly member: MemberId }>
   /** Moves everything off a member, dead or alive, and then forgets it. NOT_FOUND; CONFIG_CONFLICT for the last one. */
   removeMember(id: NodeId): Promise<{ readonly member: MemberId }>
-  plan(change: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] }): RingPlan
+  plan(change: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] }): Promise<RingPlan>
   /** True once this node can serve: it has the table, and the groups it carries have leaders. */
   ready(): { readonly ready: boolean; readonly reason: string }
 }

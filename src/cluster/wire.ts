@@ -4,7 +4,8 @@ export const CLUSTER_WIRE = {
   node_ping: 'node -> node: null; are you there?',
   node_pong: 'node -> node: null',
   cluster_status: 'node -> node: null; what do your replicas say of their groups?',
-  cluster_status_reply: 'node -> node: [epoch, [[group, leading member, leads, term, commit, applied, members of the group, its voters]…]]',
+  cluster_status_reply:
+    'node -> node: [epoch, [[group, leading member, leads, term, commit, applied, members of the group, its voters, bytes of its state]…]]',
   join_cluster: 'new node -> member: [id, uid, url, version]; make me a member',
   join_cluster_reply: 'member -> new node: [formation, member number, members and table]',
   redistribute:

@@ -43,6 +43,8 @@ export interface GroupStatus extends RaftStatus {
   readonly appliedTime: Millis
   /** False while the replica is loading, or was found damaged and waits to be replaced. */
   readonly serving: boolean
+  /** About how many bytes a replica of it would receive. */
+  readonly stateBytes: number
   /** Applied index that is durable in the key-value store. */
   readonly checkpointed: LogIndex
 }

@@ -37,6 +37,8 @@ export interface StateMachine {
   nextDeadline(): Millis
   /** Answers a read from the current state. Never mutates. Malformed: the machine's own error reply. */
   query(request: Plain, time: Millis): Plain
+  /** About how many bytes its records are, for those who plan a move; without it the host guesses by their number. */
+  readonly stateBytes?: number
   /** How many records `drain` would write now. */
   readonly dirty: number
   /** Writes every record changed since the last drain (value null: deleted) and forgets that it did. Keys are unique in the machine. */

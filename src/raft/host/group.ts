@@ -283,6 +283,7 @@ export class Group implements ApplySink {
   status(): GroupStatus {
     const { id: group, serving, applier, store } = this
     // Assigned, not spread: it is read after every turn by those that watch, and a spread makes it a slow object.
-    return Object.assign(this.core.status(), { group, appliedTime: applier.time, serving, checkpointed: store.synced })
+    const stateBytes = applier.machine.stateBytes ?? store.bytes
+    return Object.assign(this.core.status(), { group, appliedTime: applier.time, serving, stateBytes, checkpointed: store.synced })
   }
 }

@@ -27,6 +27,8 @@ import { RequestTable } from './requests.ts'
 
 /** Records read and given to the machine between two turns of the event loop. */
 const LOAD_CHUNK = 1_000
+/** Mean size of a record of locks, with its key. */
+const RECORD_BYTES = 160
 
 export class StateStore {
   readonly group: GroupId
@@ -47,6 +49,11 @@ export class StateStore {
     this.drained = header
     this.written = header
     this.synced = header.index
+  }
+
+  /** A guess: records are small and alike. */
+  get bytes(): number {
+    return this.#digest.count * RECORD_BYTES
   }
 
   /** Every record that changed since the last drain, with the header that makes it a whole. Appended to `ops`. */
