@@ -19,7 +19,10 @@ import type { GroupHost } from '../raft/group-host.ts'
 import type { ClusterDirectory } from './directory.ts'
 import type { GroupView } from './types.ts'
 
-/** group, leading member (0: none known), is this node the leader, term, commit, applied, all its members, those that vote (of a leader; else empty), bytes of its state. */
+/**
+ * group, leading member (0: none known), is this node the leader, term, commit, applied, all its members and those that vote
+ * (of a leader; else empty), about how many bytes its state is.
+ */
 export type StatusRow = readonly [
   group: GroupId,
   leader: MemberId,
