@@ -11,6 +11,8 @@ import { decodeCommand, encodeCommand } from '../src/lock/codec.ts'
 import { ownerTag } from '../src/lock/ids.ts'
 import { decodeReply } from '../src/lock/replies.ts'
 
+const NO_COLD = (): void => {}
+
 // As after years of service: times and tokens beyond 32 bits.
 const YEARS = 2 ** 38
 
@@ -151,7 +153,7 @@ async function benchHeld(held: number): Promise<void> {
     const command = encodeCommand(acquireOf(i))
     if (i % 200 === 0) {
       ctx.time += 1
-      machine.drain(() => {})
+      machine.drain(() => {}, NO_COLD)
       await new Promise((resolve) => setTimeout(resolve, 1))
     }
     const from = process.hrtime.bigint()
@@ -192,13 +194,13 @@ function benchReload(machine: ReturnType<typeof createLockMachine>, held: number
   }
   let from = process.hrtime.bigint()
   let bytes = 0
-  machine.drain((key, value) => (bytes += key.length + (value?.length ?? 0)))
+  machine.drain((key, value) => (bytes += key.length + (value?.length ?? 0)), NO_COLD)
   report('drain, per record', held, from)
   process.stdout.write(`${'record per held lock'.padEnd(58)} ${(bytes / held).toFixed(0).padStart(8)} B\n`)
   for (let i = 0; i < held; i++) machine.apply(ctx, 0, renewalOf(i, `g_${(YEARS + 1 + i).toString(36)}`, null))
   machine.drain((key, value) => {
     if (value !== null) records.push([Uint8Array.from(key), Uint8Array.from(value)])
-  })
+  }, NO_COLD)
   const other = createLockMachine()
   from = process.hrtime.bigint()
   for (const [key, value] of records) other.load(key, value)

@@ -7,9 +7,14 @@
  *
  * Persistence: the machine keeps its working copy in memory and remembers which records changed; the host
  * drains them into the key-value store, in one atomic batch with the applied index, off the critical path.
+ *
+ * What is too much for memory is *cold*: written in the same batch, and read back when an answer is about to leave.
+ *
+ *   apply, settle, query ──> bare reply ──> request table, other replicas
+ *                                └──attach, with what it reads of the cold records──> the caller
  */
 import type { Plain } from '../actors/envelope.ts'
-import type { LogIndex, Millis, Term } from '../base/ids.ts'
+import type { LogIndex, Millis, NodeId, Term } from '../base/ids.ts'
 
 export interface ApplyContext {
   readonly index: LogIndex
@@ -20,6 +25,30 @@ export interface ApplyContext {
   settle(ticket: number, reply: Plain): void
   /** Something observers may want to know. Every replica computes it, only the leader's watchers hear it. */
   emit(event: Plain): void
+}
+
+export type WriteRecord = (key: Uint8Array, value: Uint8Array | null) => void
+
+/**
+ * The values that a machine has drained as cold records. The host keeps a checksum with each, so what `get` gives is
+ * what was written; that a record is there at all is the machine's to know.
+ */
+export interface ColdReads {
+  /**
+   * The values of `keys`, in their order; undefined: there is no such record. At once where all of them are at hand, being
+   * on their way to the store. Keys that lie close to each other in the store, in rising order, are read in one go: so a
+   * machine that will want the next ones soon does well to ask for them now.
+   * Rejects with an AssertionError where a record is not what was written, and with another error where there is nothing
+   * to read from any more (the replica has closed, or loads a snapshot): `attach` lets both pass.
+   */
+  get(keys: readonly Uint8Array[]): readonly (Uint8Array | undefined)[] | Promise<readonly (Uint8Array | undefined)[]>
+}
+
+/** What a replica may add to an answer as it leaves: never part of the state. */
+export interface AttachContext {
+  readonly cold: ColdReads
+  /** The nodes known to have the entry of this index on disk (this one included), as the leader sees it now; sorted. */
+  durableOn(index: LogIndex): readonly NodeId[]
 }
 
 export interface StateMachine {
@@ -41,13 +70,29 @@ export interface StateMachine {
   readonly stateBytes?: number
   /** How many records `drain` would write now. */
   readonly dirty: number
-  /** Writes every record changed since the last drain (value null: deleted) and forgets that it did. Keys are unique in the machine. */
-  drain(write: (key: Uint8Array, value: Uint8Array | null) => void): void
+  /** Of what `drain` would write: bytes held in memory until it does. For machines whose records are large. */
+  readonly dirtyBytes?: number
+  /**
+   * Writes every record changed since the last drain (value null: deleted) and forgets that it did. Keys are unique in the
+   * machine. `writeCold` is for values that the machine does not keep: they are not given to `load`, and are read by
+   * `attach` alone. Cold keys have a space of their own, and a rule: a record is written only while there is none of its
+   * key, and deleted only while there is one (what came and went between two drains is not written at all). By that the
+   * host knows, without reading them, which cold records there should be.
+   */
+  drain(write: WriteRecord, writeCold: WriteRecord): void
   /** Takes back one record, in any order; `loaded` ends it. Called on a fresh (or `reset`) machine only. */
   load(key: Uint8Array, value: Uint8Array): void
   loaded(): void
   /** Forgets everything: a snapshot from a peer follows as `load`s. */
   reset(): void
+  /**
+   * Puts in what a reply of `apply`, `settle` or `query` leaves out. Asked each time an answer leaves, the first time and
+   * when it is repeated, perhaps on another replica and after more entries; the reply it is given is the bare one. Never
+   * mutates the replicated state. A promise may be answered late or not at all: the caller repeats.
+   * Asserts (or rejects so) where a record should be there and is not: the replica is damaged then, and is made anew from
+   * its peers. Not called for the refusals of the request table.
+   */
+  attach?(reply: Plain, context: AttachContext): Plain | Promise<Plain>
   /** Asserts the machine's invariants; for tests and the simulator (may be slow). */
   check(): void
 }

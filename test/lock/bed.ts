@@ -73,12 +73,15 @@ export class Bed implements ApplyContext {
 
   drain(): number {
     let writes = 0
-    this.machine.drain((key, value) => {
+    const write = (key: Uint8Array, value: Uint8Array | null): void => {
       writes += 1
       const hex = Buffer.from(key).toString('hex')
       if (value === null) {
         if (!this.store.delete(hex)) throw new Error('a record is deleted that was never written')
       } else this.store.set(hex, Uint8Array.from(value))
+    }
+    this.machine.drain(write, () => {
+      throw new Error('a lock machine has no cold records')
     })
     return writes
   }

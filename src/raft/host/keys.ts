@@ -4,6 +4,7 @@
  *   group u32 · generation u32 · 0                    header: what the records of this generation are the state of
  *   group u32 · generation u32 · 1 · key              request table
  *   group u32 · generation u32 · 2 · key              state machine
+ *   group u32 · generation u32 · 3 · key              its cold records: last, so that a load ends before them
  *
  * A generation is one continuous history of a replica's state: a snapshot from a peer is staged into the next one.
  */
@@ -16,6 +17,7 @@ export const PREFIX_BYTES = 8
 export const AREA_HEADER = 0
 export const AREA_REQUESTS = 1
 export const AREA_MACHINE = 2
+export const AREA_COLD = 3
 const VERSION = 1
 
 /** Written in the same atomic batch as the records it speaks of. */
@@ -61,6 +63,12 @@ export function headerKey(group: GroupId, generation: number): Uint8Array {
 /** Every generation in [from, to). */
 export function generations(group: GroupId, from: number, to: number): KvRange {
   return { gte: prefixOf(group, from), lt: prefixOf(group, to) }
+}
+
+/** What a load reads of one generation. */
+export function warmRecords(group: GroupId, generation: number): KvRange {
+  const prefix = prefixOf(group, generation)
+  return { gte: prefix, lt: areaKey(prefix, AREA_COLD, new Uint8Array(0)) }
 }
 
 export function wholeGroup(group: GroupId): KvRange {

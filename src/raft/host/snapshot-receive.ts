@@ -15,7 +15,7 @@ import { ByteReader } from '../bytes.ts'
 import { isCount } from './codec.ts'
 import { RecordDigest } from './digest.ts'
 import type { Group } from './group.ts'
-import { type StateHeader, decodeHeader, encodeHeader, generations, headerKey, joinKey, prefixOf } from './keys.ts'
+import { AREA_COLD, type StateHeader, decodeHeader, encodeHeader, generations, headerKey, joinKey, prefixOf } from './keys.ts'
 import type { HostShared } from './shared.ts'
 import { CHUNK_DONE, CHUNK_GIVEN_UP, CHUNK_GO_ON } from './wire.ts'
 
@@ -123,7 +123,7 @@ export class SnapshotReceives {
     const ops: KvOp[] = []
     while (input.left > 0) {
       const [key, value] = [input.bytes(), input.bytes()]
-      session.digest.change(key, value)
+      if (key[0] !== AREA_COLD) session.digest.change(key, value)
       ops.push({ key: joinKey(session.prefix, key), value })
     }
     return input.ok ? ops : null

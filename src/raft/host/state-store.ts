@@ -10,6 +10,7 @@ import type { StateMachine } from '../machine.ts'
 import type { Applier } from './applier.ts'
 import { RecordDigest } from './digest.ts'
 import {
+  AREA_COLD,
   AREA_HEADER,
   AREA_MACHINE,
   AREA_REQUESTS,
@@ -18,10 +19,10 @@ import {
   areaKey,
   decodeHeader,
   encodeHeader,
-  generations,
   headerKey,
   joinKey,
   prefixOf,
+  warmRecords,
 } from './keys.ts'
 import { RequestTable } from './requests.ts'
 
@@ -63,7 +64,9 @@ export class StateStore {
       this.#digest.change(rest, value)
       ops.push({ key: joinKey(this.#prefix, rest), value })
     }
-    applier.machine.drain(write(AREA_MACHINE))
+    applier.machine.drain(write(AREA_MACHINE), (key, value) => {
+      ops.push({ key: areaKey(this.#prefix, AREA_COLD, key), value })
+    })
     applier.requests.records.drain(write(AREA_REQUESTS))
     const { index, term, time, requests } = applier
     const { count, sum } = this.#digest
@@ -86,7 +89,7 @@ export interface LoadedState {
  * says what is wrong with it: then the machine is in no state to be used.
  */
 export async function loadState(kv: Kv, group: GroupId, generation: number, machine: StateMachine): Promise<LoadedState | string> {
-  const iterator = kv.iterate(generations(group, generation, generation + 1))
+  const iterator = kv.iterate(warmRecords(group, generation))
   const requests = new RequestTable()
   const digest = new RecordDigest()
   let header: StateHeader | null = null
