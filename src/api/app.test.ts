@@ -303,6 +303,23 @@ describe('what is no HTTP request', () => {
     expect(head).toMatch(new RegExp(`Tricord-Request-Id: ${String(problem['requestId'])}`, 'i'))
   })
 
+  test.each([
+    ['of known length', 'Content-Length: 100\r\n\r\n{"own'],
+    ['in pieces', 'Transfer-Encoding: chunked\r\n\r\n5\r\n{"own\r\n'],
+    ['in pieces, one of them garbled', 'Transfer-Encoding: chunked\r\n\r\n5\r\n{"own\r\nZZ\r\n'],
+  ])('a caller that leaves in the middle of its body, %s, is no bug', async (_what, rest) => {
+    const refused = async () => {
+      const { body } = await send('GET', '/metrics')
+      return Number(/^http_requests_total\{method="POST",status="400",.*\} (\d+)$/m.exec(body['text'] as string)?.[1] ?? 0)
+    }
+    const before = await refused()
+    const socket = connect(Number(new URL(base).port), '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write(`POST /locks/x/acquire HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${rest}`, () => socket.destroy())
+    await expect.poll(refused).toBe(before + 1)
+    expect(bugs).toEqual([])
+  })
+
   test('what HTTP/1.0 leaves out, and an expectation that nobody knows, are no faults', async () => {
     expect(await rawly('GET /health HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /)
     expect(await rawly('GET /health HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /)

@@ -42,7 +42,7 @@ export function param(c: Call, name: string): string {
 export async function readJson(c: Call): Promise<unknown> {
   const query = c.req.url.indexOf('?')
   if (query > 0) throw invalid([{ path: c.req.url.slice(query), message: 'this call takes its members in the body, not in the query' }])
-  const text = c.req.header('content-length') === undefined ? await readUnknownLength(c) : await c.req.text()
+  const text = await readText(c)
   if (text === '') return {}
   const type = c.req.header('content-type') ?? ''
   if (!/^application\/(?:[\w.+-]+\+)?json\s*(;|$)/i.test(type)) {
@@ -52,6 +52,16 @@ export async function readJson(c: Call): Promise<unknown> {
     return JSON.parse(text) as unknown
   } catch (error) {
     throw invalid([{ path: 'body', message: error instanceof Error ? `not JSON: ${error.message}` : 'not JSON' }])
+  }
+}
+
+/** What cannot be read is the caller's doing: it left in the middle, or what it sent is no chunk. */
+async function readText(c: Call): Promise<string> {
+  try {
+    return c.req.header('content-length') === undefined ? await readUnknownLength(c) : await c.req.text()
+  } catch (error) {
+    if (error instanceof TricordError) throw error
+    throw invalid([{ path: 'body', message: `broke off: ${error instanceof Error ? error.message : String(error)}` }])
   }
 }
 
