@@ -342,6 +342,31 @@ describe('the write-ahead log', () => {
     expect(again.findings).toEqual([])
   })
 
+  test('a full disk is tried once a second, however much is appended meanwhile', async () => {
+    let full = true
+    let tries = 0
+    const storage = createMemoryStorage()
+    const trying = (): null | DiskFullError => {
+      tries++
+      return full ? new DiskFullError('full') : null
+    }
+    const { wal } = await open(faulty(storage, trying, 1))
+    const last = new Promise<number>((resolve) => {
+      wal.append([create(1)], () => undefined)
+      wal.append([entry(1, 1)], resolve)
+    })
+    await expect.poll(() => wal.full).toBe(true)
+    for (let i = 2; i < 50; i++) {
+      wal.append([entry(1, i)], () => undefined)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(tries).toBeLessThan(3)
+    full = false
+    await last
+    await wal.close()
+    expect(entriesOf(await open(storage), 1)).toHaveLength(49)
+  })
+
   test('a crash between any two sectors leaves a prefix that holds everything acknowledged', async () => {
     const sizes = fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 1, maxLength: 12 })
     await fc.assert(

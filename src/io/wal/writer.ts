@@ -106,7 +106,7 @@ export class WalWriter implements Wal {
     for (const { payload } of bodies) bytes += recordBytes(payload.length) + MARKER_ENTRY_BYTES
     this.#queue.push({ records: bodies, bytes, done })
     this.#queuedBytes += bytes
-    if (!this.#writing) this.#pump()
+    if (!this.#writing && !this.#full) this.#pump()
   }
 
   release(group: GroupId, index: LogIndex): void {
