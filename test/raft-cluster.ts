@@ -28,6 +28,8 @@ export interface ClusterOptions {
   readonly snapshotBytesPerSecond?: number
   readonly checkpointIntervalMs?: number
   readonly observer?: RaftObserver
+  /** One machine for all lives of a replica on a node, as the locks have it. */
+  readonly oneMachine?: boolean
   readonly storage?: (disk: MemoryDisk, node: NodeId) => Storage
 }
 
@@ -114,9 +116,10 @@ export class RaftCluster {
   }
 
   #hostOptions(node: TestNode): Parameters<typeof openGroupHost>[2] {
-    const { logBytesMax = 1_000_000, checkpointIntervalMs = 100, snapshotBytesPerSecond = 0, observer } = this.#options
+    const { logBytesMax = 1_000_000, checkpointIntervalMs = 100, snapshotBytesPerSecond = 0, observer, oneMachine } = this.#options
+    const one = new ToyMachine()
     return {
-      machineFor: () => new ToyMachine(),
+      machineFor: () => (oneMachine ? one : new ToyMachine()),
       directory: { nodeOf: (member) => `n${member}`, hostsOf: () => this.nodes.map((one) => one.name) },
       member: node.member,
       tickMs: 10,

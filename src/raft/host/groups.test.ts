@@ -4,7 +4,8 @@ import { Gate, gatedStorage } from '../../../test/gated-storage.ts'
 import { GROUP, RaftCluster, type TestNode, membership } from '../../../test/raft-cluster.ts'
 import { type ToyMachine, toyCommand } from '../../../test/toy-machine.ts'
 import { replicaId } from '../../base/ids.ts'
-import { createMemoryStorage } from '../../io/storage-memory.ts'
+import { type MemoryDisk, createMemoryStorage } from '../../io/storage-memory.ts'
+import type { Storage } from '../../io/storage.ts'
 
 let cluster: RaftCluster
 
@@ -93,6 +94,34 @@ describe('many groups', () => {
     expect(node.host.damaged).toEqual([])
     await cluster.leader()
     expect([node.machine.sum, node.machine.registers.size]).toEqual([0, 0])
+  })
+
+  test('what a replica was loading when it ended does not reach the next one, nor the machine that they share', async () => {
+    const gate = new Gate()
+    let slow = ''
+    const storage = (disk: MemoryDisk, name: string): Storage =>
+      gatedStorage(createMemoryStorage(disk), { iterates: () => (name === slow ? gate.pass() : Promise.resolve()) })
+    cluster = new RaftCluster({ nodes: 3, logBytesMax: 2_000, oneMachine: true, storage })
+    await cluster.found()
+    const [late] = cluster.followers()
+    await cluster.kill(late!)
+    const leader = await cluster.leader()
+    for (let i = 0; i < 40; i++) await cluster.do(leader, { put: `k${i}`, value: 'x'.repeat(500) })
+    await cluster.clock.until(() => leader.host.status(GROUP)!.first > 30, 'compacted')
+    await cluster.start(late!)
+    slow = late!.name
+    gate.close()
+    await cluster.clock.until(() => late!.host.stats.snapshotsReceived === 1, 'it has a snapshot')
+    await cluster.clock.pass(100)
+    expect(late!.host.status(GROUP)!.serving).toBe(false)
+    for (const node of cluster.nodes) if (node !== late) await cluster.kill(node)
+    const next = replicaId(late!.member, 1)
+    late!.host.removeReplica(GROUP)
+    late!.host.createReplica(GROUP, next, membership([next]))
+    await cluster.leader()
+    gate.open()
+    await cluster.clock.pass(500)
+    expect(late!.machine.registers.size).toBe(0)
   })
 
   test('a node closes in good order and opens again', async () => {

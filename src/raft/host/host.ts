@@ -183,8 +183,9 @@ export class Host implements Actor {
     const { kv, outgoing } = this.shared
     const generation = group.installed
     const { machine } = group.applier
+    const wanted = (): boolean => !group.closed && group.installed === generation
     machine.reset()
-    outgoing.ctx.pipeToSelf(loadState(kv, group.id, generation, machine), (loaded) => {
+    outgoing.ctx.pipeToSelf(loadState(kv, group.id, generation, machine, wanted), (loaded) => {
       this.#loading.delete(group)
       if (group.closed) return
       if (group.installed !== generation) return this.#reload(group)

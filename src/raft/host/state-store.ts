@@ -86,15 +86,23 @@ export interface LoadedState {
 
 /**
  * Reads a generation into `machine` (fresh or reset) and a new request table, giving the event loop its turns. A string
- * says what is wrong with it: then the machine is in no state to be used.
+ * says what is wrong with it: then the machine is in no state to be used. Once it is not `wanted` any more the machine is not
+ * touched: it may serve the next life of the replica.
  */
-export async function loadState(kv: Kv, group: GroupId, generation: number, machine: StateMachine): Promise<LoadedState | string> {
+export async function loadState(
+  kv: Kv,
+  group: GroupId,
+  generation: number,
+  machine: StateMachine,
+  wanted: () => boolean = () => true,
+): Promise<LoadedState | string> {
   const iterator = kv.iterate(warmRecords(group, generation))
   const requests = new RequestTable()
   const digest = new RecordDigest()
   let header: StateHeader | null = null
   try {
     for (let pairs = await iterator.next(LOAD_CHUNK); pairs.length > 0; pairs = await iterator.next(LOAD_CHUNK)) {
+      if (!wanted()) return 'it is not wanted any more'
       for (const [key, value] of pairs) {
         const area = key[PREFIX_BYTES]
         if (area === AREA_HEADER) {
@@ -113,6 +121,7 @@ export async function loadState(kv: Kv, group: GroupId, generation: number, mach
   } finally {
     await iterator.close()
   }
+  if (!wanted()) return 'it is not wanted any more'
   if (header === null) return 'its header is missing'
   if (digest.count !== header.count || digest.sum !== header.sum) {
     return `its records do not add up: ${digest.count} of ${header.count}`
