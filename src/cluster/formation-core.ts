@@ -1,7 +1,7 @@
 /**
  * How founding nodes become one cluster: once, before any group starts. Pure.
  *
- *   every node, every half second, to every other founder:  formation_state(who I am, my formation or none)
+ *   every node, every quarter second, to every other founder:  formation_state(who I am, my formation or none)
  *
  *   the lowest founder, fresh, has heard every other founder say "fresh"  ->  makes the formation
  *   a fresh founder hears a formation that names it with its own uid      ->  adopts it

@@ -4,6 +4,7 @@ import { type Envelope, type Plain, actorId } from '../actors/envelope.ts'
 import type { Millis, NodeId } from '../base/ids.ts'
 import { type Claim, FormationCore, type FormationSettings } from './formation-core.ts'
 import { IdentityError } from './identity.ts'
+import { isFormation } from './meta-machine-commands.ts'
 import type { Formation, Identity, Member } from './types.ts'
 
 export const FORMATION_PATH = 'formation'
@@ -22,7 +23,7 @@ export interface Formed {
   readonly member: Member
 }
 
-/** Resolves once this node belongs to a formed cluster; rejects with IdentityError where it must not. */
+/** Resolves once this node belongs to a formed cluster; rejects with IdentityError where it must not, and where the disk does not take it. */
 export function form(system: ActorSystem, identity: Identity, options: FormationOptions): Promise<Formed> {
   return new Promise((resolve, reject) => {
     system.spawn(FORMATION_PATH, new FormationActor(identity, options, resolve, reject))
@@ -93,17 +94,18 @@ class FormationActor implements Actor {
       return
     }
     this.#storing = true
-    ctx.pipeToSelf(this.#options.store(step.formation, step.member), () => {
+    const stored = (): void => {
       this.#formation = step.formation
       for (const peer of this.#options.peers) if (peer !== ctx.node) this.#tell(ctx, peer)
       this.#resolve({ formation: step.formation, member: step.member })
-    })
+    }
+    ctx.pipeToSelf(this.#options.store(step.formation, step.member), stored, this.#reject)
   }
 }
 
 function readClaim(payload: Plain): Claim | null {
   if (!Array.isArray(payload) || payload.length !== 5) return null
-  const [id, uid, url, version, formation] = payload as readonly Plain[]
+  const [id, uid, url, version, formation = null] = payload as readonly Plain[]
   if (typeof id !== 'string' || typeof uid !== 'string' || typeof url !== 'string' || typeof version !== 'string') return null
-  return { id, uid, url, version, formation: formation as unknown as Formation | null }
+  return formation === null || isFormation(formation) ? { id, uid, url, version, formation } : null
 }

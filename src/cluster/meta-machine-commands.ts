@@ -86,7 +86,9 @@ export function decodeMetaCommand(bytes: Uint8Array): MetaCommand | null {
 
 const TEXT_MAX = 1_024
 const isText = (value: Plain | undefined): value is string => typeof value === 'string' && value.length <= TEXT_MAX
-const isCount = (value: Plain | undefined): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+/** Far more than a cluster is told to have; a table has to be made of them. */
+const PARTITIONS_MAX = 1_024
+export const isCount = (value: Plain | undefined): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 function isRows(value: Plain | undefined): value is Plain & readonly PlacementRow[] {
   const isRow = (row: Plain): boolean => {
@@ -104,12 +106,19 @@ export function isMember(value: unknown): value is Member {
   if (typeof value !== 'object' || value === null) return false
   const { member, id, uid, url, version, state } = value as { readonly [key: string]: Plain }
   const known = state === 'active' || state === 'joining' || state === 'leaving'
-  return isCount(member) && isText(id) && isText(uid) && isText(url) && isText(version) && known
+  return isCount(member) && member > 0 && isText(id) && isText(uid) && isText(url) && isText(version) && known
 }
 
 export function isFormation(value: unknown): value is Plain & Formation {
   if (typeof value !== 'object' || value === null) return false
   const { clusterId, name, partitions, replicas, founders } = value as { readonly [key: string]: Plain }
   if (!isText(clusterId) || !isText(name) || !isCount(partitions) || !isCount(replicas)) return false
-  return partitions > 0 && replicas > 0 && Array.isArray(founders) && founders.length > 0 && founders.every(isMember)
+  return (
+    partitions > 0 &&
+    partitions <= PARTITIONS_MAX &&
+    replicas > 0 &&
+    Array.isArray(founders) &&
+    founders.length > 0 &&
+    founders.every(isMember)
+  )
 }

@@ -1,8 +1,8 @@
 /** The two messages by which groups move between nodes, as tuples; reading them is total. */
 import type { Plain } from '../actors/envelope.ts'
-import type { GroupId, ReplicaId, Term } from '../base/ids.ts'
-import { isFormation, isLives, isMember } from './meta-machine-commands.ts'
-import type { MetaView, Placement } from './types.ts'
+import { type GroupId, LIVES_PER_MEMBER, type ReplicaId, type Term } from '../base/ids.ts'
+import { isCount, isFormation, isLives, isMember } from './meta-machine-commands.ts'
+import type { MetaView } from './types.ts'
 
 type ReplicaRow = readonly [group: GroupId, replica: ReplicaId]
 
@@ -54,13 +54,15 @@ export function encodeView(view: MetaView): Plain {
 export function decodeView(plain: Plain): MetaView | null {
   if (typeof plain !== 'object' || plain === null) return null
   const { formation, epoch, members, placements } = plain as { readonly [key: string]: Plain }
-  if (!isFormation(formation) || typeof epoch !== 'number') return null
+  if (!isFormation(formation) || !isCount(epoch)) return null
   if (!Array.isArray(members) || !members.every(isMember)) return null
   if (!Array.isArray(placements) || !placements.every(isPlacement)) return null
   return plain as unknown as MetaView
 }
 
 function isPlacement(plain: Plain): boolean {
-  const { group, replicas, lives } = (plain ?? {}) as unknown as Placement
-  return Number.isSafeInteger(group) && Array.isArray(replicas) && Array.isArray(lives) && replicas.length === lives.length
+  const { group, replicas, lives } = (plain ?? {}) as { readonly [key: string]: Plain }
+  if (!isCount(group) || !Array.isArray(replicas) || !Array.isArray(lives) || replicas.length === 0) return false
+  const isLife = (life: Plain): boolean => isCount(life) && life < LIVES_PER_MEMBER
+  return replicas.length === lives.length && replicas.every((member: Plain) => isCount(member) && member > 0) && lives.every(isLife)
 }

@@ -17,6 +17,7 @@ import {
 } from '../base/ids.ts'
 import type { GroupHost } from '../raft/group-host.ts'
 import type { ClusterDirectory } from './directory.ts'
+import { isCount } from './meta-machine-commands.ts'
 import type { GroupView } from './types.ts'
 
 /**
@@ -63,7 +64,11 @@ export function encodeAnswer({ epoch, rows }: StatusAnswer): Plain {
 export function readAnswer(payload: Plain): StatusAnswer | null {
   if (!Array.isArray(payload) || payload.length !== 2) return null
   const [epoch, rows] = payload as readonly Plain[]
-  const isRow = (row: Plain): boolean => Array.isArray(row) && row.length === 9 && Array.isArray(row[6]) && Array.isArray(row[7])
+  const areCounts = (list: Plain | undefined): boolean => Array.isArray(list) && list.every(isCount)
+  const isRow = (row: Plain): boolean => {
+    if (!Array.isArray(row) || row.length !== 9 || typeof row[2] !== 'boolean') return false
+    return [0, 1, 3, 4, 5, 8].every((at) => isCount(row[at])) && areCounts(row[6]) && areCounts(row[7])
+  }
   if (typeof epoch !== 'number' || !Array.isArray(rows) || !rows.every(isRow)) return null
   return { epoch, rows: rows as unknown as readonly StatusRow[] }
 }

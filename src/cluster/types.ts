@@ -57,7 +57,7 @@ export interface Identity {
   readonly node: NodeId
   readonly uid: string
   readonly cluster: string
-  /** This boot's number: 1, 2, 3 … on this disk. */
+  /** This boot's number: higher than that of any boot on this disk before. */
   readonly incarnation: Incarnation
   readonly member: MemberId | null
   readonly formation: Formation | null
