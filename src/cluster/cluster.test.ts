@@ -201,6 +201,19 @@ describe('a cluster', () => {
     await bed.until(() => host.status(group)?.serving === true && bed.settled, 'it is back')
   })
 
+  test('those that were only announced count for no quorum; what is planned for one is what it gets', async () => {
+    await threeNodes()
+    for (const id of ['n4', 'n5', 'n6']) await bed.ask(api('n1').addMember({ id, url: '' }), 'the announcement')
+    await bed.until(() => bed.settled && bed.node('n1').started!.directory.members.length === 6, 'rest')
+    expect((await bed.ask(api('n1').status(), 'status')).quorum).toBe(true)
+    const planned = api('n1').plan({ add: ['n6'], remove: [] }).moves
+    expect(planned.length).toBeGreaterThan(0)
+    await bed.start(['n6'], FOUNDERS, true)
+    await bed.until(() => stateOf('n1', 'n6') === 'active' && bed.settled, 'n6 has its share')
+    const { placements } = api('n1').ring()
+    for (const { group, to } of planned) expect(placements.find((one) => one.group === group)?.replicas, group).toEqual(to)
+  })
+
   test('one that was announced is taken in when it comes; a stranger is told how', async () => {
     await threeNodes()
     expect(await bed.ask(api('n2').addMember({ id: 'n4', url: 'http://n4' }), 'the announcement')).toEqual({ member: 4 })

@@ -108,8 +108,10 @@ class ClusterFacade implements Cluster {
       version: member.version,
     }))
     const locks = groups.find(({ id }) => id === groupName(LOCKS_GROUP))
-    const alive = nodes.filter(({ state }) => state !== 'down').length
-    const quorum = alive > nodes.length / 2 && groups.every(({ leader }) => leader !== null)
+    // One that was only announced, or is on its way out, is missed by nobody.
+    const carriers = directory.members.filter(carries)
+    const alive = carriers.filter((member) => this.#stateOf(member) !== 'down').length
+    const quorum = alive > carriers.length / 2 && groups.every(({ leader }) => leader !== null)
     return { cluster: formation.name, node: system.node, epoch: directory.epoch, leader: locks?.leader ?? null, quorum, nodes, groups }
   }
 
@@ -148,11 +150,14 @@ class ClusterFacade implements Cluster {
     const unknown = change.remove.find((id) => !directory.members.some((one) => one.id === id))
     if (unknown !== undefined) throw new TricordError('NOT_FOUND', `no member is called ${unknown}`)
     const staying = directory.members.filter((one) => carries(one) && !change.remove.includes(one.id)).map(({ member }) => member)
-    const next = Math.max(...names.keys()) + 1
+    let next = Math.max(...names.keys()) + 1
     const joining = [...new Set(change.add)].filter((id) => !directory.members.some((one) => carries(one) && one.id === id))
-    for (const [at, id] of joining.entries()) names.set(next + at, id)
+    // One that was announced has its number already.
+    const numberOf = (id: NodeId): MemberId => directory.members.find((one) => one.id === id && one.state === 'joining')?.member ?? next++
+    const newcomers = joining.map((id) => [numberOf(id), id] as const)
+    for (const [member, id] of newcomers) names.set(member, id)
     const { partitions, replicas } = formation
-    const members = [...staying, ...joining.map((_, at) => next + at)]
+    const members = [...staying, ...newcomers.map(([member]) => member)]
     if (members.length === 0) throw new TricordError('INVALID_ARGUMENT', 'nobody would be left')
     const sizes = stateBytes(await this.#surveyAll())
     const moves: RingMove[] = []
