@@ -206,7 +206,7 @@ describe('a cluster', () => {
     for (const id of ['n4', 'n5', 'n6']) await bed.ask(api('n1').addMember({ id, url: '' }), 'the announcement')
     await bed.until(() => bed.settled && bed.node('n1').started!.directory.members.length === 6, 'rest')
     expect((await bed.ask(api('n1').status(), 'status')).quorum).toBe(true)
-    const planned = api('n1').plan({ add: ['n6'], remove: [] }).moves
+    const { moves: planned } = await bed.ask(api('n1').plan({ add: ['n6'], remove: [] }), 'the plan')
     expect(planned.length).toBeGreaterThan(0)
     await bed.start(['n6'], FOUNDERS, true)
     await bed.until(() => stateOf('n1', 'n6') === 'active' && bed.settled, 'n6 has its share')

@@ -66,8 +66,8 @@ export function readAnswer(payload: Plain): StatusAnswer | null {
   const [epoch, rows] = payload as readonly Plain[]
   const areCounts = (list: Plain | undefined): boolean => Array.isArray(list) && list.every(isCount)
   const isRow = (row: Plain): boolean => {
-    if (!Array.isArray(row) || row.length !== 9 || typeof row[2] !== 'boolean') return false
-    return [0, 1, 3, 4, 5, 8].every((at) => isCount(row[at])) && areCounts(row[6]) && areCounts(row[7])
+    if (!Array.isArray(row) || row.length !== 9 || typeof row[2] !== 'boolean' || typeof row[8] !== 'number') return false
+    return [0, 1, 3, 4, 5].every((at) => isCount(row[at])) && areCounts(row[6]) && areCounts(row[7])
   }
   if (typeof epoch !== 'number' || !Array.isArray(rows) || !rows.every(isRow)) return null
   return { epoch, rows: rows as unknown as readonly StatusRow[] }
