@@ -27,7 +27,13 @@ const message = (over: Partial<NewMessage> = {}): NewMessage => ({
 })
 const enqueue = (...messages: NewMessage[]): EnqueueCommand => ({ type: 'queue_enqueue', ...Q, messages })
 const dequeue = (over: Partial<DequeueCommand>): DequeueCommand => ({
-  ...{ type: 'queue_dequeue', ...Q, max: 1, waitMs: 0, visibilityMs: null, consumer: '', watcher: '' },
+  type: 'queue_dequeue',
+  ...Q,
+  max: 1,
+  waitMs: 0,
+  visibilityMs: null,
+  consumer: '',
+  watcher: '',
   ...over,
 })
 const ack = (over: Partial<AckCommand> = {}): AckCommand => ({
