@@ -211,6 +211,23 @@ describe('Applier', () => {
     expect((machine as ToyMachine).gates.size).toBe(0)
   })
 
+  it.each(['plain', '\uFEFFwith a mark', 'ключ\u0000'])('knows the key %j after a restart', async (name) => {
+    const replica = new Replica()
+    const parcelOf = (client: number): Uint8Array => {
+      const key = { key: name, fingerprint: '\uFEFFf' }
+      return encodeParcel({
+        client,
+        low: 1,
+        acks: [],
+        commands: [{ sequence: 1, key, traceparent: '', cancels: 0, body: toyCommand({ add: 1 }) }],
+      })
+    }
+    replica.apply(1, 0, [parcelOf(5)])
+    await replica.drain()
+    await replica.restart()
+    expect(replica.apply(2, 0, [parcelOf(6)]).map(({ status, reply }) => [status, reply])).toEqual([[0, 1]])
+  })
+
   it('never lets time go back, whatever an entry says', () => {
     const replica = new Replica()
     replica.apply(1, 5_000, [])

@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest'
 import { decodeParcel } from '../batch.ts'
 import { type Expiring, Deadlines, roundUp } from './deadlines.ts'
 import { Lane } from './lane.ts'
-import { LogWindow } from './log-window.ts'
 
 const body = (length: number) => ({ key: null, traceparent: '', cancels: 0, body: new Uint8Array(length) })
 const ignore = (): void => {}
@@ -122,23 +121,5 @@ describe('Lane', () => {
     lane.answered(old, false, true)
     lane.add(body(1), false, ignore)
     expect(acksOf()).toEqual([])
-  })
-})
-
-describe('LogWindow', () => {
-  it('compacts so far that about the given bytes stay, and never beyond the limit', () => {
-    const entry = (index: number, length = 100) => ({ index, term: 1, type: 0, data: new Uint8Array(length) }) as const
-    const window = new LogWindow(
-      1,
-      [2, 3, 4, 5].map((index) => entry(index)),
-    )
-    expect(window.compact(5, 250)).toBe(3)
-    expect([window.bytes, window.growth]).toEqual([200, 400])
-    window.append(entry(5, 10))
-    expect(window.bytes).toBe(110)
-    expect(window.compact(4, 0)).toBe(4)
-    window.reset(90)
-    window.append(entry(91))
-    expect([window.compact(90, 0), window.bytes]).toEqual([90, 100])
   })
 })

@@ -20,6 +20,8 @@ const WAIT = 4
 const KEY = 5
 const REFUSED = 1
 const WAITS = 2
+/** As everywhere: U+FEFF at the beginning belongs to the text. */
+const KEY_TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
 
 type Write = (key: Uint8Array, value: Uint8Array | null) => void
 
@@ -133,7 +135,7 @@ export class RequestRecords {
   load(key: Uint8Array, value: Uint8Array): void {
     const [name, input] = [new ByteReader(key), new ByteReader(value)]
     const kind = name.u8()
-    if (kind === KEY) this.#loadKey(new TextDecoder().decode(key.subarray(1)), input)
+    if (kind === KEY) this.#loadKey(KEY_TEXT.decode(key.subarray(1)), input)
     else if (kind === CLIENT) loadClient(this.#client(name.f64()), input)
     else {
       const client = this.#client(name.f64())
