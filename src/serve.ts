@@ -13,6 +13,8 @@ import { createRaftObserver } from './telemetry/raft-observer.ts'
 
 const READY_POLL_MS = 20
 const NANOSECONDS = 1e9
+/** How often the event loop's delay is measured. It is counted into every measurement. */
+const DELAY_RESOLUTION_MS = 10
 
 export interface Serving {
   readonly node: Node
@@ -33,10 +35,11 @@ export interface ServeOptions {
 }
 
 export async function serve(config: Config, identity: Identity, ports: Ports, options: ServeOptions): Promise<Serving> {
-  const delay = monitorEventLoopDelay({ resolution: 10 })
+  const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS })
   delay.enable()
+  const late = (nanoseconds: number): number => Math.max(0, nanoseconds / NANOSECONDS - DELAY_RESOLUTION_MS / 1_000)
   const eventLoop = () => {
-    const reading = { p50: delay.percentile(50) / NANOSECONDS, p99: delay.percentile(99) / NANOSECONDS, max: delay.max / NANOSECONDS }
+    const reading = { p50: late(delay.percentile(50)), p99: late(delay.percentile(99)), max: late(delay.max) }
     delay.reset()
     return reading
   }

@@ -113,6 +113,7 @@ function systemMetrics(registry: Registry, readings: NodeReadings): Collect {
     frames(stats.framesIn, { direction: 'in' })
     frames(stats.framesOut, { direction: 'out' })
     for (const [reason, count] of Object.entries(stats.deadLetters)) dead(count, { reason })
+    mailbox.reset()
     for (const [actor, length] of Object.entries(stats.mailboxes)) mailbox.set({ actor }, length)
     const delay = readings.eventLoop()
     if (delay) for (const [quantile, seconds] of Object.entries(delay)) loop.set({ quantile }, seconds)
@@ -132,6 +133,8 @@ function machineMetrics(registry: Registry, readings: NodeReadings): Collect {
     active.set(locks.locks)
     waiters.set(locks.waiters)
     sessions.set(locks.sessions)
+    // A group that went to other nodes must not stay on as this one saw it last.
+    for (const one of [term, commit, applied, leads]) one.reset()
     for (const { name: group, status } of readings.groups()) {
       term.set({ group }, status.term)
       commit.set({ group }, status.commit)

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { type NodeReadings, createNodeMetrics } from './metrics.ts'
+
+type Group = ReturnType<NodeReadings['groups']>[number]
+
+const host = (): ReturnType<NodeReadings['host']> => ({
+  elections: 3,
+  proposals: 0,
+  commandsApplied: 0,
+  snapshotsSent: 0,
+  snapshotsReceived: 0,
+  walFsyncs: 0,
+  walBytes: 0,
+  walSegments: 1,
+  walQueuedBytes: 0,
+  diskRoom: 'low',
+  takeCommitLatencies: () => [2],
+  takeFsyncDurations: () => [],
+})
+const group = (name: string, role: string): Group => ({ name, status: { role, term: 4, commit: 9, applied: 8 } as Group['status'] })
+
+function readings(over: Partial<NodeReadings>): NodeReadings {
+  const none = { envelopesIn: 0, envelopesOut: 0, framesIn: 0, framesOut: 0, deadLetters: {}, mailboxes: {} }
+  return {
+    host,
+    groups: () => [],
+    system: () => none,
+    locks: () => ({ grants: 0, locks: 0, waiters: 0, sessions: 0 }),
+    freeDiskBytes: () => Promise.resolve(1),
+    eventLoop: () => null,
+    ...over,
+  }
+}
+
+test('a group that is not here any more is not told of any more', async () => {
+  let groups = [group('locks', 'leader'), group('p0', 'leader')]
+  const metrics = createNodeMetrics('n1', readings({ groups: () => groups }))
+  expect(await metrics.text()).toContain('tricord_raft_is_leader{group="p0",node="n1"} 1')
+  groups = [group('locks', 'follower')]
+  const text = await metrics.text()
+  expect(text).toContain('tricord_raft_is_leader{group="locks",node="n1"} 0')
+  expect(text).not.toContain('group="p0"')
+})
+
+test('counters follow what they are read from; latencies are counted once', async () => {
+  const metrics = createNodeMetrics('n1', readings({}))
+  await metrics.text()
+  const text = await metrics.text()
+  expect(text).toContain('leader_elections_total{node="n1"} 3')
+  expect(text).toContain('consensus_commit_latency_seconds_count{node="n1"} 2')
+  expect(text).toContain('tricord_disk_low{node="n1"} 1')
+})
