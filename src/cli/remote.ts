@@ -1,4 +1,5 @@
 /** Commands against a running node: one HTTP call each, a readable answer. */
+import type { Millis } from '../base/ids.ts'
 import type { ClusterStatus } from '../cluster/types.ts'
 
 /** An answer that was not 2xx, or no answer; the text is for a person. */
@@ -6,20 +7,37 @@ export class CallError extends Error {
   override readonly name = 'CallError'
 }
 
+/** A node that is paused takes the connection, and says nothing. */
+const ANSWER_MS: Millis = 15_000
+
 export async function callNode(url: string, method: string, path: string, body?: unknown): Promise<unknown> {
-  let response: Response
+  const [ok, status, text] = await send(url, method, path, body)
+  const answer = parse(text)
+  if (answer === undefined) throw new CallError(`${url} is no node of Tricord: it answers ${status} and no JSON`)
+  if (ok) return answer
+  const { code, detail, title } = (answer ?? {}) as Readonly<Record<string, unknown>>
+  throw new CallError(code === undefined ? `${url} is no node of Tricord: it answers ${status}` : `${status} ${code}: ${detail ?? title}`)
+}
+
+async function send(url: string, method: string, path: string, body: unknown): Promise<[ok: boolean, status: number, text: string]> {
+  if (!URL.canParse(path, url)) throw new CallError(`--url ${url}: expected an address like http://127.0.0.1:8080`)
   try {
     const init = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
-    response = await fetch(new URL(path, url), { method, ...init })
+    const response = await fetch(new URL(path, url), { method, ...init, signal: AbortSignal.timeout(ANSWER_MS) })
+    return [response.ok, response.status, await response.text()]
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CallError(`${url} does not answer: ${cause}`)
+    const { message, cause } = error as Error
+    throw new CallError(`${url} does not answer: ${cause instanceof Error ? cause.message : message}`)
   }
-  const text = await response.text()
-  const answer = text === '' ? null : (JSON.parse(text) as Record<string, unknown>)
-  if (!response.ok)
-    throw new CallError(`${response.status} ${String(answer?.['code'])}: ${String(answer?.['detail'] ?? answer?.['title'])}`)
-  return answer
+}
+
+/** Undefined: no JSON. */
+function parse(text: string): unknown {
+  try {
+    return text === '' ? null : JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 function table(rows: readonly (readonly string[])[]): string {
@@ -53,7 +71,8 @@ export function formatStatus(status: ClusterStatus): string {
 }
 
 export async function printStatus(url: string, json: boolean): Promise<void> {
-  const status = (await callNode(url, 'GET', '/v1/cluster/status')) as ClusterStatus
+  const status = (await callNode(url, 'GET', '/v1/cluster/status')) as ClusterStatus | null
+  if (!Array.isArray(status?.nodes) || !Array.isArray(status.groups)) throw new CallError(`${url} is no node of Tricord`)
   process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : formatStatus(status))
 }
 
