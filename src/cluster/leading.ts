@@ -3,11 +3,13 @@
  * its leadership goes back to the preferred one (restore-leaders.ts).
  *
  * A leader speaks of its membership, or changes it, only once it has applied everything it found in its log: before, there
- * may be a change that it knows nothing of.
+ * may be a change that it knows nothing of. And once an entry after its own last change is applied: before, perhaps nobody
+ * else knows that the change is committed, and a voter that it tells to be out may still be needed.
  */
 import { type GroupId, type LogIndex, type MemberId, type Millis, type ReplicaId, type Term, memberOf, replicaId } from '../base/ids.ts'
 import type { GroupHost, GroupStatus } from '../raft/group-host.ts'
 import type { ClusterDirectory } from './directory.ts'
+import type { Membership } from '../raft/core/types.ts'
 import { type FailureDetector, hasMoreRoom } from './failure-detector.ts'
 import { planGroup, targetOf } from './reconcile-group.ts'
 import { LeaderRestore } from './restore-leaders.ts'
@@ -28,8 +30,9 @@ export interface LeadingDeps {
 interface Reign {
   readonly term: Term
   readonly since: Millis
-  /** Everything up to here has to be applied first: the end of the log when it began, then its own last change. */
+  /** Everything up to here has to be applied first: the end of the log when it began, then what its own changes ended with. */
   from: LogIndex
+  membership: Membership
 }
 
 export class Leading {
@@ -172,12 +175,15 @@ export class Leading {
     return memberOf(replica) === member || (node !== null && detector.isUp(node))
   }
 
-  #note({ group, term, last }: GroupStatus, now: Millis): void {
-    if (this.#reigns.get(group)?.term !== term) this.#reigns.set(group, { term, since: now, from: last })
+  #note({ group, term, last, membership }: GroupStatus, now: Millis): void {
+    if (this.#reigns.get(group)?.term !== term) this.#reigns.set(group, { term, since: now, from: last, membership })
   }
 
-  #settled({ group, term, applied }: GroupStatus): boolean {
+  #settled({ group, term, applied, last, membership }: GroupStatus): boolean {
     const reign = this.#reigns.get(group)
-    return reign !== undefined && reign.term === term && applied >= reign.from
+    if (reign === undefined || reign.term !== term) return false
+    // The entry that makes a change known to others was appended as the change was applied.
+    if (reign.membership !== membership) Object.assign(reign, { from: last, membership })
+    return applied >= reign.from
   }
 }

@@ -5,8 +5,8 @@
 import { NOBODY, type LogIndex } from '../../base/ids.ts'
 import { decodeMembership } from './config-change.ts'
 import { takeOverIfAsked } from './follower.ts'
-import { abdicate, answerConfirmed, commitByQuorum, leaveJointIfApplied } from './leader.ts'
-import { isMember, isVoter } from './membership.ts'
+import { abdicate, answerConfirmed, commitByQuorum, confirmMembership, leaveJointIfApplied } from './leader.ts'
+import { isJoint, isMember, isVoter } from './membership.ts'
 import type { RaftNode } from './node.ts'
 import { sayFarewell } from './replication.ts'
 import { ENTRY_CONFIG, type Membership } from './types.ts'
@@ -22,11 +22,13 @@ export function onApplied(node: RaftNode, index: LogIndex): void {
 }
 
 function switchMembership(node: RaftNode, membership: Membership): void {
+  const left = isJoint(node.membership) && !isJoint(membership)
   node.membership = membership
   if (node.role !== 'leader') return
   for (const peer of node.tracker.peers) if (!isMember(membership, peer.replica)) sayFarewell(node, peer)
   node.tracker.configure(membership, node.log.last, true)
   node.replicate = true
+  if (left) confirmMembership(node)
   if (node.transferee !== NOBODY && !membership.voters.includes(node.transferee)) node.transferee = NOBODY
   // The quorum may have become smaller.
   commitByQuorum(node)

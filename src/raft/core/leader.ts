@@ -37,9 +37,9 @@ export function becomeLeader(node: RaftNode): void {
   node.tracker.clear()
   node.tracker.configure(node.membership, node.log.last, false)
   // There may be a configuration in the tail that we know nothing of: no other before all of it is applied (pitfall 13).
-  node.pendingConfig = node.log.last
+  // And what this one knows to be committed, a majority has to remember first (see confirmMembership).
   node.uncommittedBytes = node.log.bytesBetween(node.log.commit, node.log.last)
-  append(node, ENTRY_NOOP, NO_DATA)
+  node.pendingConfig = append(node, ENTRY_NOOP, NO_DATA)
 }
 
 export function tickLeader(node: RaftNode): void {
@@ -85,6 +85,16 @@ export function proposeMembership(node: RaftNode, target: MembershipTarget): Pro
 export function leaveJointIfApplied(node: RaftNode): void {
   if (node.role !== 'leader' || !isJoint(node.membership) || node.pendingConfig > node.log.applied) return
   appendMembership(node, leaveJoint(node.membership))
+}
+
+/**
+ * A joint configuration was left here, and perhaps only here: what is committed is remembered lazily (P2 asks for entries,
+ * not for the commit index). Were this replica lost now, the others would be held by both halves, and voters of the old one
+ * may be switched off as soon as the change is over. A write takes the commit index along: once an entry after the change is
+ * committed, a majority of the new voters remembers it over any crash. Only then is the change over.
+ */
+export function confirmMembership(node: RaftNode): void {
+  node.pendingConfig = append(node, ENTRY_NOOP, NO_DATA)
 }
 
 function appendMembership(node: RaftNode, membership: Membership): LogIndex {
