@@ -24,6 +24,9 @@ const ONCE_RED: readonly Case[] = [
   { seed: 200_092, membership: 'on', safetyMs: 20_000 },
   { seed: 300_040, membership: 'on', safetyMs: 20_000 },
   { seed: 300_041, membership: 'on', safetyMs: 20_000 },
+  { seed: 200_085, membership: 'on', safetyMs: 20_000 },
+  { seed: 300_124, membership: 'on', safetyMs: 20_000 },
+  { seed: 300_149, safetyMs: 20_000 },
 ]
 
 let hash: Hash

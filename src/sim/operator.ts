@@ -11,7 +11,7 @@
  * replaced once more then.
  */
 import { TricordError } from '../base/errors.ts'
-import { META_GROUP } from '../base/ids.ts'
+import { META_GROUP, type NodeId } from '../base/ids.ts'
 import { MetaMachine } from '../cluster/meta-machine.ts'
 import { targetOf } from '../cluster/reconcile-group.ts'
 import type { MetaView, Placement } from '../cluster/types.ts'
@@ -28,7 +28,7 @@ const IDLE_MEAN_MS = 2_000
 export class Operator {
   readonly #cluster: SimCluster
   readonly #dice: Dice
-  readonly #spares: SimNode['id'][]
+  readonly #spares: NodeId[]
   readonly #leaving = new Set<SimNode>()
   /** Those that the table has shown with the disk they have now. */
   readonly #members = new Set<SimNode>()
@@ -101,6 +101,8 @@ export class Operator {
       if (this.#leaving.has(node)) this.#takeOut(node)
       else this.#keep(node)
     }
+    // Its last request to join may have come through after it was switched off.
+    for (const { id } of this.#view?.members ?? []) if (!this.#cluster.node(id)) this.#remove(id)
     this.unsettled = this.#findUnsettled()
     this.start()
   }
@@ -116,10 +118,18 @@ export class Operator {
 
   #takeOut(node: SimNode): void {
     if (!this.#view) return
-    if (this.#view.members.some(({ id }) => id === node.id)) return this.#remove(node)
+    if (this.#isMember(node)) return this.#remove(node.id)
     if (node.retired) return
     node.retired = true
-    this.#cluster.world.at(this.#dice.exponential(IDLE_MEAN_MS), 'operator retires', () => this.#cluster.retire(node))
+    this.#cluster.world.at(this.#dice.exponential(IDLE_MEAN_MS), 'operator retires', () => {
+      // One that was still asking to join may be a member again.
+      node.retired = !this.#isMember(node)
+      if (node.retired) this.#cluster.retire(node)
+    })
+  }
+
+  #isMember({ id }: SimNode): boolean {
+    return this.#view?.members.some((member) => member.id === id) === true
   }
 
   #keep(node: SimNode): void {
@@ -128,12 +138,12 @@ export class Operator {
     else if (known === undefined && this.#members.has(node)) return this.#replace(node)
     if (!node.join || node.joined) return
     const taken = known !== undefined && known.uid !== node.uid
-    if (taken) this.#remove(node)
+    if (taken) this.#remove(node.id)
     // Impatient at times: it must be refused while its name is still that of the lost disk.
     if (!node.life?.alive && (!taken || this.#dice.chance(EARLY_SHARE))) this.#cluster.start(node)
   }
 
-  #remove({ id }: SimNode): void {
+  #remove(id: NodeId): void {
     const { up, world } = this.#cluster
     if (up.length === 0 || !this.#dice.chance(ASK_SHARE)) return
     const via = this.#dice.pick(up)
