@@ -28,8 +28,7 @@ export interface ClusterOptions {
   readonly snapshotBytesPerSecond?: number
   readonly checkpointIntervalMs?: number
   readonly observer?: RaftObserver
-  /** One machine for all lives of a replica on a node, as the locks have it. */
-  readonly oneMachine?: boolean
+  readonly machineFor?: (group: GroupId, node: NodeId) => ToyMachine
   readonly storage?: (disk: MemoryDisk, node: NodeId) => Storage
 }
 
@@ -116,10 +115,9 @@ export class RaftCluster {
   }
 
   #hostOptions(node: TestNode): Parameters<typeof openGroupHost>[2] {
-    const { logBytesMax = 1_000_000, checkpointIntervalMs = 100, snapshotBytesPerSecond = 0, observer, oneMachine } = this.#options
-    const one = new ToyMachine()
+    const { logBytesMax = 1_000_000, checkpointIntervalMs = 100, snapshotBytesPerSecond = 0, observer } = this.#options
     return {
-      machineFor: () => (oneMachine ? one : new ToyMachine()),
+      machineFor: (group) => this.#options.machineFor?.(group, node.name) ?? new ToyMachine(),
       directory: { nodeOf: (member) => `n${member}`, hostsOf: () => this.nodes.map((one) => one.name) },
       member: node.member,
       tickMs: 10,

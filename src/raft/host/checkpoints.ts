@@ -64,9 +64,9 @@ export class Checkpoints {
     for (const group of groups) {
       if (group.loading || group.closed) continue
       const dirty = group.dirtyRecords
-      if (busy && dirty < DIRTY_URGENT) continue
+      // Even while batches wait: a store that is always busy would else let the log grow for the sake of a quiet group.
       if (this.#syncDue(group, now)) synced.push(group)
-      else if (this.#drainDue(group, dirty, now)) plain.push(group)
+      else if ((!busy || dirty >= DIRTY_URGENT) && this.#drainDue(group, dirty, now)) plain.push(group)
     }
     if (plain.length > 0) this.#drain(plain, false, NOTHING)
     if (synced.length > 0) this.#drain(synced, true, NOTHING)

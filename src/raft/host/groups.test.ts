@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { Gate, gatedStorage } from '../../../test/gated-storage.ts'
 import { GROUP, RaftCluster, type TestNode, membership } from '../../../test/raft-cluster.ts'
-import { type ToyMachine, toyCommand } from '../../../test/toy-machine.ts'
+import { ToyMachine, toyCommand } from '../../../test/toy-machine.ts'
 import { replicaId } from '../../base/ids.ts'
 import { type MemoryDisk, createMemoryStorage } from '../../io/storage-memory.ts'
 import type { Storage } from '../../io/storage.ts'
@@ -99,9 +99,15 @@ describe('many groups', () => {
   test('what a replica was loading when it ended does not reach the next one, nor the machine that they share', async () => {
     const gate = new Gate()
     let slow = ''
+    const machines = new Map<string, ToyMachine>()
+    // One for all lives of a replica on a node, as the locks have it.
+    const machineFor = (_group: number, name: string): ToyMachine => {
+      if (!machines.has(name)) machines.set(name, new ToyMachine())
+      return machines.get(name)!
+    }
     const storage = (disk: MemoryDisk, name: string): Storage =>
       gatedStorage(createMemoryStorage(disk), { iterates: () => (name === slow ? gate.pass() : Promise.resolve()) })
-    cluster = new RaftCluster({ nodes: 3, logBytesMax: 2_000, oneMachine: true, storage })
+    cluster = new RaftCluster({ nodes: 3, logBytesMax: 2_000, machineFor, storage })
     await cluster.found()
     const [late] = cluster.followers()
     await cluster.kill(late!)
@@ -122,6 +128,33 @@ describe('many groups', () => {
     gate.open()
     await cluster.clock.pass(500)
     expect(late!.machine.registers.size).toBe(0)
+  })
+
+  test('a quiet group gets its checkpoints while a busy one keeps the store at work', async () => {
+    class BusyMachine extends ToyMachine {
+      override get dirty(): number {
+        return 5_000
+      }
+    }
+    const [quiet, busy] = [10, 11]
+    const batches = (): Promise<void> => new Promise((resolve) => cluster.clock.after(100, resolve))
+    cluster = new RaftCluster({
+      nodes: 1,
+      machineFor: (group) => (group === busy ? new BusyMachine() : new ToyMachine()),
+      storage: (disk) => gatedStorage(createMemoryStorage(disk), { batches }),
+    })
+    const node = cluster.node(1)
+    await cluster.start(node)
+    for (const group of [quiet, busy]) node.host.createReplica(group, replicaId(1, 0), membership([replicaId(1, 0)]))
+    await cluster.clock.until(() => [quiet, busy].every((group) => node.host.status(group)?.role === 'leader'), 'both are led')
+    const add = (group: number): void => void node.proposer.submit(group, toyCommand({ add: 1 }), { timeoutMs: 20_000 }, () => {})
+    for (let i = 0; i < 300; i++) {
+      add(busy)
+      if (i === 10) add(quiet)
+      await cluster.clock.pass(20)
+    }
+    const { applied, checkpointed } = node.host.status(quiet)!
+    expect(checkpointed).toBe(applied)
   })
 
   test('a node closes in good order and opens again', async () => {
