@@ -22,7 +22,9 @@ export class Queue {
   remove(claim: Claim): void {
     const at = this.#place(claim)
     assert(this.claims[at] === claim, 'claim is not in its queue')
-    this.claims.splice(at, 1)
+    // Nearly always the first, and a queue may be long: shift moves nothing.
+    if (at === 0) this.claims.shift()
+    else this.claims.splice(at, 1)
     const left = (this.#counts[claim.mode] as number) - 1
     this.#counts[claim.mode] = left
     if (left === 0) this.mask &= ~(1 << claim.mode)
