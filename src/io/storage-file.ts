@@ -6,7 +6,7 @@
  */
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, readdir, rename, statfs, unlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Kv } from './kv/kv.ts'
 import { type KvEngine, openKv } from './kv/open.ts'
 import { DiskFullError, type File, type Storage } from './storage.ts'
@@ -24,6 +24,26 @@ export function createFileStorage(root: string, engine: KvEngine): Storage {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
+/** Also makes the names of new directories durable: what is synced in a directory whose name is lost is lost with it. */
+async function makeDirectory(path: string): Promise<void> {
+  const first = await orDiskFull(mkdir(path, { recursive: true }))
+  if (first === undefined) return
+  const top = dirname(resolve(first))
+  for (let above = dirname(resolve(path)); ; above = dirname(above)) {
+    await syncDirectory(above)
+    if (above.length <= top.length) return
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }
 
 async function orDiskFull<T>(work: Promise<T>): Promise<T> {
@@ -102,7 +122,7 @@ class FileStorage implements Storage {
 
   async open(path: string): Promise<File> {
     const full = this.#full(path)
-    await orDiskFull(mkdir(dirname(full), { recursive: true }))
+    await makeDirectory(dirname(full))
     return new OpenFile(await orDiskFull(open(full, constants.O_RDWR | constants.O_CREAT, 0o644)))
   }
 
@@ -154,28 +174,23 @@ class FileStorage implements Storage {
   }
 
   async syncDirectory(directory: string): Promise<void> {
-    await orDiskFull(mkdir(this.#full(directory), { recursive: true }))
-    const handle = await open(this.#full(directory), constants.O_RDONLY)
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await makeDirectory(this.#full(directory))
+    await syncDirectory(this.#full(directory))
   }
 
   async kv(directory: string): Promise<Kv> {
-    await orDiskFull(mkdir(this.#full(directory), { recursive: true }))
+    await makeDirectory(this.#full(directory))
     return openKv(this.#engine, this.#full(directory))
   }
 
   async freeBytes(): Promise<number> {
-    await mkdir(this.#root, { recursive: true })
+    await makeDirectory(this.#root)
     const { bavail, bsize } = await statfs(this.#root)
     return bavail * bsize
   }
 
   async lock(): Promise<void> {
-    await orDiskFull(mkdir(this.#root, { recursive: true }))
+    await makeDirectory(this.#root)
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
         await orDiskFull(writeNew(this.#full(LOCK_FILE), `${process.pid}\n`))

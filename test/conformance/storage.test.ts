@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { DirectoryLockedError, createFileStorage } from '../../src/io/storage-file.ts'
 import { createMemoryStorage } from '../../src/io/storage-memory.ts'
 import { testStorage } from './storage.ts'
@@ -27,4 +27,24 @@ test('a directory in use is refused; the lock of a dead process is taken over; c
   await storage.close()
   await createFileStorage(root, 'leveldb').lock()
   await rm(root, { recursive: true })
+})
+
+test('a directory that is made is durable in those above it, or what is synced in it could be lost with its name', async () => {
+  const above = await directory()
+  const probe = await open(join(above, 'probe'), 'w')
+  const synced: number[] = []
+  const spy = vi.spyOn(Object.getPrototypeOf(probe) as typeof probe, 'sync').mockImplementation(async function (this: typeof probe) {
+    synced.push((await this.stat()).ino)
+  })
+  const inode = async (path: string): Promise<number> => (await stat(join(above, path))).ino
+  const storage = createFileStorage(join(above, 'node', 'data'), 'leveldb')
+  const file = await storage.open('wal/spare')
+  expect(new Set(synced)).toEqual(new Set([await inode('.'), await inode('node'), await inode('node/data')]))
+  synced.length = 0
+  await storage.syncDirectory('wal')
+  expect(synced).toEqual([await inode('node/data/wal')])
+  spy.mockRestore()
+  await file.close()
+  await probe.close()
+  await rm(above, { recursive: true })
 })
