@@ -6,15 +6,14 @@
  * before that finds the group as it was.
  */
 import type { GroupId, LogIndex, ReplicaId } from '../../base/ids.ts'
+import { EntrySegments } from './entry-segments.ts'
 import { type GroupSummary, summarize, voidsEntries } from './group-log.ts'
 import { KIND_CREATE, KIND_ENTRY, KIND_REMOVE, KIND_STATE, type RawRecord } from './record.ts'
 
 interface GroupLedger {
   summary: GroupSummary | null
   sequence: number
-  released: LogIndex
-  /** Segment -> the highest entry index of the group in it. */
-  readonly entries: Map<number, LogIndex>
+  readonly entries: EntrySegments
 }
 
 export class Ledger {
@@ -24,9 +23,10 @@ export class Ledger {
   /** The oldest segment that only the batch being written makes needless. */
   #held = Infinity
 
-  /** What recovery found of a group. */
-  adopt(group: GroupId, summary: GroupSummary | null, sequence: number, entries: ReadonlyMap<number, LogIndex>): void {
-    this.#groups.set(group, { summary, sequence, released: 0, entries: new Map(entries) })
+  /** What recovery found of a group. Nobody will release again what its snapshot record speaks of. */
+  adopt(group: GroupId, summary: GroupSummary | null, sequence: number, entries: EntrySegments): void {
+    this.#groups.set(group, { summary, sequence, entries })
+    entries.release(summary?.snapshot?.index ?? 0)
   }
 
   markDamaged(group: GroupId, replica: ReplicaId): void {
@@ -45,13 +45,11 @@ export class Ledger {
     ledger.summary = summarize(ledger.summary, record)
     if (record.kind === KIND_CREATE || record.kind === KIND_REMOVE) {
       if (this.#damaged.delete(record.group)) this.#held = 0
-      ledger.released = 0
     }
-    if (record.kind === KIND_ENTRY) ledger.entries.set(segment, record.index)
-    else if (voidsEntries(record)) {
-      this.#held = Math.min(this.#held, ...ledger.entries.keys())
-      ledger.entries.clear()
-    }
+    let voided = Infinity
+    if (record.kind === KIND_ENTRY) voided = ledger.entries.write(segment, record.index)
+    else if (voidsEntries(record)) voided = ledger.entries.clear()
+    this.#held = Math.min(this.#held, voided)
   }
 
   /** Everything noted is durable. */
@@ -60,9 +58,7 @@ export class Ledger {
   }
 
   release(group: GroupId, index: LogIndex): void {
-    const ledger = this.#of(group)
-    ledger.released = Math.max(ledger.released, index)
-    for (const [segment, highest] of ledger.entries) if (highest <= ledger.released) ledger.entries.delete(segment)
+    this.#of(group).entries.release(index)
   }
 
   /** The live groups with what they are, for the head of a segment. */
@@ -74,13 +70,13 @@ export class Ledger {
   oldestNeeded(newest: number): number {
     if (this.#damaged.size > 0) return 0
     let oldest = Math.min(newest, this.#held)
-    for (const { entries } of this.#groups.values()) for (const segment of entries.keys()) oldest = Math.min(oldest, segment)
+    for (const { entries } of this.#groups.values()) for (const segment of entries.segments) oldest = Math.min(oldest, segment)
     return oldest
   }
 
   #of(group: GroupId): GroupLedger {
     let ledger = this.#groups.get(group)
-    if (!ledger) this.#groups.set(group, (ledger = { summary: null, sequence: 0, released: 0, entries: new Map() }))
+    if (!ledger) this.#groups.set(group, (ledger = { summary: null, sequence: 0, entries: new EntrySegments() }))
     return ledger
   }
 }

@@ -3,9 +3,10 @@
  * goes on in a new segment. Damaged groups are named, never guessed: the verdict is the same at every opening until the
  * host makes the group anew (`create`) or ends it (`remove`).
  */
-import type { GroupId, LogIndex, ReplicaId } from '../../base/ids.ts'
+import type { GroupId, ReplicaId } from '../../base/ids.ts'
 import type { Clock } from '../clock.ts'
 import type { Storage } from '../storage.ts'
+import { EntrySegments } from './entry-segments.ts'
 import { GroupLog, voidsEntries } from './group-log.ts'
 import { Ledger } from './ledger.ts'
 import { KIND_ENTRY } from './record.ts'
@@ -58,7 +59,7 @@ interface Tracked {
   readonly log: GroupLog
   sequence: number
   replica: ReplicaId
-  readonly entries: Map<number, LogIndex>
+  readonly entries: EntrySegments
 }
 
 function rebuild(verdict: Verdict, ledger: Ledger): { readonly groups: readonly GroupLog[]; readonly damaged: Recovered['damaged'] } {
@@ -66,12 +67,13 @@ function rebuild(verdict: Verdict, ledger: Ledger): { readonly groups: readonly 
   for (const batch of verdict.batches) {
     for (const { record } of batch.records) {
       let group = tracked.get(record.group)
-      if (!group) tracked.set(record.group, (group = { log: new GroupLog(record.group), sequence: 0, replica: 0, entries: new Map() }))
+      if (!group)
+        tracked.set(record.group, (group = { log: new GroupLog(record.group), sequence: 0, replica: 0, entries: new EntrySegments() }))
       group.log.apply(record)
       group.sequence = record.sequence
       group.replica = group.log.summary?.replica ?? group.replica
       if (voidsEntries(record)) group.entries.clear()
-      else if (record.kind === KIND_ENTRY) group.entries.set(batch.segment, record.index)
+      else if (record.kind === KIND_ENTRY) group.entries.write(batch.segment, record.index)
     }
   }
   const groups: GroupLog[] = []

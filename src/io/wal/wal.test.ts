@@ -174,6 +174,55 @@ describe('the write-ahead log', () => {
     expect([again.damaged, entriesOf(again, 1)]).toEqual([[], []])
   })
 
+  describe('an idle group keeps no segment', () => {
+    const mark = (group: number, index: number): WalRecord => ({
+      kind: 'snapshot',
+      group,
+      index,
+      term: 1,
+      generation: 1,
+      reset: false,
+      config: data('c'),
+    })
+
+    /** Group 2 writes and releases until the log has rolled over several times. */
+    async function roll(wal: Wal, from: number): Promise<void> {
+      for (let index = from; index < from + 20; index++) {
+        await write(wal, entry(2, index, 'x'.repeat(1_000)), mark(2, index))
+        wal.release(2, index)
+      }
+    }
+
+    test('for entries that a snapshot record covered before a restart', async () => {
+      const storage = createMemoryStorage()
+      const first = await open(storage)
+      await write(first.wal, create(1), create(2), entry(1, 1), entry(1, 2), mark(1, 2))
+      await first.wal.close()
+      const { wal } = await open(storage)
+      await roll(wal, 1)
+      expect(wal.stats.segments).toBeLessThan(4)
+      await wal.close()
+      expect(await open(storage)).toMatchObject({ damaged: [], groups: [{ snapshot: { index: 2 } }, { group: 2 }] })
+    })
+
+    test.each(['before', 'after'] as const)('for entries that were overwritten, %s a restart', async (when) => {
+      const storage = createMemoryStorage()
+      const first = await open(storage)
+      await write(first.wal, create(1), create(2), ...[1, 2, 3, 4, 5].map((index) => entry(1, index, 'old'.repeat(100))))
+      await write(first.wal, entry(2, 1, 'x'.repeat(3_000)))
+      if (when === 'before') await write(first.wal, entry(1, 2, 'new', 2))
+      await first.wal.close()
+      const { wal } = await open(storage)
+      if (when === 'after') await write(wal, entry(1, 2, 'new', 2))
+      await write(wal, mark(1, 2))
+      wal.release(1, 2)
+      await roll(wal, 2)
+      expect(wal.stats.segments).toBeLessThan(4)
+      await wal.close()
+      expect(await open(storage)).toMatchObject({ damaged: [], groups: [{ snapshot: { index: 2 } }, { group: 2 }] })
+    })
+  })
+
   test('a damaged group that was removed is damaged no more, at any later opening', async () => {
     const storage = createMemoryStorage()
     const { wal } = await open(storage)
