@@ -1,14 +1,15 @@
 /**
  * The real disk, under one root directory.
  *
- * A durable write is one writev and one fdatasync on the same descriptor. The lock file holds the process id: a second
- * process on the same root is refused, one left behind by a dead process is taken over.
+ * A durable write is one writev and one fdatasync on the same descriptor. The lock file holds the process id, and what tells this process
+ * from a later one of that id: a second process on the same root is refused, one left behind by a dead process is taken over.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, readdir, rename, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Kv } from './kv/kv.ts'
 import { type KvEngine, openKv } from './kv/open.ts'
+import { markOf } from './process-mark.ts'
 import { DiskFullError, type File, type Storage } from './storage.ts'
 
 const LOCK_FILE = 'LOCK'
@@ -191,9 +192,10 @@ class FileStorage implements Storage {
 
   async lock(): Promise<void> {
     await makeDirectory(this.#root)
+    const own = `${process.pid} ${await markOf(process.pid)}\n`
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
-        await orDiskFull(writeNew(this.#full(LOCK_FILE), `${process.pid}\n`))
+        await orDiskFull(writeNew(this.#full(LOCK_FILE), own))
         this.#locked = true
         return
       } catch (error) {
@@ -212,8 +214,12 @@ class FileStorage implements Storage {
   /** Removes the lock of a process that is gone; refuses where it lives. */
   async #takeOver(): Promise<void> {
     const text = await this.readFile(LOCK_FILE)
-    const holder = Number(new TextDecoder().decode(text ?? new Uint8Array()))
-    if (holder > 0 && holder !== process.pid && isAlive(holder)) {
+    const [pid = '', mark = ''] = new TextDecoder()
+      .decode(text ?? new Uint8Array())
+      .trim()
+      .split(' ')
+    const holder = Number(pid)
+    if (holder > 0 && holder !== process.pid && isAlive(holder) && (await isSame(holder, mark))) {
       throw new DirectoryLockedError(`${this.#root} is in use by process ${holder}`)
     }
     await this.remove(LOCK_FILE)
@@ -235,6 +241,12 @@ async function writeNew(path: string, text: string): Promise<void> {
   } finally {
     await handle.close()
   }
+}
+
+/** Where the system does not tell, a process of that id has to be taken for the one that wrote the mark. */
+async function isSame(pid: number, mark: string): Promise<boolean> {
+  const now = await markOf(pid)
+  return mark === '' || now === '' || now === mark
 }
 
 function isAlive(pid: number): boolean {

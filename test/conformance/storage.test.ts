@@ -2,6 +2,7 @@ import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { markOf } from '../../src/io/process-mark.ts'
 import { DirectoryLockedError, createFileStorage } from '../../src/io/storage-file.ts'
 import { createMemoryStorage } from '../../src/io/storage-memory.ts'
 import { testStorage } from './storage.ts'
@@ -21,6 +22,12 @@ test('a directory in use is refused; the lock of a dead process is taken over; c
   const storage = createFileStorage(root, 'leveldb')
   await expect(storage.lock()).rejects.toThrow(DirectoryLockedError)
   await expect(storage.lock()).rejects.toThrow(String(PARENT))
+  // Another program was given the number of the one that held it.
+  await writeFile(join(root, 'LOCK'), `${PARENT} an-earlier-boot:1\n`)
+  await storage.lock()
+  await storage.close()
+  await writeFile(join(root, 'LOCK'), `${PARENT} ${await markOf(PARENT)}\n`)
+  await expect(storage.lock()).rejects.toThrow(DirectoryLockedError)
   // No process has this id: Linux and macOS stay below 2^22.
   await writeFile(join(root, 'LOCK'), '4194999\n')
   await storage.lock()
