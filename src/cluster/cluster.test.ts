@@ -236,6 +236,20 @@ describe('a cluster', () => {
     expect(plan.bytes).toBe(plan.moves.reduce((sum, { bytes }) => sum + bytes, 0))
   })
 
+  test('a node that leaves while another is down stays until its groups can do without it', async () => {
+    await threeNodes()
+    await bed.kill('n2')
+    await bed.until(() => bed.up.every(({ started }) => !started!.detector.isUp('n2')), 'n2 is down')
+    await bed.until(() => bed.node('n1').view!.placements.every(({ group }) => bed.leaderOf(group)), 'others lead')
+    await bed.ask(api('n1').removeMember('n3'), 'removal')
+    await bed.clock.pass(10_000)
+    const groups = [META_GROUP, LOCKS_GROUP, FIRST_PARTITION, FIRST_PARTITION + 1]
+    for (const group of groups.slice(1)) expect(await bed.add('n1', group, 1)).toEqual({ ok: true, reply: 1 })
+    await bed.ask(api('n1').removeMember('n2'), 'removal')
+    await bed.until(() => bed.node('n1').view?.members.length === 1 && bed.settled, 'n1 has everything')
+    for (const group of groups.slice(1)) expect(await bed.add('n1', group, 1)).toEqual({ ok: true, reply: 2 })
+  })
+
   test('a node that was removed while it was away finds out, and gives up what it holds', async () => {
     await threeNodes()
     await bed.start(['n4'], FOUNDERS, true)

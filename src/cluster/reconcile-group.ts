@@ -4,7 +4,8 @@
  *   asks to be let in ─> learner ─> caught up ─> joint change to the voters of the table ─> those given up are out
  *
  * Voters that the table no longer names stay while their successors are not ready, so a group never has fewer voters than
- * the table wants it to have; and one successor that never comes does not keep the others out.
+ * the table wants it to have; and one successor that never comes does not keep the others out. Nor is a group ever left to
+ * voters of whom no majority is up: it waits, with those it has, until they are back or are given up as well.
  */
 import { type LogIndex, type MemberId, type ReplicaId, replicaId } from '../base/ids.ts'
 import type { PeerProgress } from '../raft/core/raft-core.ts'
@@ -49,7 +50,8 @@ export type GroupStep =
 export function planGroup(state: GroupState): GroupStep {
   const { membership, target } = state
   if (membership.outgoing.length > 0) return { type: 'wait', moving: true, missing: [] }
-  const voters = nextVoters(state)
+  const next = nextVoters(state)
+  const voters = next.filter(state.alive).length > next.length / 2 ? next : membership.voters
   const present = (replica: ReplicaId) => membership.voters.includes(replica) || membership.learners.includes(replica)
   const wanted = [...target.voters, ...target.learners]
   const learners = wanted.filter((replica) => !voters.includes(replica) && (present(replica) || (state.mayAdd && state.asking(replica))))

@@ -70,6 +70,23 @@ describe('the plan of a group’s leader', () => {
     expect(step).toEqual({ type: 'change', voters: [id(1), id(4), id(3)], learners: [id(5)], moving: false })
   })
 
+  test('is never left to voters of whom no majority is up', () => {
+    const target = { voters: [id(1), id(2)], learners: [] }
+    const without2 = (replica: number): boolean => replica !== id(2)
+    expect(planGroup(state({ target, alive: without2 }))).toEqual({ type: 'wait', moving: false, missing: [] })
+    expect(planGroup(state({ target }))).toMatchObject({ type: 'change', voters: [id(1), id(2)] })
+    // The one that is down goes, or one of three stays away: two of them are enough.
+    expect(planGroup(state({ target: { voters: [id(1), id(3)], learners: [] }, alive: without2 }))).toMatchObject({ type: 'change' })
+    const membership = of([id(1), id(2), id(3)], [id(4)])
+    const swapped = state({
+      target: { voters: [id(1), id(2), id(4)], learners: [] },
+      membership,
+      progress: [peer(id(4), 990)],
+      alive: without2,
+    })
+    expect(planGroup(swapped)).toMatchObject({ type: 'change', voters: [id(1), id(2), id(4)] })
+  })
+
   test('waits while joint', () => {
     const membership = { ...of([id(1), id(2), id(4)]), outgoing: [id(1), id(2), id(3)] }
     expect(planGroup(state({ membership }))).toEqual({ type: 'wait', moving: true, missing: [] })
