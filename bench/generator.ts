@@ -2,7 +2,7 @@
  * The load, in a process of its own: so many callers, each acquiring and releasing its own lock, one after the other. Told
  * what to do by its arguments, tells its latencies (ms per operation) to its parent.
  */
-import { type Socket, connect } from 'node:net'
+import { HttpCaller } from './http.ts'
 import { BatchingSocket } from './socket.ts'
 
 interface Task {
@@ -15,49 +15,6 @@ interface Task {
 
 const task = JSON.parse(process.argv[2] ?? '{}') as Task
 const latencies: number[] = []
-
-/**
- * One keep-alive connection per caller, spoken to by hand: a client library costs more CPU per call than the server, and
- * load and cluster share this machine.
- */
-class HttpCaller {
-  readonly #socket: Socket
-  readonly #host: string
-  #received = ''
-  #settle: { resolve: (answer: Record<string, unknown>) => void; reject: (error: Error) => void } | null = null
-
-  constructor(url: string) {
-    const { hostname, port, host } = new URL(url)
-    this.#host = host
-    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true })
-    this.#socket.setEncoding('latin1')
-    this.#socket.on('data', (text: string) => this.#take(text))
-    this.#socket.on('error', (error) => this.#settle?.reject(error))
-  }
-
-  call(path: string, body: string): Promise<Record<string, unknown>> {
-    const head = `POST ${path} HTTP/1.1\r\nhost: ${this.#host}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
-    this.#socket.write(head + body)
-    return new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
-  }
-
-  close(): void {
-    this.#socket.destroy()
-  }
-
-  #take(text: string): void {
-    this.#received += text
-    const head = this.#received.indexOf('\r\n\r\n')
-    if (head < 0) return
-    const length = Number(/content-length: (\d+)/i.exec(this.#received)?.[1])
-    if (this.#received.length < head + 4 + length) return
-    const answer = this.#received.slice(head + 4, head + 4 + length)
-    const ok = this.#received.startsWith('HTTP/1.1 200')
-    this.#received = ''
-    if (ok) this.#settle?.resolve(JSON.parse(answer) as Record<string, unknown>)
-    else this.#settle?.reject(new Error(answer))
-  }
-}
 
 async function overHttp(): Promise<void> {
   const end = performance.now() + task.seconds * 1_000

@@ -1,13 +1,15 @@
-/** `npm run bench -- locks` (or `commits`, `million`, `tracing`): what a cluster of three processes does on this machine, printed with what it ran on. */
+/** `npm run bench -- locks` (or `commits`, `million`, `queues`, `tracing`): what a cluster of three processes does on this machine, printed with what it ran on. */
 import { benchCommits } from './commits.ts'
 import { benchLocks } from './locks.ts'
 import { benchMillion } from './million.ts'
+import { benchQueues } from './queues.ts'
 import { benchTracing } from './tracing.ts'
 
 const BENCHES: Readonly<Record<string, (options: ReadonlyMap<string, string>) => Promise<void>>> = {
   commits: benchCommits,
   locks: benchLocks,
   million: benchMillion,
+  queues: benchQueues,
   tracing: benchTracing,
 }
 
