@@ -6,13 +6,23 @@ import type { Config } from './config.ts'
 import type { GatewayWorkerMessage } from './gateway-worker.ts'
 import { createPortTransport } from './io/transport-port.ts'
 
-export async function startGatewayThread(system: ActorSystem, config: Config, onBug: (error: unknown) => void): Promise<Server> {
+export interface GatewayThreadOptions {
+  /** The number that the cluster was formed with. */
+  readonly partitions: number
+  readonly onBug: (error: unknown) => void
+}
+
+export async function startGatewayThread(
+  system: ActorSystem,
+  config: Config,
+  { partitions, onBug }: GatewayThreadOptions,
+): Promise<Server> {
   const { node, incarnation, clock } = system
   const { port1, port2 } = new MessageChannel()
   const transport = createPortTransport(node, incarnation, port1, clock)
   system.attach(`${node}:gw`, transport)
   const worker = new Worker(new URL('./gateway-worker.js', import.meta.url), {
-    workerData: { config, node, incarnation, port: port2 },
+    workerData: { config, node, incarnation, partitions, port: port2 },
     transferList: [port2],
   })
   let onClosed = (): void => undefined

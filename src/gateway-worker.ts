@@ -10,6 +10,7 @@ import { ListenError, startServer } from './api/server.ts'
 import type { Config } from './config.ts'
 import { createBackend, serverOptions } from './gateway.ts'
 import { SystemClock } from './io/clock-system.ts'
+import { loadHash } from './io/hash.ts'
 import { SystemRandom } from './io/random-system.ts'
 import { createPortTransport } from './io/transport-port.ts'
 import { startTelemetry } from './telemetry/sdk.ts'
@@ -19,6 +20,7 @@ export interface GatewayWorkerData {
   readonly config: Config
   readonly node: string
   readonly incarnation: number
+  readonly partitions: number
   readonly port: MessagePort
 }
 
@@ -33,7 +35,7 @@ const DRAIN_MAX = 4_096
 const say = (message: GatewayWorkerMessage): void => parentPort?.postMessage(message)
 const onBug = (error: unknown): void => say({ type: 'bug', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) })
 
-async function run({ config, node, incarnation, port }: GatewayWorkerData): Promise<void> {
+async function run({ config, node, incarnation, partitions, port }: GatewayWorkerData): Promise<void> {
   const [clock, random] = [new SystemClock(), new SystemRandom()]
   const telemetry = startTelemetry(process.env, { node, version: VERSION, clock, random: () => random.next() })
   const id = `${node}:gw`
@@ -52,7 +54,8 @@ async function run({ config, node, incarnation, port }: GatewayWorkerData): Prom
     onBug,
   })
   if (!system.peers.has(node)) await new Promise<void>((resolve) => system.onPeer(() => resolve()))
-  const backend = createBackend(system, { node, pendingMax: config.limits.pending_commands_max })
+  const partitioning = { partitions, hash: await loadHash() }
+  const backend = createBackend(system, { node, pendingMax: config.limits.pending_commands_max, partitioning })
   const server = await startServer(backend, serverOptions(config, { ownThread: true, onBug }, telemetry !== null))
   say({ type: 'ready', url: server.url })
   if (parentPort) await once(parentPort, 'message')

@@ -2,8 +2,9 @@
  * The gateway's composition: what stands between `api/` and a node. It needs only an actor system that is the
  * node's own (inline), a child of it on a worker thread, or one in another process over NATS: nothing else changes.
  *
- *   api/  ->  Backend ─┬─ locks    -> proposer -> <node>/raft -> leader
- *                      └─ cluster  -> ask <node>/admin
+ *   api/  ->  Backend ─┬─ locks, queues -> proposer -> <node>/raft -> leader
+ *                      ├─ lostLeases     <- leaders of partitions
+ *                      └─ cluster        -> ask <node>/admin
  */
 import type { ActorSystem } from './actors/actor.ts'
 import { type Plain, actorId } from './actors/envelope.ts'
@@ -13,6 +14,8 @@ import type { ServerOptions } from './api/server.ts'
 import type { NodeId } from './base/ids.ts'
 import type { Config } from './config.ts'
 import { createLocks } from './lock/facade.ts'
+import { type Partitioning, createQueues } from './queue/facade.ts'
+import { createLostLeases } from './queue/lost-leases.ts'
 import { createProposer } from './raft/host/proposer.ts'
 import { startRootSpan } from './telemetry/tracing.ts'
 import { VERSION } from './version.ts'
@@ -24,6 +27,8 @@ export interface GatewayOptions {
   /** The node behind the gateway. */
   readonly node: NodeId
   readonly pendingMax: number
+  /** Where queues live: the number of partitions that the cluster was formed with, and the hash. */
+  readonly partitioning: Partitioning
 }
 
 export function createBackend(system: ActorSystem, options: GatewayOptions): Backend {
@@ -35,6 +40,8 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
     clock: system.clock,
     random: system.random,
     locks: createLocks(proposer),
+    queues: createQueues(proposer, options.partitioning),
+    lostLeases: createLostLeases(system),
     cluster: remoteCluster(admin),
     ready: () => admin('ready', null, ADMIN_TIMEOUT_MS),
     metrics: () => admin('metrics', null, ADMIN_TIMEOUT_MS),

@@ -1,5 +1,6 @@
 /** A node and its gateway, started and stopped as one: what main and embedded share. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { Hash } from './base/hash.ts'
 import { loadHash } from './io/hash.ts'
 import { type Server, startServer } from './api/server.ts'
 import type { Identity } from './cluster/types.ts'
@@ -44,8 +45,9 @@ export async function serve(config: Config, identity: Identity, ports: Ports, op
     return reading
   }
   const observer = options.traced ? { observer: createRaftObserver(identity.node, ports.clock) } : {}
-  const node = await createNode(config, identity, ports, { ...options, ...observer, hash: await loadHash(), eventLoop })
-  const server = await startGateway(node, config, options)
+  const hash = await loadHash()
+  const node = await createNode(config, identity, ports, { ...options, ...observer, hash, eventLoop })
+  const server = await startGateway(node, config, hash, options)
   return {
     node,
     url: server.url,
@@ -61,8 +63,15 @@ export async function serve(config: Config, identity: Identity, ports: Ports, op
 }
 
 /** Compiled, the gateway may have a thread of its own; sources run without a build (tests) have it inline. */
-function startGateway(node: Node, config: Config, options: ServeOptions): Promise<Server> {
-  if (config.http.gateway === 'worker' && import.meta.url.endsWith('.js')) return startGatewayThread(node.system, config, options.onBug)
-  const backend = createBackend(node.system, { node: node.id, pendingMax: config.limits.pending_commands_max })
+function startGateway(node: Node, config: Config, hash: Hash, options: ServeOptions): Promise<Server> {
+  const { partitions } = node.cluster.ring()
+  if (config.http.gateway === 'worker' && import.meta.url.endsWith('.js')) {
+    return startGatewayThread(node.system, config, { partitions, onBug: options.onBug })
+  }
+  const backend = createBackend(node.system, {
+    node: node.id,
+    pendingMax: config.limits.pending_commands_max,
+    partitioning: { partitions, hash },
+  })
   return startServer(backend, serverOptions(config, { ownThread: false, onBug: options.onBug }, options.traced))
 }

@@ -1,8 +1,11 @@
-/** A gateway over a lock manager that answers as it is told, in virtual time: for what must happen at the worst moment. */
+/** A gateway over a lock manager and queues that answer as they are told, in virtual time: for what must happen at the worst moment. */
 import type { TricordError } from '../src/base/errors.ts'
 import type { Gateway } from '../src/api/gateway.ts'
 import { GatewayMetrics } from '../src/api/metrics.ts'
 import type { Answered, CommandOptions, LockCommand } from '../src/lock/types.ts'
+import { ProducerTraces } from '../src/api/producer-traces.ts'
+import type { Answered as QueueAnswered, DeliveredMessage, LostLeases, QueueCommand } from '../src/queue/types.ts'
+import { encodeBody } from '../src/queue/message-body.ts'
 import { ManualClock } from './manual-clock.ts'
 
 export interface Submitted {
@@ -11,6 +14,15 @@ export interface Submitted {
   readonly done: (reply: Answered | TricordError) => void
   cancelled: boolean
 }
+
+export interface SubmittedToQueue {
+  readonly command: QueueCommand
+  readonly options: CommandOptions
+  readonly done: (reply: QueueAnswered | TricordError) => void
+  cancelled: boolean
+}
+
+type Told = Parameters<LostLeases['watch']>[0]
 
 export function toldGateway() {
   const clock = new ManualClock()
@@ -23,11 +35,35 @@ export function toldGateway() {
       return { cancel: () => void (submission.cancelled = true) }
     },
   }
+  const queued: SubmittedToQueue[] = []
+  const queues = {
+    partitionOf: () => 7,
+    status: async () => ({ queue: 'q' }),
+    submit(command: QueueCommand, options: CommandOptions, done: SubmittedToQueue['done']) {
+      const submission = { command, options, done, cancelled: false }
+      queued.push(submission)
+      return { cancel: () => void (submission.cancelled = true) }
+    },
+  }
+  const watching = new Map<string, Told>()
+  const lostLeases: LostLeases = {
+    watch(told) {
+      const watcher = `w${watching.size + 1}`
+      watching.set(watcher, told)
+      return { watcher, end: () => void watching.delete(watcher) }
+    },
+  }
   const random = { bytes: (length: number) => new Uint8Array(length) }
-  const backend = { node: 'n1', version: '1', clock, random, locks, ready: async () => readiness }
-  const settings = { defaultLeaseMs: 30_000, waitMsMax: 60_000, bodyBytesMax: 1_000, commandTimeoutMs: 10_000 }
-  const gateway = { backend, settings, metrics: new GatewayMetrics('n1'), startSpan: null } as unknown as Gateway
-  return { clock, submitted, readiness, gateway }
+  const backend = { node: 'n1', version: '1', clock, random, locks, queues, lostLeases, ready: async () => readiness }
+  const settings = { defaultLeaseMs: 30_000, waitMsMax: 60_000, bodyBytesMax: 2_000_000, commandTimeoutMs: 10_000 }
+  const gateway = {
+    backend,
+    settings,
+    metrics: new GatewayMetrics('n1'),
+    startSpan: null,
+    producers: new ProducerTraces(),
+  } as unknown as Gateway
+  return { clock, submitted, queued, watching, readiness, gateway }
 }
 
 /** Of an exclusive lock called `a`. */
@@ -44,4 +80,15 @@ export function grantedIn(session: string): Answered {
     count: 1,
   } as const
   return { type: 'granted', grants: [grant], waitedMs: 0 }
+}
+
+/** Messages 1 to n of a dequeue; token 100 and up. */
+export function deliveredOf(count: number): QueueAnswered {
+  return { type: 'delivered', messages: Array.from({ length: count }, (_, at) => deliveredMessage(at + 1)) }
+}
+
+function deliveredMessage(seq: number): DeliveredMessage {
+  const data = Buffer.from(JSON.stringify({ seq }))
+  const body = encodeBody({ encoding: 'json', data, headers: '', traceparent: '', enqueuedAt: 1_700_000_000_000 })
+  return { id: `m_1_${seq}`, token: 99 + seq, attempt: 1, group: '', visibilityMs: 30_000, enqueuedAt: 5, checkpoint: null, body }
 }

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { ADMIN_WIRE } from '../src/admin.ts'
 import { FAILURE } from '../src/actors/envelope.ts'
 import { CLUSTER_WIRE } from '../src/cluster/wire.ts'
+import { LOST_LEASES_WIRE } from '../src/queue/lost-leases.ts'
 import { WIRE } from '../src/raft/host/wire.ts'
 
 const page = readFileSync('docs/wire.md', 'utf8')
@@ -23,7 +24,7 @@ test('the cluster floor’s messages', () => {
 })
 
 test('what gateways ask, and how anything is refused', () => {
-  expect(listed('Gateways')).toEqual([...Object.keys(ADMIN_WIRE), FAILURE].sort())
+  expect(listed('Gateways')).toEqual([...Object.keys(ADMIN_WIRE), ...Object.keys(LOST_LEASES_WIRE), FAILURE].sort())
 })
 
 test('the commands of the lock manager', () => {
@@ -31,4 +32,9 @@ test('the commands of the lock manager', () => {
     (match) => match[1] ?? '',
   )
   expect(listed('Lock commands')).toEqual([...new Set(types)].sort())
+})
+
+test('the commands of the queues', () => {
+  const types = [...readFileSync('src/queue/types.ts', 'utf8').matchAll(/readonly type: '(queue_[a-z]+|tx|require_fence)'/g)]
+  expect(listed('Queue commands')).toEqual([...new Set(types.map((match) => match[1] ?? ''))].sort())
 })

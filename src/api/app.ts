@@ -14,8 +14,10 @@ import { clusterRoutes, ringRoutes } from './routes/cluster.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
 import { lockRoutes } from './routes/locks.ts'
+import { queueRoutes } from './routes/queues.ts'
 import { requestRoutes } from './routes/requests.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { transactionRoutes } from './routes/transactions.ts'
 import { SOCKET_PATHS } from './socket/refusal.ts'
 
 export interface AppHooks {
@@ -34,6 +36,8 @@ export function createApp(gateway: Gateway, hooks: AppHooks): Hono<Env> {
   sessionRoutes(app, gateway, '/v1')
   ringRoutes(app, gateway, '/v1')
   requestRoutes(app, gateway, '/v1')
+  queueRoutes(app, gateway, '/v1')
+  transactionRoutes(app, gateway, '/v1')
   docsRoutes(app, gateway)
   for (const path of SOCKET_PATHS) app.get(path, (c) => upgradeRequired(c, gateway))
   app.notFound((c) => notFound(c, app, gateway))
@@ -54,6 +58,7 @@ async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Prom
   c.header('Tricord-Node', backend.node)
   const span =
     startSpan?.(c.req.method, c.req.header('traceparent') ?? null, { 'http.request.method': c.req.method, 'url.path': c.req.path }) ?? null
+  c.set('span', span)
   c.set('traceparent', span?.traceparent ?? '')
   const began = backend.clock.now()
   checkRequest(c, settings.bodyBytesMax)

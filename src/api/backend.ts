@@ -7,6 +7,7 @@ import type { Clock } from '../io/clock.ts'
 import type { Random } from '../io/random.ts'
 import type { ClusterStatus, RingPlan, RingView } from '../cluster/types.ts'
 import type { Locks } from '../lock/types.ts'
+import type { LostLeases, Queues } from '../queue/types.ts'
 
 export interface Backend {
   readonly node: NodeId
@@ -14,6 +15,8 @@ export interface Backend {
   readonly clock: Clock
   readonly random: Random
   readonly locks: Locks
+  readonly queues: Queues
+  readonly lostLeases: LostLeases
   readonly cluster: BackendCluster
   /** `ready` false carries the reason: what this node still waits for. */
   ready(): Promise<{ readonly ready: boolean; readonly reason: string }>

@@ -1,14 +1,18 @@
 /** What the routes and the sockets share: the node behind, the settings, the counters, the traces. */
 import { TricordError } from '../base/errors.ts'
 import type { Answered, CommandOptions, LockCommand } from '../lock/types.ts'
+import type { Answered as QueueAnswered, QueueCommand } from '../queue/types.ts'
 import { startSpan } from '../telemetry/tracing.ts'
 import type { Backend } from './backend.ts'
 import type { GatewayMetrics } from './metrics.ts'
+import type { ProducerTraces } from './producer-traces.ts'
 
 /** A span that is open; its traceparent names it as the parent of what it causes. */
 export interface GatewaySpan {
   readonly traceparent: string
   rename(name: string): void
+  /** Links to another trace that has a part in this: ignored where that one is not sampled. */
+  link(traceparent: string): void
   end(attributes?: Readonly<Record<string, string | number | boolean>>, error?: string): void
 }
 /** Starts a request's span, or null where the request is not sampled. */
@@ -31,19 +35,41 @@ export interface Gateway {
   readonly settings: GatewaySettings
   readonly metrics: GatewayMetrics
   readonly startSpan: StartSpan | null
+  /** The traces of messages that went out here, for their acks to link to. */
+  readonly producers: ProducerTraces
 }
 
+type OnSubmitted = (cancel: () => void) => void
+
 /** One command as a promise: for HTTP, where each call is a promise anyway. `onSubmitted` gets the way to give it up. */
-export function run(
+export function run(gateway: Gateway, command: LockCommand, options: CommandOptions, onSubmitted?: OnSubmitted): Promise<Answered> {
+  return submitted(gateway.backend.locks, gateway, command, options, onSubmitted)
+}
+
+export function runQueue(
   gateway: Gateway,
-  command: LockCommand,
+  command: QueueCommand,
   options: CommandOptions,
-  onSubmitted?: (cancel: () => void) => void,
-): Promise<Answered> {
+  onSubmitted?: OnSubmitted,
+): Promise<QueueAnswered> {
+  return submitted(gateway.backend.queues, gateway, command, options, onSubmitted)
+}
+
+interface Facade<C, A> {
+  submit(command: C, options: CommandOptions, done: (reply: A | TricordError) => void): { cancel(): void }
+}
+
+function submitted<C extends { readonly type: string }, A extends { readonly type: string }>(
+  facade: Facade<C, A>,
+  gateway: Gateway,
+  command: C,
+  options: CommandOptions,
+  onSubmitted: OnSubmitted | undefined,
+): Promise<A> {
   return new Promise((resolve, reject) => {
     const span = startSpan(`ask ${command.type}`, options.traceparent ?? '', 'client', { 'tricord.node': gateway.backend.node })
     const traced = span ? { ...options, traceparent: span.traceparent } : options
-    const submission = gateway.backend.locks.submit(command, traced, (reply) => {
+    const submission = facade.submit(command, traced, (reply) => {
       span?.end({ 'tricord.outcome': reply instanceof TricordError ? reply.code : reply.type })
       if (reply instanceof TricordError) reject(reply)
       else resolve(reply)
@@ -53,7 +79,7 @@ export function run(
 }
 
 /** A reply of the kind that the command asks for; anything else is a bug of the state machine. */
-export function expectReply<T extends Answered['type']>(reply: Answered, type: T): Extract<Answered, { type: T }> {
+export function expectReply<A extends { readonly type: string }, T extends A['type']>(reply: A, type: T): Extract<A, { type: T }> {
   if (reply.type !== type) throw new Error(`expected a reply of type ${type}, got ${reply.type}`)
-  return reply as Extract<Answered, { type: T }>
+  return reply as Extract<A, { type: T }>
 }

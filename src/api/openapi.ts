@@ -2,6 +2,19 @@
 import { z } from 'zod'
 import { VERSION } from '../version.ts'
 import {
+  ackBody,
+  browseQuery,
+  confirmQuery,
+  dequeueBody,
+  enqueueBody,
+  extendBody,
+  nackBody,
+  queueBody,
+  queuesQuery,
+  redriveBody,
+  txBody,
+} from './queue-schemas.ts'
+import {
   acquireBody,
   explainQuery,
   memberBody,
@@ -13,11 +26,13 @@ import {
   statusQuery,
 } from './schemas.ts'
 
+export const TAGS = ['Locks', 'Sessions', 'Queues', 'Cluster', 'Health'] as const
+
 interface Operation {
-  readonly method: 'get' | 'post' | 'delete'
+  readonly method: 'get' | 'put' | 'post' | 'delete'
   readonly path: string
   readonly summary: string
-  readonly tag: 'Locks' | 'Sessions' | 'Cluster' | 'Health'
+  readonly tag: (typeof TAGS)[number]
   readonly body?: z.ZodType
   readonly query?: z.ZodObject
   readonly success?: number
@@ -33,7 +48,69 @@ export const OPERATIONS: readonly Operation[] = [
   { method: 'post', path: '/v1/sessions/{id}/keepalive', summary: 'Extend a session by its TTL', tag: 'Sessions' },
   { method: 'delete', path: '/v1/sessions/{id}', summary: 'End a session and release all it owns', tag: 'Sessions' },
   { method: 'get', path: '/v1/requests/{id}', summary: 'What became of a call that was answered 202', tag: 'Locks' },
-  { method: 'get', path: '/v1/ws', summary: 'The WebSocket: locks and sessions, many requests at once', tag: 'Locks', success: 101 },
+  {
+    method: 'get',
+    path: '/v1/ws',
+    summary: 'The WebSocket: locks, sessions and queues, many requests at once',
+    tag: 'Locks',
+    success: 101,
+  },
+  {
+    method: 'put',
+    path: '/v1/queues/{queue}',
+    summary: 'Create a queue (201), or change what is named of it (200)',
+    tag: 'Queues',
+    body: queueBody,
+  },
+  { method: 'get', path: '/v1/queues', summary: 'List the queues of the namespace', tag: 'Queues', query: queuesQuery },
+  { method: 'get', path: '/v1/queues/{queue}', summary: 'How many messages it has, where it lives, its settings', tag: 'Queues' },
+  {
+    method: 'delete',
+    path: '/v1/queues/{queue}',
+    summary: 'Delete a queue with its messages',
+    tag: 'Queues',
+    query: confirmQuery,
+  },
+  {
+    method: 'post',
+    path: '/v1/queues/{queue}/enqueue',
+    summary: 'Enqueue one message, or several: all or none',
+    tag: 'Queues',
+    body: enqueueBody,
+    success: 201,
+  },
+  {
+    method: 'post',
+    path: '/v1/queues/{queue}/dequeue',
+    summary: 'Lease messages, or wait for them',
+    tag: 'Queues',
+    body: dequeueBody,
+  },
+  { method: 'post', path: '/v1/queues/{queue}/ack', summary: 'Settle messages: they are done', tag: 'Queues', body: ackBody },
+  { method: 'post', path: '/v1/queues/{queue}/nack', summary: 'Give messages back', tag: 'Queues', body: nackBody },
+  {
+    method: 'post',
+    path: '/v1/queues/{queue}/extend',
+    summary: 'Extend leases, with a checkpoint for the next delivery',
+    tag: 'Queues',
+    body: extendBody,
+  },
+  {
+    method: 'get',
+    path: '/v1/queues/{queue}/messages',
+    summary: 'Look at messages without leasing them',
+    tag: 'Queues',
+    query: browseQuery,
+  },
+  {
+    method: 'delete',
+    path: '/v1/queues/{queue}/messages',
+    summary: 'Purge a queue: every message goes',
+    tag: 'Queues',
+    query: confirmQuery,
+  },
+  { method: 'post', path: '/v1/queues/{queue}/redrive', summary: 'Move dead messages back', tag: 'Queues', body: redriveBody },
+  { method: 'post', path: '/v1/tx', summary: 'Several operations, all or none, where one {tag} joins them', tag: 'Queues', body: txBody },
   { method: 'get', path: '/v1/cluster/status', summary: 'Nodes, groups and their leaders', tag: 'Cluster' },
   {
     method: 'post',

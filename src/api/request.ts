@@ -4,7 +4,9 @@ import type { Context } from 'hono'
 import { TricordError } from '../base/errors.ts'
 import type { Random } from '../io/random.ts'
 import type { CommandOptions, SessionProof } from '../lock/types.ts'
+import type { QueueName } from '../queue/types.ts'
 import { invalid } from './errors.ts'
+import type { GatewaySpan } from './gateway.ts'
 import { namespaceName, validate } from './schemas.ts'
 import { type Secret, newSecret, readToken, secretOfKey } from './session-token.ts'
 
@@ -12,7 +14,7 @@ export const DEFAULT_NAMESPACE = 'default'
 const KEY_LENGTH_MAX = 255
 
 export interface Env {
-  Variables: { requestId: string; traceparent: string; bodyBytesMax: number }
+  Variables: { requestId: string; traceparent: string; span: GatewaySpan | null; bodyBytesMax: number }
 }
 export type Call = Context<Env>
 
@@ -91,6 +93,25 @@ export function idempotencyOf(c: Call, namespace: string, body: unknown, name?: 
   // As the caller meant it: `a%2fb` and `a%2Fb` are one name.
   const path = decodeURIComponent(c.req.path.replace(/^\/v1/, ''))
   return idempotencyKey(namespace, header, [c.req.method, path, body, c.req.header('tricord-session') ?? ''], 'Idempotency-Key')
+}
+
+/** Keys of a queue are its own: they live where it lives. */
+export function queueKeyScope({ namespace, queue }: QueueName): string {
+  return `${namespace}/queues/${queue}`
+}
+
+export function queueKeyOf(c: Call, name: QueueName, body: unknown): CommandOptions['idempotencyKey'] {
+  return idempotencyOf(c, queueKeyScope(name), body)
+}
+
+export function transactionKeyOf(c: Call, namespace: string, body: unknown): CommandOptions['idempotencyKey'] {
+  return idempotencyOf(c, `${namespace}/tx`, body)
+}
+
+/** Whether the caller has hung up, as far as the socket knows. */
+export function isGone(c: Call): boolean {
+  const { outgoing } = (c.env ?? {}) as { readonly outgoing?: { readonly destroyed: boolean } }
+  return outgoing?.destroyed ?? false
 }
 
 type Meaning = readonly [method: string, path: string, body: unknown, session: string]

@@ -12,13 +12,16 @@ const mode = z
 const HALF_OF_A_PAIR = /\p{Surrogate}/u
 const WELL_FORMED = 'not well-formed Unicode: half of a surrogate pair'
 /** What is stored and compared has to survive UTF-8: halves of surrogate pairs would all become the same character. */
-const text = (max: number) => z.string().max(max).refine(isWellFormed, WELL_FORMED)
+export const text = (max: number) => z.string().max(max).refine(isWellFormed, WELL_FORMED)
 const leaseMs = z.int().min(LIMITS.leaseMsMin).max(LIMITS.leaseMsMax)
 const waitMs = z.int().min(0).max(LIMITS.waitMsMax)
 const grantId = z.string().min(1).max(64)
-const metadata = z
-  .record(text(128), z.union([z.string().refine(isWellFormed, WELL_FORMED), z.number(), z.boolean(), z.null()]))
-  .refine((value) => JSON.stringify(value).length <= LIMITS.metadataBytesMax, `at most ${LIMITS.metadataBytesMax} bytes as JSON`)
+/** A flat object, so large as JSON. */
+export const scalarRecord = (bytesMax: number) =>
+  z
+    .record(text(128), z.union([z.string().refine(isWellFormed, WELL_FORMED), z.number(), z.boolean(), z.null()]))
+    .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= bytesMax, `at most ${bytesMax} bytes as JSON`)
+const metadata = scalarRecord(LIMITS.metadataBytesMax)
 
 export const lockName = z
   .string()
@@ -28,7 +31,8 @@ export const lockName = z
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'no control characters')
   .refine(isWellFormed, WELL_FORMED)
 /** Of a queue or a cache. */
-const storeName = z.string().regex(/^[A-Za-z0-9._:{}-]{1,128}$/, '1 to 128 of A-Z a-z 0-9 . _ : { } -')
+export const STORE_NAME = /^[A-Za-z0-9._:{}-]{1,128}$/
+export const storeName = z.string().regex(STORE_NAME, '1 to 128 of A-Z a-z 0-9 . _ : { } -')
 export const namespaceName = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, '1 to 64 of A-Z a-z 0-9 . _ -')
 
 export const acquireBody = z.strictObject({

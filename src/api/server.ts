@@ -9,6 +9,7 @@ import type { Backend } from './backend.ts'
 import type { Gateway, GatewaySettings, StartSpan } from './gateway.ts'
 import { type Listener, type ListenerOptions, listenerOf, serverOf } from './listener.ts'
 import { GatewayMetrics } from './metrics.ts'
+import { ProducerTraces } from './producer-traces.ts'
 import { ignoreUpgrade, isWebSocket } from './socket/other-upgrade.ts'
 import { refuseGarbled } from './socket/refusal.ts'
 import { Sockets } from './socket/sockets.ts'
@@ -44,6 +45,7 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
     settings: options.settings,
     metrics,
     startSpan: options.startSpan,
+    producers: new ProducerTraces(),
   }
   const app = createApp(gateway, options)
   const listener = listenerOf(app.fetch, backend, options)

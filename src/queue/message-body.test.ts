@@ -7,6 +7,7 @@ const body = fc.record({
   encoding: fc.constantFrom('json' as const, 'base64' as const),
   data: fc.uint8Array(),
   headers: fc.oneof(fc.constant(''), fc.json()),
+  enqueuedAt: fc.nat(Number.MAX_SAFE_INTEGER),
   traceparent: fc.constantFrom('', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'),
 })
 
@@ -18,14 +19,21 @@ test('bodies come back as they went in', () => {
   )
 })
 
-test('data alone costs one byte more', () => {
-  expect(encodeBody({ encoding: 'json', data: new Uint8Array(7), headers: '', traceparent: '' }).length).toBe(8)
+test('data alone costs seven bytes more', () => {
+  const enqueuedAt = Date.UTC(2030, 0)
+  expect(encodeBody({ encoding: 'json', data: new Uint8Array(7), headers: '', traceparent: '', enqueuedAt }).length).toBe(14)
 })
 
 test('the largest body is within its limit', () => {
   const data = new Uint8Array(QUEUE_LIMITS.dataBytesMax)
   const headers = 'h'.repeat(QUEUE_LIMITS.headersBytesMax)
-  const largest = encodeBody({ encoding: 'base64', data, headers, traceparent: 't'.repeat(TRACEPARENT_LENGTH_MAX) })
+  const largest = encodeBody({
+    encoding: 'base64',
+    data,
+    headers,
+    traceparent: 't'.repeat(TRACEPARENT_LENGTH_MAX),
+    enqueuedAt: Number.MAX_SAFE_INTEGER,
+  })
   expect(largest.length).toBeLessThanOrEqual(BODY_BYTES_MAX)
 })
 

@@ -288,6 +288,12 @@ export interface LeaseLost {
   readonly token: number
 }
 
+/** Where a gateway hears of the leases that its consumers lost. */
+export interface LostLeases {
+  /** A watcher for a dequeue: `told` hears of the leases that were lost, best effort, until it is ended. */
+  watch(told: (lost: Omit<LeaseLost, 'type' | 'watcher'>) => void): { readonly watcher: string; end(): void }
+}
+
 /** Caller options of one command on its way through the log. */
 export interface CommandOptions {
   readonly timeoutMs: Millis

@@ -20,6 +20,8 @@ export type Attributes = Readonly<Record<string, string | number | boolean>>
 export interface ActiveSpan {
   readonly traceparent: string
   rename(name: string): void
+  /** Links to another trace that has a part in this: ignored where that one is not sampled. */
+  link(traceparent: string): void
   /** Ends now, or at `endMs` (wall clock). An `error` marks it failed. */
   end(attributes?: Attributes, error?: string, endMs?: number): void
 }
@@ -104,6 +106,10 @@ function open(name: string, parent: SpanContext | null, kind: SpanKindName, attr
   return {
     traceparent: formatTraceparent(span),
     rename: (better) => void span.updateName(better),
+    link(other) {
+      const context = parseTraceparent(other)
+      if (context && (context.traceFlags & TraceFlags.SAMPLED) !== 0) span.addLink({ context })
+    },
     end(more, error, endMs) {
       if (more) span.setAttributes({ ...more })
       if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error })

@@ -5,7 +5,9 @@
 import type { CommandOptions } from '../../lock/types.ts'
 import { invalid } from '../errors.ts'
 import type { GatewaySpan } from '../gateway.ts'
-import { idempotencyKey } from '../request.ts'
+import type { QueueName } from '../../queue/types.ts'
+import { idempotencyKey, queueKeyScope } from '../request.ts'
+import { isQueueName, queueName } from '../queue-schemas.ts'
 import { lockName, namespaceName, validate } from '../schemas.ts'
 import type { z } from 'zod'
 
@@ -74,11 +76,35 @@ export class SocketCall {
     return validate(schema, bodyOf(this.members, named))
   }
 
+  queueName(): QueueName {
+    const { queue } = this.members
+    return { namespace: this.namespace, queue: isQueueName(queue) ? queue : validate(queueName, queue, 'queue') }
+  }
+
+  /** The members that HTTP has in its body, of a call whose path names a queue. */
+  queueBody(): Members {
+    const { queue: _queue, ...body } = bodyOf(this.members, false)
+    return body
+  }
+
   /** Scoped and fingerprinted as the same call over HTTP: `action` is the last step of its path. */
-  key(action: string, session: string): CommandOptions['idempotencyKey'] {
-    const key = this.members['idempotencyKey']
+  queueKey(action: string): CommandOptions['idempotencyKey'] {
+    const key = this.#key()
     if (key === undefined) return undefined
-    if (typeof key !== 'string') throw invalid([{ path: 'idempotencyKey', message: 'must be a string' }])
+    const name = this.queueName()
+    return idempotencyKey(queueKeyScope(name), key, ['POST', `/queues/${name.queue}/${action}`, this.queueBody(), ''], 'idempotencyKey')
+  }
+
+  #key(): string | undefined {
+    const key = this.members['idempotencyKey']
+    if (key !== undefined && typeof key !== 'string') throw invalid([{ path: 'idempotencyKey', message: 'must be a string' }])
+    return key
+  }
+
+  /** Likewise, of a call about a lock. */
+  key(action: string, session: string): CommandOptions['idempotencyKey'] {
+    const key = this.#key()
+    if (key === undefined) return undefined
     const path = `/locks/${String(this.members['name'])}/${action}`
     return idempotencyKey(this.namespace, key, ['POST', path, bodyOf(this.members, true), session], 'idempotencyKey')
   }

@@ -13,17 +13,22 @@ import { invalid, toProblem } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
 import { type Answers, type CallId, type Members, SocketCall, readEnvelope, readId } from './call.ts'
 import type { FrameCodec } from './frames.ts'
-import { OPERATIONS } from './operations.ts'
+import { type Caller, OPERATIONS } from './operations.ts'
 import { SocketSession } from './session.ts'
+import { type Pushes, Subscriptions } from './subscriptions.ts'
 
 export const OPS_PER_FRAME_MAX = 1_000
 export const IN_FLIGHT_MAX = 10_000
 export const GARBAGE_MAX = 16
+/** Of pushed messages that one turn gathers. */
+const PUSHED_BYTES_MAX = 1_048_576
 /** RFC 6455, 7.4.1. */
 export const POLICY_VIOLATION = 1008
 
 /** The way out. */
 export interface Outlet {
+  /** The peer does not take what is sent: nothing is to be begun for it. */
+  readonly isHeldBack: boolean
   send(frame: string | Uint8Array): void
   close(code: number, reason: string): void
 }
@@ -37,16 +42,19 @@ export interface ConnectionOptions {
   readonly onBug: (error: unknown) => void
 }
 
-export class Connection implements Answers {
+export class Connection implements Answers, Pushes {
   readonly #gateway: Gateway
   readonly #codec: FrameCodec
   readonly #outlet: Outlet
   readonly #options: ConnectionOptions
   readonly #session: SocketSession
+  readonly #subscriptions: Subscriptions
+  readonly #caller: Caller
   readonly #calls = new Set<SocketCall>()
   #ready: Members[] = []
   #asArray = false
   #isFlushDue = false
+  #pushedBytes = 0
   #garbage = 0
   #problems = 0
   #ended = false
@@ -58,6 +66,8 @@ export class Connection implements Answers {
     this.#outlet = outlet
     this.#options = options
     this.#session = new SocketSession(gateway, options.session, (session) => this.#push({ event: 'session.expired', session }, false))
+    this.#subscriptions = new Subscriptions(gateway, options.requestId, this)
+    this.#caller = { gateway, session: this.#session, subscriptions: this.#subscriptions }
   }
 
   receive(data: Uint8Array, isBinary: boolean): void {
@@ -77,6 +87,7 @@ export class Connection implements Answers {
     if (this.#ended) return
     this.#ended = true
     this.#session.end()
+    this.#subscriptions.end()
     for (const call of this.#calls) {
       call.span?.end({}, 'the connection ended')
       call.cancel?.()
@@ -94,6 +105,20 @@ export class Connection implements Answers {
     if (!this.#calls.delete(call)) return
     call.span?.end({}, error instanceof TricordError && error.outcome === 'not-applied' ? undefined : String(error))
     this.#refuse(call.id, error, call.inArray)
+  }
+
+  get writable(): boolean {
+    return !this.#ended && !this.#outlet.isHeldBack && this.#pushedBytes < PUSHED_BYTES_MAX
+  }
+
+  push(event: Members, bytes: number): void {
+    this.#pushedBytes += bytes
+    this.#push(event, false)
+  }
+
+  /** The outlet is held back, or no longer. */
+  writableChanged(): void {
+    if (!this.#ended) this.#subscriptions.writableChanged()
   }
 
   #request(request: unknown, inArray: boolean): void {
@@ -116,7 +141,7 @@ export class Connection implements Answers {
     const span = this.#gateway.startSpan?.(`ws ${envelope.op}`, envelope.traceparent || null, { 'rpc.method': envelope.op }) ?? null
     const call = new SocketCall(envelope, inArray, span, this)
     this.#calls.add(call)
-    call.attempt(() => operation(call, { gateway: this.#gateway, session: this.#session }))
+    call.attempt(() => operation(call, this.#caller))
   }
 
   #refuse(id: CallId | null, error: unknown, inArray: boolean): void {
@@ -153,8 +178,12 @@ export class Connection implements Answers {
     const asArray = this.#asArray || ready.length > 1
     this.#ready = []
     this.#asArray = false
-    if (!asArray) return this.#send(ready[0])
-    for (let from = 0; from < ready.length; from += OPS_PER_FRAME_MAX) this.#send(ready.slice(from, from + OPS_PER_FRAME_MAX))
+    this.#subscriptions.written()
+    const wasFull = this.#pushedBytes >= PUSHED_BYTES_MAX
+    this.#pushedBytes = 0
+    if (!asArray) this.#send(ready[0])
+    else for (let from = 0; from < ready.length; from += OPS_PER_FRAME_MAX) this.#send(ready.slice(from, from + OPS_PER_FRAME_MAX))
+    if (wasFull && !this.#outlet.isHeldBack) this.writableChanged()
   }
 
   #send(frame: unknown): void {

@@ -41,12 +41,14 @@ class SlowPeer {
 function bed() {
   const clock = new ManualClock()
   const peer = new SlowPeer()
-  return { clock, peer, link: new Link(peer as unknown as Peer, clock, true) }
+  const heldBack: boolean[] = []
+  const link: Link = new Link(peer as unknown as Peer, clock, true, () => heldBack.push(link.isHeldBack))
+  return { clock, peer, link, heldBack }
 }
 const HALF = new Uint8Array(PAUSE_BYTES / 2)
 
 test('a peer that takes nothing is read no more above 1 MiB, and again at half of it', () => {
-  const { peer, link } = bed()
+  const { peer, link, heldBack } = bed()
   link.send(HALF)
   link.send(HALF)
   expect(peer.isPaused).toBe(false)
@@ -56,6 +58,7 @@ test('a peer that takes nothing is read no more above 1 MiB, and again at half o
   expect(peer.isPaused).toBe(true)
   peer.take()
   expect(peer.isPaused).toBe(false)
+  expect(heldBack).toEqual([true, false])
   expect(peer.ended).toBe('')
 })
 

@@ -1,7 +1,8 @@
 /**
  * A WebSocket and its limits.
  *
- *   bytes not yet taken by the peer   > 1 MiB: it is read no more, until half of that is left      > 16 MiB: cut
+ *   bytes not yet taken by the peer   > 1 MiB: it is read no more and nothing is leased for it, until half of that is left
+ *                                     > 16 MiB: cut
  *   silence                           a ping every 10 s                                             20 s: cut
  *
  * While the peer is not read its pongs are not either: then bytes it takes are the sign of life.
@@ -23,15 +24,22 @@ export class Link implements Outlet {
   readonly #peer: Peer
   readonly #clock: Clock
   readonly #isBinary: boolean
+  readonly #onHeldBack: () => void
   #heardAt: number
   #beat: Timer
 
-  constructor(peer: Peer, clock: Clock, isBinary: boolean) {
+  /** `onHeldBack` is called whenever `isHeldBack` changes. */
+  constructor(peer: Peer, clock: Clock, isBinary: boolean, onHeldBack: () => void) {
     this.#peer = peer
     this.#clock = clock
     this.#isBinary = isBinary
+    this.#onHeldBack = onHeldBack
     this.#heardAt = clock.now()
     this.#beat = clock.after(PING_EVERY_MS, () => this.#onBeat())
+  }
+
+  get isHeldBack(): boolean {
+    return this.#peer.isPaused
   }
 
   /** The peer gave a sign of life. */
@@ -43,7 +51,10 @@ export class Link implements Outlet {
     this.#peer.send(frame, { binary: this.#isBinary, compress: false }, this.#onTaken)
     const waiting = this.#peer.bufferedAmount
     if (waiting > CUT_BYTES) this.#peer.terminate()
-    else if (waiting > PAUSE_BYTES && !this.#peer.isPaused) this.#peer.pause()
+    else if (waiting > PAUSE_BYTES && !this.#peer.isPaused) {
+      this.#peer.pause()
+      this.#onHeldBack()
+    }
   }
 
   close(code: number, reason: string): void {
@@ -64,7 +75,9 @@ export class Link implements Outlet {
   readonly #onTaken = (error?: Error | null): void => {
     if (error || !this.#peer.isPaused) return
     this.heard()
-    if (this.#peer.bufferedAmount <= RESUME_BYTES) this.#peer.resume()
+    if (this.#peer.bufferedAmount > RESUME_BYTES) return
+    this.#peer.resume()
+    this.#onHeldBack()
   }
 
   #onBeat(): void {

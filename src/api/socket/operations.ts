@@ -3,13 +3,16 @@ import type { Gateway } from '../gateway.ts'
 import { emptyBody } from '../schemas.ts'
 import type { SocketCall } from './call.ts'
 import { lockOperations } from './lock-operations.ts'
+import { queueOperations } from './queue-operations.ts'
 import { sessionOperations } from './session-operations.ts'
 import type { SocketSession } from './session.ts'
+import type { Subscriptions } from './subscriptions.ts'
 
 /** What an operation may use besides its call. */
 export interface Caller {
   readonly gateway: Gateway
   readonly session: SocketSession
+  readonly subscriptions: Subscriptions
 }
 
 /** Answers the call once, now or later. What it throws is the answer too. */
@@ -21,4 +24,6 @@ const ping: Operation = (call) => {
   call.answer({})
 }
 
-export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(Object.entries({ ping, ...sessionOperations, ...lockOperations }))
+export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(
+  Object.entries({ ping, ...sessionOperations, ...lockOperations, ...queueOperations }),
+)

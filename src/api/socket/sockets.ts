@@ -100,8 +100,8 @@ export class Sockets {
 
   #connect(peer: WebSocket, { codec, namespace, session }: Terms, requestId: string): void {
     const { backend, metrics } = this.#gateway
-    const link = new Link(peer, backend.clock, codec.protocol === 'tricord.v1.msgpack')
-    const connection = new Connection(this.#gateway, codec, link, { requestId, namespace, session, onBug: this.#options.onBug })
+    const link = new Link(peer, backend.clock, codec.protocol === 'tricord.v1.msgpack', () => connection.writableChanged())
+    const connection: Connection = new Connection(this.#gateway, codec, link, { requestId, namespace, session, onBug: this.#options.onBug })
     const socket: Socket = { link, connection }
     this.#sockets.add(socket)
     metrics.sockets.inc()

@@ -1,0 +1,149 @@
+/**
+ * Messages between JSON and what the machine keeps: `data` as JSON text or raw bytes, headers, the producer's trace.
+ *
+ *   {data, encoding, headers, …} ──> NewMessage {body: bytes, group, …} ──> log … machine ──> DeliveredMessage ──> answer
+ *
+ * JSON data is kept as its value, not as the text that came: `{ "a": 1.0 }` is delivered as `{"a":1}`.
+ */
+import { TricordError } from '../base/errors.ts'
+import type { Millis } from '../base/ids.ts'
+import { type MessageBody, decodeBody, encodeBody } from '../queue/message-body.ts'
+import { type BrowsedMessage, type DeliveredMessage, type NewMessage, QUEUE_LIMITS } from '../queue/types.ts'
+import { isSampled, parseTraceparent } from '../telemetry/tracing.ts'
+import { invalid } from './errors.ts'
+import type { MessageInput } from './queue-schemas.ts'
+
+/** So that whoever wraps an answer further stays below what decoders take (64). */
+export const DATA_DEPTH_MAX = 50
+
+/** What all messages of one call share. */
+export interface Enqueuing {
+  /** Wall clock of the gateway. */
+  readonly at: Millis
+  /** Of the call: kept with the message where it is well-formed, for the consumer to link to. */
+  readonly traceparent: string
+}
+
+/** `path`: where the message stands in the request, '' or ending in a dot. Throws INVALID_ARGUMENT and TOO_LARGE. */
+export function newMessage(input: MessageInput, path: string, { at, traceparent }: Enqueuing): NewMessage {
+  const { encoding = 'json', headers } = input
+  const data = encoding === 'json' ? jsonBytes(input.data, `${path}data`) : base64Bytes(input.data, `${path}data`)
+  if (data.length > QUEUE_LIMITS.dataBytesMax) throw dataTooLarge(`${path}data`, data.length)
+  const body: MessageBody = {
+    encoding,
+    data,
+    headers: headers === undefined ? '' : headersText(headers),
+    traceparent: traceparent !== '' && parseTraceparent(traceparent) ? traceparent : '',
+    enqueuedAt: at,
+  }
+  return {
+    body: encodeBody(body),
+    group: input.group ?? '',
+    dedupId: input.dedupId ?? '',
+    delayMs: input.delayMs ?? 0,
+    priority: input.priority ?? 0,
+    ttlMs: input.ttlMs ?? 0,
+  }
+}
+
+/** As many as one command takes, with its limit on all of them. */
+export function newMessages(inputs: readonly MessageInput[], path: string, enqueuing: Enqueuing): NewMessage[] {
+  const messages: NewMessage[] = []
+  let left: number = QUEUE_LIMITS.batchBytesMax
+  for (const [at, input] of inputs.entries()) {
+    const message = newMessage(input, `${path}${at}.`, enqueuing)
+    left -= message.body.length
+    if (left < 0) throw batchTooLarge()
+    messages.push(message)
+  }
+  return messages
+}
+
+/** Whatever JSON can say; a value that would come out as another is refused. */
+export function jsonText(value: unknown, path: string): string {
+  checkJson(value, path, 0)
+  return JSON.stringify(value)
+}
+
+function jsonBytes(value: unknown, path: string): Uint8Array {
+  return Buffer.from(jsonText(value, path))
+}
+
+function checkJson(value: unknown, path: string, depth: number): void {
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw invalid([{ path, message: 'a number that JSON cannot hold' }])
+    return
+  }
+  if (typeof value !== 'object' || value === null) return
+  if (depth === DATA_DEPTH_MAX) throw invalid([{ path, message: `nested deeper than ${DATA_DEPTH_MAX}: send it as base64` }])
+  if (value instanceof Uint8Array) throw invalid([{ path, message: 'bytes are no JSON: send them as base64' }])
+  if (Array.isArray(value)) for (const item of value) checkJson(item, path, depth + 1)
+  else for (const key in value) checkJson((value as Record<string, unknown>)[key], path, depth + 1)
+}
+
+function base64Bytes(value: unknown, path: string): Uint8Array {
+  if (typeof value !== 'string') throw invalid([{ path, message: 'with encoding base64 a string' }])
+  const bytes = Buffer.from(value, 'base64')
+  // `Buffer` skips what it does not know: only the way back tells.
+  if (bytes.toString('base64') !== value) throw invalid([{ path, message: 'not base64 (RFC 4648, section 4, with padding)' }])
+  return bytes
+}
+
+function headersText(headers: Readonly<Record<string, unknown>>): string {
+  const text = JSON.stringify(headers)
+  return text === '{}' ? '' : text
+}
+
+function dataTooLarge(path: string, bytes: number): TricordError {
+  const bytesMax = QUEUE_LIMITS.dataBytesMax
+  return new TricordError('TOO_LARGE', `${path} has ${bytes} bytes; at most ${bytesMax} are taken`, { bytes, bytesMax })
+}
+
+function batchTooLarge(): TricordError {
+  const bytesMax = QUEUE_LIMITS.batchBytesMax
+  return new TricordError('TOO_LARGE', `the messages together have more than ${bytesMax} bytes: send them in several calls`, { bytesMax })
+}
+
+/** API.md's message of a dequeue. */
+export function deliveredMessage(message: DeliveredMessage): Record<string, unknown> {
+  const { id, token, attempt, group, checkpoint } = message
+  const body = bodyOf(message)
+  return {
+    id,
+    token,
+    attempt,
+    group: group === '' ? null : group,
+    ...shownBody(body),
+    checkpoint: checkpoint === null ? null : (JSON.parse(checkpoint) as unknown),
+    traceparent: body.traceparent === '' ? null : body.traceparent,
+  }
+}
+
+/** A message that was looked at, not taken. */
+export function browsedMessage(message: BrowsedMessage): Record<string, unknown> {
+  const { id, state, attempt, group, priority, remainingMs, consumer, reason } = message
+  const shown = shownBody(bodyOf(message))
+  return { id, state, attempt, group: group === '' ? null : group, priority, remainingMs, consumer, reason, ...shown }
+}
+
+/** The producer's trace of a message, where it was sampled; else ''. */
+export function sampledTraceOf(message: DeliveredMessage): string {
+  const { traceparent } = bodyOf(message)
+  return traceparent !== '' && isSampled(traceparent) ? traceparent : ''
+}
+
+function bodyOf({ id, body }: { readonly id: string; readonly body: Uint8Array }): MessageBody {
+  const read = decodeBody(body)
+  if (!read) throw new Error(`the body of message ${id} cannot be read`)
+  return read
+}
+
+function shownBody({ encoding, data, headers, enqueuedAt }: MessageBody): Record<string, unknown> {
+  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  return {
+    data: encoding === 'json' ? (JSON.parse(text.toString()) as unknown) : text.toString('base64'),
+    encoding,
+    headers: headers === '' ? {} : (JSON.parse(headers) as unknown),
+    enqueuedAt: new Date(enqueuedAt).toISOString(),
+  }
+}

@@ -1,0 +1,44 @@
+/** From the event of a machine to whoever watches. */
+import { expect, test } from 'vitest'
+import { ManualClock } from '../../test/manual-clock.ts'
+import type { Actor, ActorSystem } from '../actors/actor.ts'
+import type { Envelope, Plain } from '../actors/envelope.ts'
+import { createLostLeases, routeLostLease } from './lost-leases.ts'
+
+function bed(incarnation: number) {
+  const clock = new ManualClock()
+  let actor: Actor | null = null
+  const spawn = (path: string, spawned: Actor) => {
+    actor = spawned
+    return `n1:gw/${path}`
+  }
+  const lostLeases = createLostLeases({ incarnation, clock, spawn } as unknown as ActorSystem)
+  const send = (receiverId: string, msgType: string, payload: Plain) => {
+    expect(receiverId).toBe('n1:gw/lost_leases')
+    actor?.receive({ msgType, payload } as Envelope, {} as never)
+  }
+  const lose = (watcher: string) => routeLostLease(send, { type: 'lease_lost', watcher, queue: 'q', id: 'm_1_1', token: 4 })
+  return { lostLeases, lose, send }
+}
+
+test('each watcher hears of its own leases, until it ends', () => {
+  const { lostLeases, lose, send } = bed(3)
+  const heard: string[] = []
+  const [a, b] = ['a', 'b'].map((name) => lostLeases.watch(({ id, queue, token }) => heard.push(`${name} ${queue} ${id} ${token}`)))
+  lose(a?.watcher ?? '')
+  lose(b?.watcher ?? '')
+  expect(heard).toEqual(['a q m_1_1 4', 'b q m_1_1 4'])
+  a?.end()
+  lose(a?.watcher ?? '')
+  send('n1:gw/lost_leases', 'queue_lease_lost', 'nonsense')
+  send('n1:gw/lost_leases', 'other', ['3-2', 'q', 'm_1_1', 4])
+  expect(heard).toHaveLength(2)
+})
+
+test('a watcher of an earlier life means nobody in this one', () => {
+  const earlier = bed(3).lostLeases.watch(() => expect.unreachable()).watcher
+  const { lostLeases, lose } = bed(4)
+  lostLeases.watch(() => expect.unreachable())
+  lose(earlier)
+  lose('')
+})
