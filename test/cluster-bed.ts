@@ -58,10 +58,11 @@ export class ClusterBed {
   readonly cut = new Set<string>()
   readonly #bus = createLocalBus(this.clock)
   readonly #random = new Prng(11)
-  readonly #options: BedOptions
+  /** Of the nodes that begin from now on. */
+  options: BedOptions
 
   constructor(options: BedOptions) {
-    this.#options = options
+    this.options = options
   }
 
   node(id: NodeId): BedNode {
@@ -125,8 +126,8 @@ export class ClusterBed {
       machineFor: (): StateMachine => new ToyMachine(),
       peers,
       join,
-      partitions: this.#options.partitions,
-      replicas: this.#options.replicas ?? 3,
+      partitions: this.options.partitions,
+      replicas: this.options.replicas ?? 3,
       url: `http://${node.id}`,
       version: '1',
       failureTimeoutMs: 1_000,

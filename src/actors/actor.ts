@@ -67,7 +67,7 @@ export interface ActorSystemStats {
   readonly envelopesOut: number
   readonly framesIn: number
   readonly framesOut: number
-  /** Dropped, by reason: no-actor, mailbox-full, too-large, past-life, unknown-peer, bad-frame, not-admitted, disconnected. */
+  /** Dropped, by reason (dead-letters.ts). */
   readonly deadLetters: Readonly<Record<string, number>>
   /** Current length of each mailbox by path. */
   readonly mailboxes: Readonly<Record<string, number>>

@@ -39,6 +39,16 @@ describe('a cluster', () => {
     expect(await bed.add('n3', LOCKS_GROUP, 5)).toEqual({ ok: true, reply: 10 })
   })
 
+  test('what is fixed with the formation stays, and a node that is set otherwise says so', async () => {
+    await threeNodes(4)
+    await bed.kill('n2')
+    expect(bed.log.filter((line) => line.includes('cluster.partitions'))).toEqual([])
+    bed.options = { partitions: 8, replicas: 5 }
+    await bed.start(['n2'], FOUNDERS)
+    expect(bed.log.filter((line) => line.includes('n2 warn cluster.partitions and cluster.replicas stay'))).toHaveLength(1)
+    expect(api('n2').ring().partitions).toBe(4)
+  })
+
   test('preferred leaders lead in the end, and again after one was away', async () => {
     await threeNodes()
     const preferred = () => bed.node('n1').view!.placements.every(({ group, replicas }) => bed.leaderOf(group)?.id === `n${replicas[0]}`)

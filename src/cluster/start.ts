@@ -112,8 +112,15 @@ async function belong(system: ActorSystem, ports: Ports, identity: Identity, opt
     onWaiting: (missing) =>
       options.onLog('info', missing.length > 0 ? `waiting for ${missing.join(', ')}` : 'waiting for the cluster to form'),
   })
+  sayWhatIsFixed(formation, options)
   view ??= { formation: null, epoch: 0, members: formation.founders, placements: firstTable(formation, options.hash) }
   return { joined, formation, member: member.member, view }
+}
+
+/** A setting that is not followed is said. */
+function sayWhatIsFixed({ partitions, replicas }: Formation, options: ClusterOptions): void {
+  if (partitions === options.partitions && replicas === options.replicas) return
+  options.onLog('warn', 'cluster.partitions and cluster.replicas stay what they were when the cluster formed', { partitions, replicas })
 }
 
 function watch(host: GroupHost, directory: ClusterDirectory, options: ClusterOptions): FailureDetector {

@@ -100,6 +100,9 @@ async function withAllServers(first: NatsConnection, settings: ConnectionOptions
 
 async function connectionOptions(node: NodeId, options: NatsOptions): Promise<ConnectionOptions> {
   const { tls } = options
+  for (const server of options.servers) {
+    if (hostOf(server) === '') throw new NatsOptionsError(`nats.servers: ${server || 'an empty text'} is no address of a server`)
+  }
   for (const file of [options.credentialsFile, tls.caFile, tls.certFile, tls.keyFile]) await checkReadable(file)
   const authenticator: Authenticator[] = []
   if (options.credentialsFile) authenticator.push(await fileAuthenticator(options.credentialsFile))
@@ -146,9 +149,11 @@ function identityByAddress(servers: readonly string[]): object {
   }
 }
 
+/** '' where it is no address. */
 function hostOf(server: string): string {
+  if (isIP(server) !== 0) return server
   const url = server.includes('://') ? server : `nats://${server}`
-  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : server
+  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : ''
 }
 
 async function fileAuthenticator(path: string): Promise<Authenticator> {

@@ -43,6 +43,10 @@ async function expectTalk(url: string, options: Partial<NatsOptions>): Promise<v
 
 const refused = (url: string, options: Partial<NatsOptions>) => expect(connectTo([url], options)).rejects.toThrow(NatsUnavailableError)
 
+test.each(['', 'nats://', 'two words', 'nats://host:port'])('%j is no address of a server', async (url) => {
+  await expect(connectTo(['nats://127.0.0.1:4222', url], {})).rejects.toThrow(NatsOptionsError)
+})
+
 describe('credentials', () => {
   test('user and password', async () => {
     const { url } = await serve('--user', 'tricord', '--pass', 'right')
