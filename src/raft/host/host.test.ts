@@ -172,6 +172,19 @@ describe('waiting commands', () => {
     expect(leader.host.status(1)!.last).toBe(last)
   })
 
+  test('from all sides do not unseat a leader that sleeps: time would stand still for as long as they wait', async () => {
+    await three()
+    const leader = await cluster.leader()
+    const { term } = leader.host.status(1)!
+    const waits = cluster.followers().map((node) => cluster.submit(node, { wait: 'gate' }, { timeoutMs: 60_000 }))
+    await cluster.clock.until(() => leader.host.status(1)!.quiesced, 'sleep')
+    for (let i = 0; i < 6; i++) {
+      await cluster.clock.pass(5_000)
+      expect(leader.host.status(1)).toMatchObject({ role: 'leader', term })
+    }
+    expect(waits.map(({ result }) => result)).toEqual([null, null])
+  })
+
   test('whose client gave up are taken out', async () => {
     await three()
     const leader = await cluster.leader()

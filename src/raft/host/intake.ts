@@ -58,6 +58,7 @@ export class Intake {
     const incoming = { from: envelope.senderId, propose, at: this.#shared.clock.now() }
     if (this.#addresses.size >= CLIENTS_MAX) this.#addresses.clear()
     this.#addresses.set(propose.client, envelope.senderId)
+    if (propose.repeat) this.#reassure()
     if (propose.repeat && this.#allKnown(incoming)) return
     const { room } = this.#shared.disk
     if (room === 'full') return this.#refuse(incoming, 'DISK_LOW', 'the disk of the leader is full')
@@ -65,6 +66,17 @@ export class Intake {
     if (this.#group.dirtyRecords > DIRTY_MAX) return this.#refuse(incoming, 'OVERLOADED', 'the key-value store cannot keep up')
     for (const traceparent of propose.traces) this.#shared.observer?.received({ traceparent, group: this.#group.id }, incoming.at)
     this.#incoming.push(incoming)
+    this.#shared.dirty(this.#group)
+  }
+
+  /**
+   * Who asks again may doubt the leader (see Router), and its node then counts down to an election. An answer alone would not
+   * end that: a leader that sleeps has to be heard.
+   */
+  #reassure(): void {
+    const { core } = this.#group
+    if (!core.quiesced) return
+    core.wake()
     this.#shared.dirty(this.#group)
   }
 
