@@ -70,7 +70,8 @@ export function planLocal(state: LocalState): LocalPlan {
 
 function planGiven(state: LocalState, plan: LocalPlan, wanted: LifeRow[], group: GroupId, life: number): void {
   const local = state.replicas.get(group)
-  if (!local) {
+  // A damaged log may have lost that a later life was begun, so what is found of an earlier one tells nothing.
+  if (!local || (local.damaged && lifeOf(local.replica) < life)) {
     const begun = state.begun(group)
     if (begun < life) wanted.push([group, life])
     else if (begun === life) plan.replace.push([group, life])
@@ -80,8 +81,7 @@ function planGiven(state: LocalState, plan: LocalPlan, wanted: LifeRow[], group:
   // A table older than this replica: the newer one is on its way.
   if (own > life) return
   if (own < life) {
-    if (local.damaged) wanted.push([group, life])
-    else if (state.out.has(replicaKey(group, local.replica))) plan.remove.push(group)
+    if (state.out.has(replicaKey(group, local.replica))) plan.remove.push(group)
     else plan.ask.push([group, local.replica])
   } else if (local.damaged) plan.replace.push([group, life])
   else if (!local.inPlace) plan.take.push([group, replicaId(state.member, life)])

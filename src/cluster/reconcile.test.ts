@@ -169,6 +169,8 @@ describe('the plan of a node', () => {
     const damaged = new Map([[5, here(id(9), { damaged: true, inPlace: false })]])
     expect(planLocal(state({ placements: [given(5)], replicas: damaged, begun: () => 0 }))).toEqual({ ...nothing, replace: [[5, 0]] })
     expect(planLocal(state({ placements: [given(5, 1)], replicas: damaged, begun: () => 0 }))).toEqual({ ...nothing, begin: [[5, 1]] })
+    // What is left of the log may speak of an earlier life: the later one was begun all the same, and has promised things.
+    expect(planLocal(state({ placements: [given(5, 1)], replicas: damaged, begun: () => 1 }))).toEqual({ ...nothing, replace: [[5, 1]] })
     // An old table: neither.
     expect(planLocal(state({ placements: [given(5)], begun: () => 1 }))).toEqual(nothing)
     expect(planLocal(state({ placements: [given(5)], replicas: new Map([[5, here(id(9, 1))]]) }))).toEqual(nothing)
