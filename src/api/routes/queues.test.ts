@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { deliveredOf, toldGateway } from '../../../test/told-gateway.ts'
 import { TricordError } from '../../base/errors.ts'
-import { decodeBody } from '../../queue/message-body.ts'
+import { decodeBody, encodeBody } from '../../queue/message-body.ts'
 import { type Answered, QUEUE_LIMITS } from '../../queue/types.ts'
 import { createApp } from '../app.ts'
 
@@ -201,6 +201,60 @@ describe('dequeue', () => {
     await answer
     caller.abort()
     expect(queued).toMatchObject([{ cancelled: false }])
+  })
+})
+
+describe('traces', () => {
+  function traced(isSampled: boolean) {
+    const { gateway, ...rest } = bed()
+    const links: string[] = []
+    const span = { traceparent: TRACE, rename: () => {}, end: () => {}, link: (to: string) => void (to !== '' && links.push(to)) }
+    Object.assign(gateway, { startSpan: () => (isSampled ? span : null) })
+    return { ...rest, links }
+  }
+  const [producer, unsampled] = [TRACE.replace('00f0', '11f0'), TRACE.replace('00f0', '22f0').replace(/01$/, '00')]
+  const delivered: Answered = {
+    type: 'delivered',
+    messages: [producer, unsampled, ''].map((traceparent, at) => ({
+      id: `m_1_${at}`,
+      token: at + 1,
+      attempt: 1,
+      group: '',
+      visibilityMs: 1,
+      enqueuedAt: 1,
+      checkpoint: null,
+      body: encodeBody({ encoding: 'json', data: Buffer.from('1'), headers: '', traceparent, enqueuedAt: 1 }),
+    })),
+  }
+  const items = [0, 1, 7].map((at) => ({ id: `m_1_${at}`, token: at + 1 }))
+  const settled: Answered = { type: 'settled', outcomes: ['', '', ''] }
+
+  test('the consumer’s spans, of dequeue and of ack, link to those of sampled producers', async () => {
+    const { call, links } = traced(true)
+    const answer = await call('/queues/q/dequeue', {}, delivered)
+    expect(answer.body).toMatchObject({ messages: [{ traceparent: producer }, { traceparent: unsampled }, { traceparent: null }] })
+    expect(links.splice(0)).toEqual([producer])
+    await call('/queues/q/ack', { items }, settled)
+    expect(links).toEqual([producer])
+  })
+
+  test('where the consumer is not sampled nothing is remembered', async () => {
+    const { call, links } = traced(false)
+    await call('/queues/q/dequeue', {}, delivered)
+    await call('/queues/q/ack', { items }, settled)
+    expect(links).toEqual([])
+  })
+
+  test('a message keeps the span of its enqueue, else what its caller sent, unless that is nonsense', async () => {
+    const keptBy = async (isSampled: boolean, header: string) => {
+      const { call, queued } = traced(isSampled)
+      await call('/queues/q/enqueue', { data: 1 }, enqueuedOf('m_1_1'), { headers: { traceparent: header } })
+      const { command } = queued[0] ?? {}
+      return command?.type === 'queue_enqueue' ? decodeBody(command.messages[0]?.body ?? new Uint8Array())?.traceparent : null
+    }
+    expect(await keptBy(true, producer)).toBe(TRACE)
+    expect(await keptBy(false, unsampled)).toBe(unsampled)
+    expect(await keptBy(false, 'nonsense')).toBe('')
   })
 })
 
