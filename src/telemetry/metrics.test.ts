@@ -50,3 +50,10 @@ test('counters follow what they are read from; latencies are counted once', asyn
   expect(text).toContain('consensus_commit_latency_seconds_count{node="n1"} 2')
   expect(text).toContain('tricord_disk_low{node="n1"} 1')
 })
+
+test('a disk that does not tell its free bytes is no reason to tell nothing', async () => {
+  const metrics = createNodeMetrics('n1', readings({ freeDiskBytes: () => Promise.reject(new Error('EIO')) }))
+  const text = await metrics.text()
+  expect(text).toContain('tricord_disk_free_bytes{node="n1"} Nan')
+  expect(text).toContain('leader_elections_total{node="n1"} 3')
+})

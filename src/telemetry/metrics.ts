@@ -94,7 +94,8 @@ function hostMetrics(registry: Registry, readings: NodeReadings): Collect {
     queued.set(stats.walQueuedBytes)
     full.set(stats.diskRoom === 'full' ? 1 : 0)
     low.set(stats.diskRoom === 'enough' ? 0 : 1)
-    free.set(await readings.freeDiskBytes())
+    // A disk that fails says so elsewhere, and a failed scrape would be taken for a bug.
+    free.set(await readings.freeDiskBytes().catch(() => NaN))
     for (const ms of stats.takeCommitLatencies()) commit.observe(ms / 1_000)
     for (const ms of stats.takeFsyncDurations()) fsync.observe(ms / 1_000)
   }
