@@ -416,6 +416,33 @@ describe('the write-ahead log', () => {
     expect(entriesOf(await open(storage), 1)).toHaveLength(49)
   })
 
+  test.each([10, 2 * SEGMENT])(
+    'a segment that found no room for its name is tried again, and no file stays open (%d bytes)',
+    async (bytes) => {
+      const storage = createMemoryStorage()
+      let tries = 0
+      let opened = 0
+      const free = gatedStorage(storage, {})
+      const counting: Storage = {
+        ...free,
+        open: async (path: string): Promise<File> => {
+          opened++
+          return { ...(await free.open(path)), close: async () => void opened-- }
+        },
+        rename: async (from: string, to: string): Promise<void> => {
+          if (++tries === 1) throw new DiskFullError('no room for a name')
+          await storage.rename(from, to)
+        },
+      }
+      const { wal } = await open(counting)
+      await write(wal, create(1), entry(1, 1, 'x'.repeat(bytes)))
+      await write(wal, entry(1, 2))
+      await wal.close()
+      expect([tries > 1, opened]).toEqual([true, 0])
+      expect(entriesOf(await open(storage), 1)).toHaveLength(2)
+    },
+  )
+
   test('a crash between any two sectors leaves a prefix that holds everything acknowledged', async () => {
     const sizes = fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 1, maxLength: 12 })
     await fc.assert(

@@ -62,7 +62,8 @@ export class WalWriter implements Wal {
   #dead = false
   #full = false
   #closing: (() => void) | null = null
-  #spare: Promise<File> | null = null
+  /** Preallocated, or being so; it stays until it is published, whatever else fails. */
+  #spare: { readonly bytes: number; readonly file: Promise<File> } | null = null
   #slab = Buffer.allocUnsafe(64 * 1024)
   #fsyncs = 0
   #bytesWritten = 0
@@ -120,7 +121,7 @@ export class WalWriter implements Wal {
     }
     this.#closing ??= () => undefined
     this.#dead = true
-    const spare = await this.#spare?.catch(() => null)
+    const spare = await this.#spare?.file.catch(() => null)
     await spare?.close()
     await this.#removing
     await this.#current?.file.close()
@@ -189,7 +190,7 @@ export class WalWriter implements Wal {
     this.#offset += slab.length
     this.#batch = (this.#batch + 1) >>> 0
     this.#bytesWritten += slab.length
-    if (this.#offset > bytes / 2) this.#prepareSpare()
+    if (this.#offset > bytes / 2 && !this.#dead) void this.#prepareSpare(this.#options.segmentBytes)
     this.#dropSegments()
   }
 
@@ -228,17 +229,9 @@ export class WalWriter implements Wal {
     for (const [, summary] of this.#ledger.summaries())
       states += recordBytes(128 + (summary.snapshot?.config.length ?? 0)) + MARKER_ENTRY_BYTES
     const bytes = Math.max(this.#options.segmentBytes, SEGMENT_HEADER_BYTES + RECORD_HEADER_BYTES + states + needed)
-    const spare = this.#sparePath()
-    let file: File
-    if (bytes === this.#options.segmentBytes) {
-      this.#prepareSpare()
-      file = await (this.#spare as Promise<File>)
-    } else {
-      await (await this.#spare?.catch(() => null))?.close()
-      file = await preallocate(this.#storage, spare, bytes)
-    }
+    const file = await this.#prepareSpare(bytes)
     const number = this.#nextSegment
-    await publish(this.#storage, this.#options.directory, spare, file, number, this.#batch)
+    await publish(this.#storage, this.#options.directory, this.#sparePath(), file, number, this.#batch)
     this.#spare = null
     this.#nextSegment++
     const previous = this.#current
@@ -252,11 +245,22 @@ export class WalWriter implements Wal {
     return `${this.#options.directory}/spare`
   }
 
-  #prepareSpare(): void {
-    if (this.#spare || this.#dead) return
-    this.#spare = preallocate(this.#storage, this.#sparePath(), this.#options.segmentBytes)
-    // Awaited by the roll that needs it; until then a failure waits there.
-    this.#spare.catch(() => undefined)
+  #prepareSpare(bytes: number): Promise<File> {
+    const before = this.#spare
+    if (before?.bytes === bytes) return before.file
+    const file = this.#replaceSpare(before?.file ?? null, bytes)
+    const spare = { bytes, file }
+    this.#spare = spare
+    // Awaited by the roll that needs it; until then a failure waits there. For want of space it is tried anew.
+    file.catch((error: unknown) => {
+      if (error instanceof DiskFullError && this.#spare === spare) this.#spare = null
+    })
+    return file
+  }
+
+  async #replaceSpare(before: Promise<File> | null, bytes: number): Promise<File> {
+    await (await before)?.close()
+    return preallocate(this.#storage, this.#sparePath(), bytes)
   }
 
   #failed(error: Error): void {
@@ -268,7 +272,6 @@ export class WalWriter implements Wal {
       this.#options.onFatal(error)
       return
     }
-    this.#spare = null
     this.#setFull(true)
     this.#clock.after(FULL_RETRY_MS, () => {
       if (!this.#dead && !this.#writing) this.#pump()
