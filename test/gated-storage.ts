@@ -23,6 +23,8 @@ export class Gate {
 export interface Gates {
   /** Before every write to a file. */
   readonly writes?: () => Promise<void>
+  /** Before every read of single records of the key-value store. */
+  readonly gets?: () => Promise<void>
   /** Before every page of an iterator over the key-value store. */
   readonly iterates?: () => Promise<void>
   /** Before every batch and every clearing of the key-value store; they keep their order. */
@@ -31,7 +33,7 @@ export interface Gates {
 
 const free = (): Promise<void> => Promise.resolve()
 
-export function gatedStorage(storage: Storage, { writes = free, iterates = free, batches = free }: Gates): Storage {
+export function gatedStorage(storage: Storage, { writes = free, gets = free, iterates = free, batches = free }: Gates): Storage {
   const gatedFile = (file: File): File => ({
     write: (position, chunks) => writes().then(() => file.write(position, chunks)),
     writeDurable: (position, chunks) => writes().then(() => file.writeDurable(position, chunks)),
@@ -59,7 +61,8 @@ export function gatedStorage(storage: Storage, { writes = free, iterates = free,
       }
       return {
         engine: kv.engine,
-        get: (key) => kv.get(key),
+        get: (key) => gets().then(() => kv.get(key)),
+        getMany: (keys) => gets().then(() => kv.getMany(keys)),
         batch: (ops, options) => inOrder(() => kv.batch(ops, options)),
         iterate: (range) => {
           const iterator = kv.iterate(range)

@@ -19,6 +19,10 @@ export class SimKv implements Kv {
     return this.#queue.run(() => this.#platter.get(key))
   }
 
+  getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.#queue.run(() => keys.map((key) => this.#platter.get(key)))
+  }
+
   batch(ops: readonly KvOp[], { sync }: { readonly sync: boolean }): Promise<void> {
     const copy = ops.map(({ key, value }) => ({ key: key.slice(), value: value?.slice() ?? null }))
     if (!this.#queue.life.alive) return new Promise(() => {})

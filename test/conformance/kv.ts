@@ -51,6 +51,13 @@ export function testKv(name: string, make: () => Promise<{ readonly kv: Kv; read
       expect(text((await kv.get(key('c'))) ?? key(''))).toBe('2')
     })
 
+    test('gets many, in the order of the keys', async () => {
+      await put('a', 'b', 'c')
+      const values = await kv.getMany(['c', 'x', 'a', 'c'].map(key))
+      expect(values.map((value) => value && text(value))).toEqual(['C', undefined, 'A', 'C'])
+      expect(await kv.getMany([])).toEqual([])
+    })
+
     test('batches take effect in the order of their calls', async () => {
       const calls = Array.from({ length: 50 }, (_, i) => kv.batch([{ key: key('k'), value: key(String(i)) }], { sync: i % 7 === 0 }))
       await Promise.all(calls)

@@ -32,6 +32,10 @@ class LevelKv implements Kv {
     return this.#db.get(key)
   }
 
+  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.#db.getMany([...keys])
+  }
+
   async batch(ops: readonly KvOp[], options: { readonly sync: boolean }): Promise<void> {
     // Chained: an array of operations costs 25 times as much of the event loop (6 us each, against 0.2 us).
     const batch = this.#db.batch()

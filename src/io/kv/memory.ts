@@ -20,6 +20,10 @@ class MemoryKv implements Kv {
     return this.#records.get(nameOf(key))?.[1]
   }
 
+  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return keys.map((key) => this.#records.get(nameOf(key))?.[1])
+  }
+
   async batch(ops: readonly KvOp[]): Promise<void> {
     for (const { key, value } of ops) {
       if (value === null) this.#records.delete(nameOf(key))

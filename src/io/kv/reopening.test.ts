@@ -22,6 +22,7 @@ class Disk {
     return {
       engine: 'leveldb',
       get: (key) => memory.get(key),
+      getMany: (keys) => memory.getMany(keys),
       iterate: (range) => memory.iterate(range),
       clear: (range) => memory.clear(range),
       close: () => memory.close(),

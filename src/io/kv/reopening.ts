@@ -47,6 +47,10 @@ class ReopeningKv implements Kv {
     return this.#isOpen ? this.#kv.get(key) : this.#queue(async () => (await this.#whole()).get(key))
   }
 
+  getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.#isOpen ? this.#kv.getMany(keys) : this.#queue(async () => (await this.#whole()).getMany(keys))
+  }
+
   batch(ops: readonly KvOp[], options: { readonly sync: boolean }): Promise<void> {
     return this.#write((kv) => kv.batch(ops, options))
   }

@@ -41,8 +41,16 @@ class RocksKv implements Kv {
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    const [value] = await this.#db.getMany([Buffer.from(key)], BINARY)
-    return value ?? undefined
+    const [value] = await this.getMany([key])
+    return value
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const values = await this.#db.getMany(
+      keys.map((key) => Buffer.from(key)),
+      BINARY,
+    )
+    return values.map((value) => value ?? undefined)
   }
 
   async batch(ops: readonly KvOp[], options: { readonly sync: boolean }): Promise<void> {
