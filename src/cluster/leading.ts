@@ -53,10 +53,14 @@ export class Leading {
   asked(group: GroupId, replica: ReplicaId, now: Millis): void {
     const status = this.#deps.host.status(group)
     if (status?.role !== 'leader') return
+    // Only what the table gives counts, so this stays small.
+    if (this.#wanted(group, replica)) this.#heard(group, replica, now)
+  }
+
+  #heard(group: GroupId, replica: ReplicaId, now: Millis): void {
     let asking = this.#asking.get(group)
     if (!asking) this.#asking.set(group, (asking = new Map()))
-    // Only what the table gives counts, so this stays small.
-    if (this.#wanted(group, replica)) asking.set(replica, now)
+    asking.set(replica, now)
   }
 
   #wanted(group: GroupId, replica: ReplicaId): boolean {
@@ -66,12 +70,13 @@ export class Leading {
     return voters.includes(replica) || learners.includes(replica)
   }
 
-  /** Whether the replica is out, where this node can know. */
-  answer(group: GroupId, replica: ReplicaId): readonly (readonly [GroupId, ReplicaId, Term])[] {
+  /** Whether the replica is out, where this node can know; a member that asks would like to be. */
+  answer(group: GroupId, replica: ReplicaId, now: Millis): readonly (readonly [GroupId, ReplicaId, Term])[] {
     const status = this.#deps.host.status(group)
     if (!status || status.role !== 'leader' || !this.#settled(status)) return []
     const { voters, outgoing, learners, learnersNext } = status.membership
     const member = [voters, outgoing, learners, learnersNext].some((list) => list.includes(replica))
+    if (member) this.#heard(group, replica, now)
     if (member || outgoing.length > 0) return []
     this.#asking.get(group)?.delete(replica)
     return [[group, replica, status.term]]

@@ -5,9 +5,11 @@
  *
  * Voters that the table no longer names stay while their successors are not ready, so a group never has fewer voters than
  * the table wants it to have; and one successor that never comes does not keep the others out. Nor is a group ever left to
- * voters of whom no majority is up: it waits, with those it has, until they are back or are given up as well.
+ * voters of whom no majority is up: it waits, with those it has, until they are back or are given up as well. But a voter that
+ * the table wants in a later life, and that lives (it asks), is in its successor's way: it goes first, alone, where all others
+ * are well.
  */
-import { type LogIndex, type MemberId, type ReplicaId, replicaId } from '../base/ids.ts'
+import { type LogIndex, type MemberId, type ReplicaId, lifeOf, memberOf, replicaId } from '../base/ids.ts'
 import type { PeerProgress } from '../raft/core/raft-core.ts'
 import type { Membership } from '../raft/core/types.ts'
 import { votersOf } from './placement.ts'
@@ -22,7 +24,7 @@ export interface GroupState {
   readonly progress: readonly PeerProgress[]
   readonly last: LogIndex
   readonly target: GroupTarget
-  /** Asked to be let in of late. */
+  /** Asked of late: to be let in, or (a member) whether it is out. */
   readonly asking: (replica: ReplicaId) => boolean
   readonly alive: (replica: ReplicaId) => boolean
   /** Whether this node may begin to bring up another replica now. */
@@ -61,7 +63,7 @@ export function planGroup(state: GroupState): GroupStep {
   return wanted.every(present) && sameSet(voters, target.voters) ? { type: 'steady' } : { type: 'wait', moving, missing }
 }
 
-function nextVoters({ self, membership, progress, last, target, alive }: GroupState): readonly ReplicaId[] {
+function nextVoters({ self, membership, progress, last, target, asking, alive }: GroupState): readonly ReplicaId[] {
   const ready = (replica: ReplicaId): boolean => {
     const peer = progress.find((one) => one.replica === replica)
     return peer !== undefined && peer.state === 'replicate' && peer.match + LAG_MAX >= last && alive(replica)
@@ -70,9 +72,16 @@ function nextVoters({ self, membership, progress, last, target, alive }: GroupSt
     (replica) => membership.voters.includes(replica) || (membership.learners.includes(replica) && ready(replica)),
   )
   const missing = target.voters.length - chosen.length
-  const worth = (replica: ReplicaId): number => (replica === self ? 2 : alive(replica) ? 1 : 0)
+  const succeeded = (replica: ReplicaId): boolean => chosen.some((one) => memberOf(one) === memberOf(replica))
+  const worth = (replica: ReplicaId): number => (replica === self ? 3 : succeeded(replica) ? 0 : alive(replica) ? 2 : 1)
   const stay = membership.voters.filter((replica) => !chosen.includes(replica)).sort((a, b) => worth(b) - worth(a) || a - b)
-  return [...chosen, ...stay.slice(0, missing)]
+  const voters = [...chosen, ...stay.slice(0, missing)]
+  const inItsOwnWay = voters.find((replica) => {
+    const heir = target.voters.find((one) => memberOf(one) === memberOf(replica) && lifeOf(one) > lifeOf(replica))
+    return heir !== undefined && !membership.learners.includes(heir) && replica !== self && asking(replica)
+  })
+  const others = voters.filter((replica) => replica !== inItsOwnWay)
+  return others.length * 2 > target.voters.length && others.every((replica) => replica === self || ready(replica)) ? others : voters
 }
 
 function sameSet(a: readonly ReplicaId[], b: readonly ReplicaId[]): boolean {

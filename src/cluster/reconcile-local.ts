@@ -3,6 +3,7 @@
  *
  *   given, not here, never begun   ─> begin (it waits for the group's leader) ─> take: "let me in" ─> in place
  *   given, damaged or lost         ─> replace: meta raises the life ─> begin
+ *   given, ailing                  ─> replace: meta raises the life ─> as one that is here, given with a later life
  *   here, not given                ─> ask the leader "am I out?" ─> out ─> retire: meta will not give this life again ─> remove
  *                                     (a member that is leaving need not: nothing is given to it again)
  *   here, given with a later life  ─> ask ─> out ─> remove ─> begin
@@ -18,6 +19,8 @@ export interface LocalReplica {
   readonly term: Term
   /** Found unfit to be served; nothing of it will be used again. */
   readonly damaged: boolean
+  /** Damaged too, but its log is whole: it votes and stores until the leader has said that it is out. */
+  readonly ailing: boolean
   /** It has its state and its role in the group's applied membership. */
   readonly inPlace: boolean
 }
@@ -83,7 +86,7 @@ function planGiven(state: LocalState, plan: LocalPlan, wanted: LifeRow[], group:
   if (own < life) {
     if (state.out.has(replicaKey(group, local.replica))) plan.remove.push(group)
     else plan.ask.push([group, local.replica])
-  } else if (local.damaged) plan.replace.push([group, life])
+  } else if (local.damaged || local.ailing) plan.replace.push([group, life])
   else if (!local.inPlace) plan.take.push([group, replicaId(state.member, life)])
 }
 

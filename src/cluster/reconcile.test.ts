@@ -87,6 +87,28 @@ describe('the plan of a group’s leader', () => {
     expect(planGroup(swapped)).toMatchObject({ type: 'change', voters: [id(1), id(2), id(4)] })
   })
 
+  test('one that lives and is in the way of its own next life goes first, one at a time, where the others are well', () => {
+    const target = { voters: [id(1), id(2, 1), id(3, 1)], learners: [] }
+    const progress = [1, 2, 3].map((member) => peer(id(member), 1_000))
+    const asking = (replica: number): boolean => replica === id(2) || replica === id(3)
+    const waits = { type: 'wait', moving: false, missing: [id(2, 1), id(3, 1)] }
+    const ask = (change: Partial<GroupState>) => planGroup(state({ target, progress, asking, ...change }))
+    expect(ask({})).toEqual({ type: 'change', voters: [id(1), id(3)], learners: [], moving: false })
+    expect(ask({ membership: of([id(1), id(3)]) })).toEqual(waits)
+    expect(ask({ asking: () => false })).toEqual(waits)
+    expect(ask({ alive: (replica) => replica !== id(3) })).toEqual(waits)
+    expect(ask({ progress: [peer(id(1), 1_000), peer(id(2), 1_000), peer(id(3), 10)] })).toEqual(waits)
+    // It leads: it has to hand over first.
+    expect(ask({ self: id(2), target: { voters: [id(1), id(2, 1), id(3)], learners: [] } })).toMatchObject({ type: 'wait' })
+    // Its next life is there: they change places.
+    const learns = of([id(1), id(2), id(3)], [id(2, 1)])
+    const ready = [...progress, peer(id(2, 1), 1_000, { learner: true })]
+    expect(ask({ membership: learns, progress: ready, asking: (replica) => replica === id(2) })).toMatchObject({
+      type: 'change',
+      voters: [id(1), id(2, 1), id(3)],
+    })
+  })
+
   test('waits while joint', () => {
     const membership = { ...of([id(1), id(2), id(4)]), outgoing: [id(1), id(2), id(3)] }
     expect(planGroup(state({ membership }))).toEqual({ type: 'wait', moving: true, missing: [] })
@@ -133,6 +155,7 @@ describe('the plan of a node', () => {
     replica,
     term: 3,
     damaged: false,
+    ailing: false,
     inPlace: true,
     ...change,
   })

@@ -157,12 +157,19 @@ export class Reconciler implements Actor {
   #replicas(): ReadonlyMap<GroupId, LocalReplica> {
     const { host } = this.#deps
     const replicas = new Map<GroupId, LocalReplica>()
-    for (const { group, replica } of host.damaged) replicas.set(group, { replica, term: 0, damaged: true, inPlace: false })
+    const damaged = new Map(host.damaged.map(({ group, replica }) => [group, replica]))
+    for (const [group, replica] of damaged) replicas.set(group, { replica, term: 0, damaged: true, ailing: false, inPlace: false })
     for (const group of host.groups()) {
       const replica = host.replicaOf(group)
       if (replica === null) continue
       const status = host.status(group)
-      replicas.set(group, { replica, term: status?.term ?? 0, damaged: false, inPlace: this.#isInPlace(group, status) })
+      replicas.set(group, {
+        replica,
+        term: status?.term ?? 0,
+        damaged: false,
+        ailing: damaged.get(group) === replica,
+        inPlace: this.#isInPlace(group, status),
+      })
     }
     return replicas
   }
@@ -327,7 +334,7 @@ export class Reconciler implements Actor {
       const answer = { epoch: this.#deps.directory.epoch, takes, asks: [], offers: [], wantsView: false }
       ctx.send(envelope.senderId, 'redistribute', encodeRedistribute(answer))
     }
-    const outs = message.asks.flatMap(([group, replica]) => this.#leading.answer(group, replica))
+    const outs = message.asks.flatMap(([group, replica]) => this.#leading.answer(group, replica, now))
     const view = message.wantsView ? this.#deps.metaView() : null
     const news = view && view.formation && view.epoch > message.epoch ? view : null
     if (outs.length > 0 || news)
