@@ -25,6 +25,7 @@ const hash = await loadHash()
 export interface BedOptions {
   readonly partitions: number
   readonly replicas?: number
+  readonly machine?: () => StateMachine
 }
 
 export class BedNode {
@@ -123,7 +124,7 @@ export class ClusterBed {
 
   #clusterOptions(node: BedNode, peers: readonly NodeId[], join: boolean): ClusterOptions {
     return {
-      machineFor: (): StateMachine => new ToyMachine(),
+      machineFor: this.options.machine ?? ((): StateMachine => new ToyMachine()),
       peers,
       join,
       partitions: this.options.partitions,
@@ -241,10 +242,14 @@ export class ClusterBed {
   }
 
   /** Adds to the sum of a group's machine, through any node. */
-  async add(id: NodeId, group: GroupId, by: number): Promise<SubmitResult> {
+  add(id: NodeId, group: GroupId, by: number): Promise<SubmitResult> {
+    return this.do(id, group, { add: by })
+  }
+
+  async do(id: NodeId, group: GroupId, command: object): Promise<SubmitResult> {
     const proposer = createProposer(this.node(id).system!, { raft: `${id}/raft`, path: `adder-${this.clock.now()}-${group}` })
     let result: SubmitResult | null = null
-    proposer.submit(group, toyCommand({ add: by }), { timeoutMs: 30_000 }, (got) => (result = got))
+    proposer.submit(group, toyCommand(command), { timeoutMs: 30_000 }, (got) => (result = got))
     await this.until(() => result !== null, `an answer of group ${group}`)
     proposer.close()
     return result as unknown as SubmitResult

@@ -18,6 +18,7 @@ import { openGroupHost } from '../src/raft/host/open.ts'
 import { createProposer } from '../src/raft/host/proposer.ts'
 import type { Proposer, SubmitOptions, SubmitResult } from '../src/raft/proposer.ts'
 import { ManualClock } from './manual-clock.ts'
+import type { ColdCommand } from './cold-machine.ts'
 import { type ToyCommand, ToyMachine, toyCommand } from './toy-machine.ts'
 
 export const GROUP: GroupId = 1
@@ -187,7 +188,7 @@ export class RaftCluster {
     }
   }
 
-  submit(node: TestNode, command: ToyCommand, options: Partial<SubmitOptions> = {}): Outcome {
+  submit(node: TestNode, command: ToyCommand | ColdCommand, options: Partial<SubmitOptions> = {}): Outcome {
     const outcome: Outcome = { result: null, cancel: () => {} }
     const submission = node.proposer.submit(GROUP, toyCommand(command), { timeoutMs: 20_000, ...options }, (result) => {
       if (outcome.result !== null) this.bugs.push(new Error('answered twice'))
@@ -197,7 +198,7 @@ export class RaftCluster {
     return outcome
   }
 
-  async do(node: TestNode, command: ToyCommand, options: Partial<SubmitOptions> = {}): Promise<SubmitResult> {
+  async do(node: TestNode, command: ToyCommand | ColdCommand, options: Partial<SubmitOptions> = {}): Promise<SubmitResult> {
     const outcome = this.submit(node, command, options)
     await this.clock.until(() => outcome.result !== null, `an answer to ${JSON.stringify(command)}`)
     return outcome.result!

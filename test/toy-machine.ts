@@ -4,7 +4,7 @@
  */
 import type { Plain } from '../src/actors/envelope.ts'
 import { assert } from '../src/base/assert.ts'
-import type { ApplyContext, StateMachine } from '../src/raft/machine.ts'
+import type { ApplyContext, StateMachine, WriteRecord } from '../src/raft/machine.ts'
 
 export interface ToyCommand {
   readonly add?: number
@@ -23,7 +23,7 @@ interface Register {
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const untext = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
-export const toyCommand = (command: ToyCommand): Uint8Array => text(JSON.stringify(command))
+export const toyCommand = (command: object): Uint8Array => text(JSON.stringify(command))
 
 export class ToyMachine implements StateMachine {
   sum = 0
@@ -94,7 +94,7 @@ export class ToyMachine implements StateMachine {
     return this.#dirty.size
   }
 
-  drain(write: (key: Uint8Array, value: Uint8Array | null) => void): void {
+  drain(write: WriteRecord, _writeCold: WriteRecord): void {
     for (const key of this.#dirty) write(text(key), this.#record(key))
     this.#dirty.clear()
   }

@@ -71,8 +71,12 @@ export interface HostStats {
 export interface GroupHost {
   /** The address of the actor: `<node>/raft`. */
   readonly id: ActorId
-  /** Replicas that recovery found, and those found damaged (to be replaced by the cluster floor, never served). */
+  /** Replicas that recovery found. */
   readonly recovered: readonly GroupId[]
+  /**
+   * Those found damaged, to be replaced by the cluster floor. Damaged at its load, a replica is never served. One whose damage
+   * was found while it served is in `groups` as well: its log is whole, so it votes and stores until its group has let it go.
+   */
   readonly damaged: readonly { readonly group: GroupId; readonly replica: ReplicaId }[]
   /** Begins a replica. With a membership: a founding one (the same on all founders). Without: it waits for a leader to contact it. */
   createReplica(group: GroupId, replica: ReplicaId, founding: Membership | null): void

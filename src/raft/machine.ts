@@ -36,10 +36,10 @@ export type WriteRecord = (key: Uint8Array, value: Uint8Array | null) => void
 export interface ColdReads {
   /**
    * The values of `keys`, in their order; undefined: there is no such record. At once where all of them are at hand, being
-   * on their way to the store. Keys that lie close to each other in the store, in rising order, are read in one go: so a
-   * machine that will want the next ones soon does well to ask for them now.
-   * Rejects with an AssertionError where a record is not what was written, and with another error where there is nothing
-   * to read from any more (the replica has closed, or loads a snapshot): `attach` lets both pass.
+   * on their way to the store. Neighbours in the order of the keys cost little more than one alone: so a machine that will
+   * want the next ones soon does well to ask for them now.
+   * Rejects (or throws) an AssertionError where a record is not what was written, and another error where nothing can be
+   * read now (the replica has closed, or loads a snapshot): `attach` lets both pass.
    */
   get(keys: readonly Uint8Array[]): readonly (Uint8Array | undefined)[] | Promise<readonly (Uint8Array | undefined)[]>
 }
@@ -88,7 +88,8 @@ export interface StateMachine {
   /**
    * Puts in what a reply of `apply`, `settle` or `query` leaves out. Asked each time an answer leaves, the first time and
    * when it is repeated, perhaps on another replica and after more entries; the reply it is given is the bare one. Never
-   * mutates the replicated state. A promise may be answered late or not at all: the caller repeats.
+   * mutates the replicated state. What comes of a promise may be dropped: the caller repeats.
+   * A reply that leaves nothing out is given back as it is; one such is `true`, the host's answer to a cancellation.
    * Asserts (or rejects so) where a record should be there and is not: the replica is damaged then, and is made anew from
    * its peers. Not called for the refusals of the request table.
    */

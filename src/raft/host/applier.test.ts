@@ -11,6 +11,7 @@ import { createMemoryKv } from '../../io/kv/memory.ts'
 import type { KvOp } from '../../io/kv/kv.ts'
 import type { Membership } from '../core/types.ts'
 import { Applier } from './applier.ts'
+import { NO_COLD } from './cold-digest.ts'
 import { RecordDigest } from './digest.ts'
 import { CLIENT_IDLE_MS, KEY_LIFE_MS, RequestTable } from './requests.ts'
 import { StateStore, loadState } from './state-store.ts'
@@ -18,7 +19,7 @@ import { REFUSED, SETTLED, WAITING } from './wire.ts'
 
 const NOBODY: Membership = { voters: [], outgoing: [], learners: [], learnersNext: [] }
 const START = { index: 0, term: 1, time: 0 }
-const HEADER = { ...START, ordinal: 0, membership: NOBODY, count: 0, sum: 0 }
+const HEADER = { ...START, ordinal: 0, membership: NOBODY, count: 0, sum: 0, cold: NO_COLD }
 
 interface Heard {
   readonly client: number
@@ -31,7 +32,7 @@ interface Heard {
 class Replica {
   readonly kv = createMemoryKv()
   applier = new Applier(new ToyMachine(), new RequestTable(), START)
-  store = new StateStore(1, 1, HEADER, new RecordDigest())
+  store = new StateStore(this.kv, 1, 1, HEADER, new RecordDigest())
   heard: Heard[] = []
 
   apply(index: number, time: number, parcels: readonly Uint8Array[]): readonly Heard[] {
@@ -54,7 +55,7 @@ class Replica {
     const loaded = await loadState(this.kv, 1, 1, machine)
     if (typeof loaded === 'string') throw new Error(loaded)
     this.applier = new Applier(machine, loaded.requests, loaded.header)
-    this.store = new StateStore(1, 1, loaded.header, loaded.digest)
+    this.store = new StateStore(this.kv, 1, 1, loaded.header, loaded.digest)
   }
 }
 

@@ -7,6 +7,7 @@ import { type Entry, type EntryType, type Membership, type SnapshotMeta } from '
 import type { GroupHostOptions } from '../group-host.ts'
 import type { StateMachine } from '../machine.ts'
 import { Applier } from './applier.ts'
+import { NO_COLD } from './cold-digest.ts'
 import { RecordDigest } from './digest.ts'
 import { Group } from './group.ts'
 import { type StateHeader, decodeMembership } from './keys.ts'
@@ -35,7 +36,7 @@ const NO_MEMBERS: Membership = { voters: [], outgoing: [], learners: [], learner
 const NOTHING: SnapshotMeta = { index: 0, term: 0, membership: NO_MEMBERS }
 
 export function foundingHeader(membership: Membership): StateHeader {
-  return { index: FOUNDING_INDEX, term: FOUNDING_TERM, time: 0, ordinal: 0, membership, count: 0, sum: 0 }
+  return { index: FOUNDING_INDEX, term: FOUNDING_TERM, time: 0, ordinal: 0, membership, count: 0, sum: 0, cold: NO_COLD }
 }
 
 /** A node may have one machine for a group in all its lives here: what an earlier one left in it, or half of a load, is not of this one. */
@@ -103,7 +104,7 @@ function assemble(
   generation: number,
   { header, requests, digest }: LoadedState,
 ): Group {
-  const store = new StateStore(group, generation, header, digest)
+  const store = new StateStore(shared.kv, group, generation, header, digest)
   store.synced = state.snapshot.index
   const window = new LogWindow(state.snapshot.index, state.entries)
   return new Group(group, createRaft(raftOptions(shared, replica), state), new Applier(machine, requests, header), store, window, shared)

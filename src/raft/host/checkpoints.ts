@@ -16,9 +16,11 @@ import { type StateHeader, encodeMembership } from './keys.ts'
 import type { HostShared } from './shared.ts'
 import type { StateStore } from './state-store.ts'
 
+/** So many changes are drained at once, even while batches wait: a drain is one turn, so it has to stay small. */
 const DIRTY_DRAIN = 2_000
-/** So many changes are drained even while batches wait: a drain is one turn, so it has to stay small. */
-const DIRTY_URGENT = 2_000
+const DIRTY_BYTES_DRAIN = 1024 * 1024
+/** Held in memory for the store by all groups of the node, beyond which it takes no commands (intake.ts). */
+const OWED_BYTES_MAX = 256 * 1024 * 1024
 /** Room for seconds in which the store stalls (compaction): a quarter of a million records, some 60 MiB. */
 const WAITING_MAX = 128
 /** Bytes of log after which a checkpoint is due. */
@@ -47,6 +49,7 @@ export class Checkpoints {
   #running = false
   #work: Promise<void> = Promise.resolve()
   #closed = false
+  #owedBytes = 0
   readonly #drainedAt = new Map<GroupId, Millis>()
   readonly #syncedAt = new Map<GroupId, Millis>()
 
@@ -63,24 +66,34 @@ export class Checkpoints {
     if (this.#jobs.length >= WAITING_MAX || this.#closed) return
     for (const group of groups) {
       if (group.loading || group.closed) continue
-      const dirty = group.dirtyRecords
       // Even while batches wait: a store that is always busy would else let the log grow for the sake of a quiet group.
       if (this.#syncDue(group, now)) synced.push(group)
-      else if ((!busy || dirty >= DIRTY_URGENT) && this.#drainDue(group, dirty, now)) plain.push(group)
+      else if ((!busy || Checkpoints.urgent(group)) && this.#drainDue(group, now)) plain.push(group)
     }
     if (plain.length > 0) this.#drain(plain, false, NOTHING)
     if (synced.length > 0) this.#drain(synced, true, NOTHING)
   }
 
   static urgent(group: Group): boolean {
-    return group.dirtyRecords >= DIRTY_DRAIN
+    return group.dirtyRecords >= DIRTY_DRAIN || group.machineBytes >= DIRTY_BYTES_DRAIN
   }
 
-  #drainDue(group: Group, dirty: number, now: Millis): boolean {
+  /** Adds up what all groups owe the store. */
+  weigh(groups: Iterable<Group>): void {
+    this.#owedBytes = 0
+    for (const group of groups) this.#owedBytes += group.dirtyBytes
+  }
+
+  /** As of the last `weigh`. */
+  get behind(): boolean {
+    return this.#owedBytes > OWED_BYTES_MAX
+  }
+
+  #drainDue(group: Group, now: Millis): boolean {
     if (group.applier.index === group.store.drained.index) return false
     const since = this.#drainedAt.get(group.id)
     if (since === undefined) this.#drainedAt.set(group.id, now)
-    return dirty >= DIRTY_DRAIN || (since !== undefined && now - since >= this.#shared.options.checkpointIntervalMs)
+    return Checkpoints.urgent(group) || (since !== undefined && now - since >= this.#shared.options.checkpointIntervalMs)
   }
 
   #syncDue(group: Group, now: Millis): boolean {
@@ -175,7 +188,7 @@ export class Checkpoints {
   #taken(job: Extract<Job, { kind: 'batch' }>): void {
     const records: WalRecord[] = []
     for (const { group, store, header } of job.drained) {
-      store.written = header
+      store.landed(header)
       if (!job.sync || group.closed || group.store !== store || group.staged !== null) continue
       const { index, term, membership } = header
       records.push({

@@ -4,13 +4,12 @@
  */
 import type { Millis } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
-import type { PeerProgress } from '../core/raft-core.ts'
 import type { GroupHostOptions } from '../group-host.ts'
-import type { Group } from './group.ts'
+import { handOver, heirOf } from './heir.ts'
 import type { Host } from './host.ts'
 
 export async function drainHost(host: Host, options: GroupHostOptions, clock: Clock, timeoutMs: Millis): Promise<void> {
-  await handOver(host, options, clock, timeoutMs)
+  await handAllOver(host, options, clock, timeoutMs)
   await new Promise<void>((resolve) => {
     const timer = clock.after(timeoutMs, resolve)
     host.shared.outgoing.ctx.enter(() => {
@@ -23,7 +22,7 @@ export async function drainHost(host: Host, options: GroupHostOptions, clock: Cl
 }
 
 /** Resolves once nothing is led here that another could lead. */
-function handOver(host: Host, options: GroupHostOptions, clock: Clock, timeoutMs: Millis): Promise<void> {
+function handAllOver(host: Host, options: GroupHostOptions, clock: Clock, timeoutMs: Millis): Promise<void> {
   return new Promise((resolve) => {
     let over = false
     const until = clock.now() + timeoutMs
@@ -32,27 +31,10 @@ function handOver(host: Host, options: GroupHostOptions, clock: Clock, timeoutMs
       const led = [...host.replicas.live()].filter((group) => group.core.role === 'leader' && heirOf(group) !== null)
       over = led.length === 0 || clock.now() >= until
       if (over) return resolve()
-      for (const group of led) handOne(host, group)
+      for (const group of led) if (handOver(group)) host.shared.dirty(group)
       host.wake()
       clock.after(options.tickMs, () => host.shared.outgoing.ctx.enter(look))
     }
     host.shared.outgoing.ctx.enter(look)
   })
-}
-
-function handOne(host: Host, group: Group): void {
-  const heir = heirOf(group)
-  if (heir === null || group.core.status().transferee !== 0) return
-  group.core.transferLeadership(heir)
-  host.shared.dirty(group)
-}
-
-function heirOf(group: Group): number | null {
-  const { progress, membership } = group.core.status()
-  let heir: PeerProgress | null = null
-  for (const peer of progress) {
-    if (peer.replica === group.replica || !peer.active || !membership.voters.includes(peer.replica)) continue
-    if (heir === null || peer.match > heir.match) heir = peer
-  }
-  return heir === null ? null : heir.replica
 }

@@ -16,6 +16,7 @@ import type { RaftCore } from '../core/raft-core.ts'
 import type { AppendWork, Entry, Membership, PeerMessage, SnapshotMeta } from '../core/types.ts'
 import type { GroupStatus } from '../group-host.ts'
 import { Applier, type ApplySink } from './applier.ts'
+import { Attachments } from './attachments.ts'
 import { encodeEntry } from '../batch.ts'
 import { ClusterClock } from './cluster-clock.ts'
 import { Intake } from './intake.ts'
@@ -36,6 +37,7 @@ export class Group implements ApplySink {
   readonly core: RaftCore
   readonly intake: Intake
   readonly reads: Reads
+  readonly attachments: Attachments
   readonly writes: Writes
   readonly traces: Traces
   readonly window: LogWindow
@@ -50,6 +52,10 @@ export class Group implements ApplySink {
   installed: number
   loading = false
   closed = false
+  /** Its state was found damaged: it votes and stores until it is replaced. */
+  ailing = false
+  /** How often it will still try to hand over what it leads, ailing. */
+  handOvers = 0
   readonly #shared: HostShared
   #backlog: Entry[] = []
   #deadline: Millis = Infinity
@@ -68,6 +74,7 @@ export class Group implements ApplySink {
     this.#shared = shared
     this.intake = new Intake(this, shared)
     this.reads = new Reads(this, shared)
+    this.attachments = new Attachments(this, shared)
     this.writes = new Writes(this)
     this.traces = new Traces(id, shared.observer)
     this.#known = { term: core.term, leader: core.leader, leading: false, membership: core.appliedMembership }
@@ -90,6 +97,15 @@ export class Group implements ApplySink {
 
   get dirtyRecords(): number {
     return this.applier.machine.dirty + this.applier.requests.records.dirty
+  }
+
+  /** In memory until the key-value store has them, as far as the machine says so; those of the cold records drained. */
+  get dirtyBytes(): number {
+    return this.machineBytes + this.store.cold.bytes
+  }
+
+  get machineBytes(): number {
+    return this.applier.machine.dirtyBytes ?? 0
   }
 
   /** Null while what the store holds is not what the core speaks of. */
@@ -122,6 +138,7 @@ export class Group implements ApplySink {
   /** The group's part of a flush. */
   turn(gathered: Gathered): void {
     if (this.closed) return
+    this.attachments.turn()
     this.#noticeChange()
     this.#propose()
     this.reads.flush()
@@ -214,7 +231,7 @@ export class Group implements ApplySink {
 
   answer(client: number, sequence: number, status: number, reply: Plain): void {
     const to = this.intake.addressOf(client)
-    if (to !== undefined) this.#shared.outgoing.answer(to, this.id, client, sequence, status, reply)
+    if (to !== undefined) this.attachments.answer(to, client, sequence, status, reply)
   }
 
   event(event: Plain, index: LogIndex, time: Millis): void {
@@ -223,8 +240,12 @@ export class Group implements ApplySink {
 
   answerQuery(envelope: Envelope, { key, request }: QueryMessage): void {
     const { machine, requests, index, time } = this.applier
-    const reply = key === '' ? machine.query(request, time) : requests.stateOf(key, time)
-    this.#shared.outgoing.ctx.reply(envelope, 'query_reply', [reply, index, time])
+    const leave = (reply: Plain): void => this.#shared.outgoing.ctx.reply(envelope, 'query_reply', [reply, index, time])
+    if (key === '') return this.attachments.query(envelope, machine.query(request, time), leave)
+    const answer = requests.stateOf(key, time)
+    if (!answer) leave(answer === null ? ['waiting'] : [])
+    else if (answer.refused) leave(['answered', true, answer.reply])
+    else this.attachments.query(envelope, answer.reply, (reply) => leave(['answered', false, reply]))
   }
 
   #noticeChange(): void {
@@ -250,6 +271,7 @@ export class Group implements ApplySink {
   stage(generation: number): void {
     this.staged = generation
     this.loading = true
+    this.store.cold.end()
     this.reads.clear()
     this.#shared.dirty(this)
     this.#shared.changed(this)
@@ -259,6 +281,7 @@ export class Group implements ApplySink {
   adopt(applier: Applier, store: StateStore): void {
     this.store = store
     this.loading = false
+    this.ailing = false
     this.staged = null
     this.#resetApplier(applier)
     const backlog = this.#backlog
@@ -276,6 +299,7 @@ export class Group implements ApplySink {
 
   close(): void {
     this.closed = true
+    this.store.cold.end()
     this.reads.clear()
     this.intake.clear()
   }

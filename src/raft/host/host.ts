@@ -14,6 +14,7 @@ import type { GroupHostOptions } from '../group-host.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { isCount, readBeats, decodePeer } from './codec.ts'
 import type { Group } from './group.ts'
+import { handOver } from './heir.ts'
 import { generations } from './keys.ts'
 import { Applier } from './applier.ts'
 import { Replicas } from './replicas.ts'
@@ -25,8 +26,10 @@ import { StateStore, loadState } from './state-store.ts'
 
 /** Rounds over dirty groups in one flush; what is left comes in the next turn. */
 const ROUNDS_MAX = 16
+/** Tries to get rid of the lead of a damaged replica: its peers may be damaged too, and somebody has to lead. */
+const HAND_OVERS = 5
 
-export type SharedParts = Omit<HostShared, 'dirty' | 'sendSnapshot' | 'changed' | 'event' | 'reload'>
+export type SharedParts = Omit<HostShared, 'dirty' | 'sendSnapshot' | 'changed' | 'ail' | 'storeIsBehind' | 'event' | 'reload'>
 
 export class Host implements Actor {
   readonly shared: HostShared
@@ -53,6 +56,8 @@ export class Host implements Actor {
       dirty: (group) => void this.#dirty.add(group),
       sendSnapshot: (group, peer, term) => this.#sends.begin(group, peer, term),
       changed: (group) => this.#changed(group),
+      ail: (group, why) => this.#ail(group, why),
+      storeIsBehind: () => this.checkpoints.behind,
       event: (group, event, index, time) => this.eventListeners.forEach((listener) => listener(group, event, index, time)),
       reload: (group) => this.#reload(group),
     }
@@ -121,10 +126,12 @@ export class Host implements Actor {
     for (const group of this.replicas.live()) {
       if (!group.core.quiesced) group.tick()
       if (group.deadlinePassed) this.#dirty.add(group)
+      if (group.handOvers > 0) this.#handOver(group)
     }
     this.#campaign(now)
     this.#sends.tick(now)
     this.shared.disk.tick(ctx, now)
+    this.checkpoints.weigh(this.replicas.live())
     this.checkpoints.consider(this.replicas.live(), now)
   }
 
@@ -192,7 +199,7 @@ export class Host implements Actor {
       if (typeof loaded === 'string') return this.#damaged(group, loaded)
       if (group.staged !== generation) return
       const { header, requests, digest } = loaded
-      group.adopt(new Applier(machine, requests, header), new StateStore(group.id, generation, header, digest))
+      group.adopt(new Applier(machine, requests, header), new StateStore(kv, group.id, generation, header, digest))
       this.checkpoints.clear(group, generations(group.id, 0, generation))
     })
   }
@@ -201,6 +208,23 @@ export class Host implements Actor {
     this.#options.onLog('error', `a replica is damaged: ${why}`, { group: group.id, replica: group.replica })
     this.replicas.markDamaged(group.id, group.replica)
     this.#changed(group)
+  }
+
+  /** Its log is whole: it goes on voting and storing, but should not be the one that answers. */
+  #ail(group: Group, why: string): void {
+    if (group.ailing || group.closed) return
+    this.#options.onLog('error', `a replica is damaged: ${why}`, { group: group.id, replica: group.replica })
+    group.ailing = true
+    group.handOvers = HAND_OVERS
+    this.#changed(group)
+  }
+
+  #handOver(group: Group): void {
+    if (group.core.role !== 'leader' || !group.ailing) group.handOvers = 0
+    else if (handOver(group)) {
+      group.handOvers--
+      this.#dirty.add(group)
+    }
   }
 
   remove(group: GroupId): void {

@@ -18,6 +18,8 @@ import { DONE, REFUSED, SETTLED, WAITING } from './wire.ts'
 const ENTRY_BYTES = 128 * 1024
 /** Changed records not yet in the key-value store, beyond which no command is taken. */
 const DIRTY_MAX = 100_000
+/** And so many bytes of them; all groups of the node together have a bound of their own (checkpoints.ts). */
+const DIRTY_BYTES_MAX = 64 * 1024 * 1024
 
 interface Incoming {
   readonly from: ActorId
@@ -63,7 +65,7 @@ export class Intake {
     const { room } = this.#shared.disk
     if (room === 'full') return this.#refuse(incoming, 'DISK_LOW', 'the disk of the leader is full')
     if (room === 'low' && !propose.essential) return this.#refuse(incoming, 'DISK_LOW', 'the disk of the leader is almost full')
-    if (this.#group.dirtyRecords > DIRTY_MAX) return this.#refuse(incoming, 'OVERLOADED', 'the key-value store cannot keep up')
+    if (this.#storeIsBehind()) return this.#refuse(incoming, 'OVERLOADED', 'the key-value store cannot keep up')
     for (const traceparent of propose.traces) this.#shared.observer?.received({ traceparent, group: this.#group.id }, incoming.at)
     this.#incoming.push(incoming)
     this.#shared.dirty(this.#group)
@@ -78,6 +80,10 @@ export class Intake {
     if (!core.quiesced) return
     core.wake()
     this.#shared.dirty(this.#group)
+  }
+
+  #storeIsBehind(): boolean {
+    return this.#group.dirtyRecords > DIRTY_MAX || this.#group.dirtyBytes > DIRTY_BYTES_MAX || this.#shared.storeIsBehind()
   }
 
   /** Answers what the state knows already: a repetition need not go through the log. */
@@ -102,7 +108,7 @@ export class Intake {
     if (known.kind !== 'answered') return
     const { refused, reply } = known.answer
     if (refused) outgoing.answer(to, group, client, sequence, REFUSED, [reply, known.settled])
-    else outgoing.answer(to, group, client, sequence, known.settled ? SETTLED : DONE, reply)
+    else this.#group.attachments.answer(to, client, sequence, known.settled ? SETTLED : DONE, reply)
   }
 
   #refuse({ from, propose }: Incoming, code: ErrorCode, message: string): void {

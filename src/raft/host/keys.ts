@@ -11,6 +11,7 @@
 import type { GroupId, LogIndex, Millis, ReplicaId, Term } from '../../base/ids.ts'
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import type { Membership } from '../core/types.ts'
+import type { ColdSum } from './cold-digest.ts'
 import type { KvRange } from '../../io/kv/kv.ts'
 
 export const PREFIX_BYTES = 8
@@ -18,7 +19,7 @@ export const AREA_HEADER = 0
 export const AREA_REQUESTS = 1
 export const AREA_MACHINE = 2
 export const AREA_COLD = 3
-const VERSION = 1
+const VERSION = 2
 
 /** Written in the same atomic batch as the records it speaks of. */
 export interface StateHeader {
@@ -28,9 +29,11 @@ export interface StateHeader {
   /** The counter of the request table. */
   readonly ordinal: number
   readonly membership: Membership
-  /** Digest of all the other records of the generation. */
+  /** Digest of the records of the request table and the machine. */
   readonly count: number
   readonly sum: number
+  /** Of the cold records. */
+  readonly cold: ColdSum
 }
 
 export function prefixOf(group: GroupId, generation: number): Uint8Array {
@@ -88,6 +91,8 @@ export function encodeHeader(header: StateHeader): Uint8Array {
   out.varint(header.ordinal)
   out.varint(header.count)
   out.u32(header.sum)
+  out.varint(header.cold.count)
+  out.u32(header.cold.sum)
   out.bytes(encodeMembership(header.membership))
   return out.take()
 }
@@ -103,6 +108,7 @@ export function decodeHeader(bytes: Uint8Array): StateHeader | null {
     ordinal: input.varint(),
     count: input.varint(),
     sum: input.u32(),
+    cold: { count: input.varint(), sum: input.u32() },
   }
   const membership = decodeMembership(input.bytes())
   return input.ok && membership !== null ? { ...head, membership } : null

@@ -50,7 +50,9 @@ export class Replicas {
   }
 
   get damaged(): readonly { readonly group: GroupId; readonly replica: ReplicaId }[] {
-    return Array.from(this.#damaged, ([group, replica]) => ({ group, replica }))
+    const ended = Array.from(this.#damaged, ([group, replica]) => ({ group, replica }))
+    const ailing = Array.from(this.live(), ({ id, replica, ailing }) => (ailing ? [{ group: id, replica }] : []))
+    return [...ended, ...ailing.flat()]
   }
 
   adopt(group: Group): void {

@@ -124,12 +124,10 @@ export class RequestTable {
     this.records.lowRaised(client.id, low)
   }
 
-  /** What became of the command of a key: [], ['waiting'], or ['answered', refused, reply]. */
-  stateOf(key: string, time: Millis): Plain {
+  /** What became of the command of a key: its answer, null while it waits, undefined where nothing is known of it. */
+  stateOf(key: string, time: Millis): Answer | null | undefined {
     const entry = this.waitingKeys.get(key) ?? this.keys.get(key)
-    if (entry === undefined) return []
-    if (entry.answer === null) return ['waiting']
-    return entry.expiresAt <= time ? [] : ['answered', entry.answer.refused, entry.answer.reply]
+    return entry === undefined || (entry.answer !== null && entry.expiresAt <= time) ? undefined : entry.answer
   }
 
   /** What is to be done with a command of `client`. */

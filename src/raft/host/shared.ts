@@ -30,6 +30,10 @@ export interface HostShared {
   /** A snapshot is wanted by a peer of the group. */
   sendSnapshot(group: Group, peer: number, term: number): void
   changed(group: Group): void
+  /** The state of this replica was found damaged while it serves. */
+  ail(group: Group, why: string): void
+  /** The key-value store owes so much, over all groups, that no command is taken. */
+  storeIsBehind(): boolean
   event(group: GroupId, event: Plain, index: LogIndex, time: Millis): void
   /** A snapshot record became durable: the state of the new generation is to be read in. */
   reload(group: Group): void

@@ -13,6 +13,7 @@ import type { KvOp } from '../../io/kv/kv.ts'
 import { DiskFullError } from '../../io/storage.ts'
 import { ByteReader } from '../bytes.ts'
 import { isCount } from './codec.ts'
+import { ColdDigest, openCold } from './cold-digest.ts'
 import { RecordDigest } from './digest.ts'
 import type { Group } from './group.ts'
 import { AREA_COLD, type StateHeader, decodeHeader, encodeHeader, generations, headerKey, joinKey, prefixOf } from './keys.ts'
@@ -42,6 +43,7 @@ interface Session {
   readonly header: StateHeader
   readonly prefix: Uint8Array
   readonly digest: RecordDigest
+  readonly cold: ColdDigest
   queue: Chunk[]
   /** The next chunk to take from the wire; the next to store. */
   expected: number
@@ -86,13 +88,14 @@ export class SnapshotReceives {
       header,
       prefix: prefixOf(group.id, generation),
       digest: new RecordDigest(),
+      cold: new ColdDigest(),
       queue: [],
       expected: 1,
       stored: 0,
       busy: true,
     }
     this.#sessions.set(group.id, session)
-    this.#shared.options.onLog('info', 'a snapshot arrives', { group: group.id, index, records: header.count })
+    this.#shared.options.onLog('info', 'a snapshot arrives', { group: group.id, index, records: header.count + header.cold.count })
     this.#await(session, this.#shared.kv.clear(generations(group.id, generation, GENERATION_END)), () => this.#stored(session))
   }
 
@@ -124,6 +127,8 @@ export class SnapshotReceives {
     while (input.left > 0) {
       const [key, value] = [input.bytes(), input.bytes()]
       if (key[0] !== AREA_COLD) session.digest.change(key, value)
+      else if (openCold(key.subarray(1), value) === null) return null
+      else session.cold.add(key.subarray(1))
       ops.push({ key: joinKey(session.prefix, key), value })
     }
     return input.ok ? ops : null
@@ -137,8 +142,9 @@ export class SnapshotReceives {
   }
 
   #install(session: Session): void {
-    const { group, header, digest, from, term } = session
-    if (digest.count !== header.count || digest.sum !== header.sum) return this.#giveUp(session, 'its records do not add up')
+    const { group, header, digest, cold, from, term } = session
+    if (digest.count !== header.count || digest.sum !== header.sum || !cold.equals(header.cold))
+      return this.#giveUp(session, 'its records do not add up')
     this.#sessions.delete(group.id)
     const snapshot = { index: header.index, term: header.term, membership: header.membership }
     if (group.core.restore({ from, term, snapshot })) {

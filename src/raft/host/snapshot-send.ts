@@ -14,14 +14,17 @@ import { crc32 } from '../../io/crc32.ts'
 import type { KvIterator, KvPair } from '../../io/kv/kv.ts'
 import { ByteWriter } from '../bytes.ts'
 import { isCount } from './codec.ts'
+import { ColdDigest, openCold } from './cold-digest.ts'
 import type { Group } from './group.ts'
-import { AREA_HEADER, PREFIX_BYTES, generations } from './keys.ts'
+import { AREA_COLD, AREA_HEADER, PREFIX_BYTES, type StateHeader, decodeHeader, generations } from './keys.ts'
 import { Rate } from './rate.ts'
 import type { HostShared } from './shared.ts'
 import { CHUNK_DONE, CHUNK_GIVEN_UP } from './wire.ts'
 
 const CHUNK_BYTES = 128 * 1024
 const PAIRS_PER_READ = 256
+/** A page of pairs as large as those before it would have about so many. */
+const BYTES_PER_READ = 512 * 1024
 const WINDOW = 4
 const STREAMS_MAX = 4
 const RESEND_MS: Millis = 1_000
@@ -33,6 +36,12 @@ interface Stream {
   readonly peer: ReplicaId
   readonly term: Term
   readonly iterator: KvIterator
+  readonly generation: number
+  header: StateHeader | null
+  readonly cold: ColdDigest
+  /** Read so far. */
+  pairs: number
+  bytes: number
   /** Records packed and not yet cut off as a chunk. */
   readonly open: ByteWriter
   /** Chunks from `acked` on; the first WINDOW of them are out. */
@@ -66,6 +75,11 @@ export class SnapshotSends {
       peer,
       term,
       iterator: this.#shared.kv.iterate(generations(group.id, generation, generation + 1)),
+      generation,
+      header: null,
+      cold: new ColdDigest(),
+      pairs: 0,
+      bytes: 0,
       open: new ByteWriter(CHUNK_BYTES),
       chunks: [],
       acked: 0,
@@ -83,7 +97,7 @@ export class SnapshotSends {
     if (stream.reading || stream.ended || stream.chunks.length >= WINDOW) return
     stream.reading = true
     this.#shared.outgoing.ctx.pipeToSelf(
-      stream.iterator.next(PAIRS_PER_READ),
+      stream.iterator.next(pairsToRead(stream)),
       (pairs) => this.#pack(stream, pairs),
       (error) => {
         this.#shared.options.onLog('error', 'a snapshot could not be read', { group: stream.group.id, error: error.message })
@@ -96,20 +110,34 @@ export class SnapshotSends {
     stream.reading = false
     if (!this.#streams.has(stream.id)) return
     for (const [key, value] of pairs) {
+      stream.bytes += key.length + value.length
       if (key[PREFIX_BYTES] === AREA_HEADER) {
+        stream.header = decodeHeader(value)
         stream.chunks.push(Uint8Array.from(value))
         continue
+      }
+      if (key[PREFIX_BYTES] === AREA_COLD && !tally(stream.cold, key.subarray(PREFIX_BYTES + 1), value)) {
+        return this.#damaged(stream, 'a cold record is not what was written')
       }
       stream.open.bytes(key.subarray(PREFIX_BYTES))
       stream.open.bytes(value)
       if (stream.open.length >= CHUNK_BYTES) stream.chunks.push(stream.open.take())
     }
+    stream.pairs += pairs.length
     if (pairs.length === 0) {
+      if (stream.header !== null && !stream.cold.equals(stream.header.cold)) return this.#damaged(stream, 'its cold records do not add up')
       stream.ended = true
       stream.chunks.push(stream.open.take())
     }
     this.#send(stream)
     this.#read(stream)
+  }
+
+  /** The peer is better off with another's. */
+  #damaged(stream: Stream, why: string): void {
+    const { group } = stream
+    this.#end(stream, false)
+    if (!group.closed && group.store.generation === stream.generation) this.#shared.ail(group, why)
   }
 
   #send(stream: Stream): void {
@@ -167,4 +195,14 @@ export class SnapshotSends {
     for (const stream of this.#streams.values()) void stream.iterator.close()
     this.#streams.clear()
   }
+}
+
+function pairsToRead({ pairs, bytes }: Stream): number {
+  return Math.max(1, Math.min(PAIRS_PER_READ, Math.floor((BYTES_PER_READ * pairs) / Math.max(1, bytes))))
+}
+
+/** False: the record is not what was written. */
+function tally(digest: ColdDigest, key: Uint8Array, record: Uint8Array): boolean {
+  digest.add(key)
+  return openCold(key, record) !== null
 }

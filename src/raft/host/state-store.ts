@@ -8,9 +8,9 @@ import type { Kv, KvOp } from '../../io/kv/kv.ts'
 import type { Membership } from '../core/types.ts'
 import type { StateMachine } from '../machine.ts'
 import type { Applier } from './applier.ts'
+import { ColdRecords } from './cold.ts'
 import { RecordDigest } from './digest.ts'
 import {
-  AREA_COLD,
   AREA_HEADER,
   AREA_MACHINE,
   AREA_REQUESTS,
@@ -34,6 +34,7 @@ const RECORD_BYTES = 160
 export class StateStore {
   readonly group: GroupId
   readonly generation: number
+  readonly cold: ColdRecords
   readonly #prefix: Uint8Array
   readonly #digest: RecordDigest
   /** The last header handed to the store; the last one that it has taken. */
@@ -42,7 +43,8 @@ export class StateStore {
   /** The index of the last snapshot record in the log: what a restart begins from. */
   synced: LogIndex
 
-  constructor(group: GroupId, generation: number, header: StateHeader, digest: RecordDigest) {
+  constructor(kv: Kv, group: GroupId, generation: number, header: StateHeader, digest: RecordDigest) {
+    this.cold = new ColdRecords(kv, group, generation, header.cold)
     this.group = group
     this.generation = generation
     this.#prefix = prefixOf(group, generation)
@@ -64,15 +66,20 @@ export class StateStore {
       this.#digest.change(rest, value)
       ops.push({ key: joinKey(this.#prefix, rest), value })
     }
-    applier.machine.drain(write(AREA_MACHINE), (key, value) => {
-      ops.push({ key: areaKey(this.#prefix, AREA_COLD, key), value })
-    })
+    applier.machine.drain(write(AREA_MACHINE), (key, value) => this.cold.change(key, value, ops))
     applier.requests.records.drain(write(AREA_REQUESTS))
+    this.cold.seal()
     const { index, term, time, requests } = applier
     const { count, sum } = this.#digest
-    this.drained = { index, term, time, ordinal: requests.ordinal, membership, count, sum }
+    this.drained = { index, term, time, ordinal: requests.ordinal, membership, count, sum, cold: this.cold.digest.now }
     ops.push({ key: headerKey(this.group, this.generation), value: encodeHeader(this.drained) })
     return this.drained
+  }
+
+  /** The batch of that drain is in the store. */
+  landed(header: StateHeader): void {
+    this.written = header
+    this.cold.landed()
   }
 }
 
@@ -85,7 +92,7 @@ export interface LoadedState {
 }
 
 /**
- * Reads a generation into `machine` (fresh or reset) and a new request table, giving the event loop its turns. A string
+ * Reads a generation, but for its cold records, into `machine` (fresh or reset) and a new request table, giving the event loop its turns. A string
  * says what is wrong with it: then the machine is in no state to be used. Once it is not `wanted` any more the machine is not
  * touched: it may serve the next life of the replica.
  */
