@@ -194,6 +194,10 @@ describe('the plan of a node', () => {
     expect(planLocal(state({ placements: [given(5, 1)], replicas: damaged, begun: () => 0 }))).toEqual({ ...nothing, begin: [[5, 1]] })
     // What is left of the log may speak of an earlier life: the later one was begun all the same, and has promised things.
     expect(planLocal(state({ placements: [given(5, 1)], replicas: damaged, begun: () => 1 }))).toEqual({ ...nothing, replace: [[5, 1]] })
+    // The record of its making rotted, so the log does not know its number: it is the one that was begun last.
+    const nameless = new Map([[5, here(0, { damaged: true, inPlace: false })]])
+    expect(planLocal(state({ placements: [given(5, 1)], replicas: nameless, begun: () => 1 }))).toEqual({ ...nothing, replace: [[5, 1]] })
+    expect(planLocal(state({ placements: [given(5, 2)], replicas: nameless, begun: () => 1 }))).toEqual({ ...nothing, begin: [[5, 2]] })
     // An old table: neither.
     expect(planLocal(state({ placements: [given(5)], begun: () => 1 }))).toEqual(nothing)
     expect(planLocal(state({ placements: [given(5)], replicas: new Map([[5, here(id(9, 1))]]) }))).toEqual(nothing)
