@@ -75,7 +75,7 @@ describe('the codec', () => {
 })
 
 describe('frames', () => {
-  const header = { kind: KIND_DATA, cluster: 5, from: 'n1', fromIncarnation: 2 ** 40, toIncarnation: 3 } as const
+  const header = { kind: KIND_DATA, cluster: 5, from: 'n1', fromIncarnation: 2 ** 40, toIncarnation: 3, number: 7 } as const
 
   test('give back header and envelopes', () => {
     const parts = [Uint8Array.of(1, 2), new Uint8Array(), Uint8Array.of(3)]

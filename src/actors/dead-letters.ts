@@ -4,6 +4,7 @@ export const DEAD_LETTER_REASONS = [
   'mailbox-full',
   'too-large',
   'past-life',
+  'copy',
   'unknown-peer',
   'bad-frame',
   'bad-envelope',

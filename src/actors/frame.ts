@@ -2,15 +2,16 @@
  * A frame: what a transport carries, one per peer and turn, with as many envelopes as came together.
  *
  *   u8 version | u8 kind | u32 crc of kind and the rest | u32 cluster | f64 from incarnation | f64 to incarnation
- *   | u8 n, from node | then per envelope: u32 length, bytes        (little endian)
+ *   | f64 number | u8 n, from node | then per envelope: u32 length, bytes        (little endian)
  *
  * `to incarnation` names the receiver's boot: a frame meant for a past life is dropped by it, so that no old vote
- * or acknowledgement can reach a process that has forgotten what it was about.
+ * or acknowledgement can reach a process that has forgotten what it was about. `number` counts the data frames of one
+ * life to another from 1 on, so that a copy is known for one; 0 in other kinds.
  */
 import { crc32 } from '../io/crc32.ts'
 import type { Incarnation, NodeId } from '../base/ids.ts'
 
-export const FRAME_VERSION = 1
+export const FRAME_VERSION = 2
 export const KIND_DATA = 0
 /** Announces a life: to everybody. */
 export const KIND_HELLO = 1
@@ -23,7 +24,8 @@ const FRAME_BYTES_CEILING = 8 * 1024 * 1024
 /** A node, or a child of one (`n1:gw`). Names become parts of subjects, so a hello must not bring in another alphabet. */
 const NODE_NAME = /^[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,64})?$/
 
-const FIXED = 2 + 4 + 4 + 8 + 8 + 1
+const FIXED = 2 + 4 + 4 + 8 + 8 + 8 + 1
+const NAME_LENGTH_AT = FIXED - 1
 const CRC_AT = 2
 const CRC_FROM = 6
 
@@ -33,6 +35,7 @@ export interface FrameHeader {
   readonly from: NodeId
   readonly fromIncarnation: Incarnation
   readonly toIncarnation: Incarnation
+  readonly number: number
 }
 
 const encoder = new TextEncoder()
@@ -59,7 +62,8 @@ export function encodeFrame(header: FrameHeader, envelopes: readonly Uint8Array[
   view.setUint32(6, header.cluster, true)
   view.setFloat64(10, header.fromIncarnation, true)
   view.setFloat64(18, header.toIncarnation, true)
-  bytes[26] = name.length
+  view.setFloat64(26, header.number, true)
+  bytes[NAME_LENGTH_AT] = name.length
   bytes.set(name, FIXED)
   let at = FIXED + name.length
   for (const envelope of envelopes) {
@@ -78,7 +82,7 @@ export function decodeFrame(bytes: Uint8Array): { readonly header: FrameHeader; 
   if (kind !== KIND_DATA && kind !== KIND_HELLO && kind !== KIND_HELLO_REPLY) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (view.getUint32(CRC_AT, true) !== crc32(bytes.subarray(CRC_FROM), kind)) return null
-  let at = FIXED + (bytes[26] ?? 0)
+  let at = FIXED + (bytes[NAME_LENGTH_AT] ?? 0)
   if (at > bytes.length) return null
   const from = decodeName(bytes.subarray(FIXED, at))
   if (from === null) return null
@@ -96,6 +100,7 @@ export function decodeFrame(bytes: Uint8Array): { readonly header: FrameHeader; 
     from,
     fromIncarnation: view.getFloat64(10, true),
     toIncarnation: view.getFloat64(18, true),
+    number: view.getFloat64(26, true),
   } as const
   return { header, envelopes }
 }

@@ -8,6 +8,7 @@ import { DeadLetters } from './dead-letters.ts'
 import type { Plain } from './envelope.ts'
 import { type FrameKind, KIND_DATA, KIND_HELLO, KIND_HELLO_REPLY, clusterNumber, decodeFrame, encodeFrame } from './frame.ts'
 import { Links } from './links.ts'
+import { Received } from './received.ts'
 
 interface Sent {
   readonly to: string
@@ -53,8 +54,16 @@ function bed(admit: Admit = () => true) {
     onPeer: (node, life) => met.push(`${node}/${life}`),
     onBug: (error) => bugs.push(error),
   })
-  const arrive = (kind: FrameKind, from: string, fromIncarnation: number, toIncarnation: number, parts: readonly Uint8Array[]): void => {
-    const header = { kind, cluster: clusterNumber('test'), from, fromIncarnation, toIncarnation }
+  let numbers = 0
+  const arrive = (
+    kind: FrameKind,
+    from: string,
+    fromIncarnation: number,
+    toIncarnation: number,
+    parts: readonly Uint8Array[],
+    number = ++numbers,
+  ): void => {
+    const header = { kind, cluster: clusterNumber('test'), from, fromIncarnation, toIncarnation, number }
     transport.handlers?.onFrame(encodeFrame(header, parts))
   }
   const hello = (from: string, life: number, said: Plain = 'x'): void => arrive(KIND_HELLO, from, life, 0, [packPlain(said)])
@@ -70,6 +79,58 @@ function bed(admit: Admit = () => true) {
 }
 
 const sized = (first: number, length: number): Uint8Array => new Uint8Array(length).fill(first)
+
+describe('copies', () => {
+  test('a frame is taken once in a life, in whatever order they come, and after a peer was shut out too', () => {
+    let admitted = true
+    const { arrive, hello, heard, dead } = bed(() => admitted)
+    hello('n2', 5)
+    for (const number of [2, 1, 2, 3, 1]) arrive(KIND_DATA, 'n2', 5, 10, [Uint8Array.of(number)], number)
+    expect([heard.flat(), dead['copy']]).toEqual([[2, 1, 3], 2])
+    admitted = false
+    hello('n2', 5)
+    admitted = true
+    hello('n2', 5)
+    arrive(KIND_DATA, 'n2', 5, 10, [Uint8Array.of(3)], 3)
+    hello('n2', 6)
+    arrive(KIND_DATA, 'n2', 6, 10, [Uint8Array.of(1)], 1)
+    expect([heard.flat(), dead['copy']]).toEqual([[2, 1, 3, 1], 3])
+  })
+
+  test('of what is sent each frame to a life has a number of its own', () => {
+    const { transport, hello, links } = bed()
+    hello('n2', 5)
+    hello('n3', 5)
+    transport.sent.splice(0)
+    const send = (to: string): void => {
+      links.send(to, sized(1, 10))
+      links.flush()
+    }
+    for (const to of ['n2', 'n2', 'n3', 'n2']) send(to)
+    hello('n2', 6)
+    send('n2')
+    const numbers = transport.sent.map(({ bytes }) => decodeFrame(bytes)!.header).filter(({ kind }) => kind === KIND_DATA)
+    expect(numbers.map(({ toIncarnation, number }) => `${toIncarnation}/${number}`)).toEqual(['5/1', '5/2', '5/1', '5/3', '6/1'])
+  })
+
+  test('Received takes each number of its window once, and none from before it', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: 12_000 })), { maxLength: 400 }),
+        (numbers) => {
+          const received = new Received()
+          const taken = new Set<number>()
+          let highest = 0
+          for (const number of numbers) {
+            expect(received.take(number)).toBe(!taken.has(number) && number > highest - 4_096)
+            if (number > highest - 4_096) taken.add(number)
+            highest = Math.max(highest, number)
+          }
+        },
+      ),
+    )
+  })
+})
 
 describe('lives', () => {
   test('hello goes out at the start, every second, and when the connection is back; never while there is none', async () => {
@@ -209,7 +270,14 @@ describe('frames', () => {
         transport.handlers?.onFrame(noise)
         arrive(KIND_HELLO, 'n2', 5, 0, [noise])
         arrive(KIND_HELLO, 'n3', NaN, 0, [])
-        const header = { kind: KIND_DATA, cluster: clusterNumber('test'), from: 'n2', fromIncarnation: 5, toIncarnation: 10 } as const
+        const header = {
+          kind: KIND_DATA,
+          cluster: clusterNumber('test'),
+          from: 'n2',
+          fromIncarnation: 5,
+          toIncarnation: 10,
+          number: 1,
+        } as const
         const frame = encodeFrame(header, [noise])
         frame[at % frame.length] = flip
         transport.handlers?.onFrame(frame)

@@ -10,7 +10,8 @@
  *  2. The known life of a peer never goes back: an older hello is ignored, an older frame dropped.
  *  3. A peer that `admit` refuses is not talked to, and its frames are dropped.
  *  4. No frame is larger than the transport takes; an envelope that cannot fit is refused to its sender.
- *  5. Nothing is thrown into the transport: what breaks while a frame is taken in is a bug of this node.
+ *  5. A data frame is taken once, however often it is brought (received.ts).
+ *  6. Nothing is thrown into the transport: what breaks while a frame is taken in is a bug of this node.
  */
 import type { Incarnation, Millis, NodeId } from '../base/ids.ts'
 import type { Clock, Timer } from '../io/clock.ts'
@@ -30,10 +31,18 @@ import {
   envelopeBytes,
   headerBytes,
 } from './frame.ts'
+import { Received } from './received.ts'
 
 const HELLO_INTERVAL_MS: Millis = 1_000
 /** Far more than a cluster has nodes: strangers on the bus cannot fill the memory with names. */
 const PEERS_MAX = 1_024
+
+/** What has passed between this life and one of a peer's. */
+interface Passed {
+  readonly life: Incarnation
+  sent: number
+  readonly received: Received
+}
 
 interface Outbox {
   envelopes: Uint8Array[]
@@ -55,8 +64,8 @@ export interface LinksOptions {
 export class Links {
   /** Who is talked to, in which life. */
   readonly peers = new Map<NodeId, Incarnation>()
-  /** The latest life that was ever talked to: what `peers` lost must not come back as an older one. */
-  readonly #latest = new Map<NodeId, Incarnation>()
+  /** With the latest life that was ever talked to: what `peers` lost must not come back as an older one. */
+  readonly #latest = new Map<NodeId, Passed>()
   framesIn = 0
   framesOut = 0
   readonly #options: LinksOptions
@@ -117,7 +126,12 @@ export class Links {
     const { transport, deadLetters } = this.#options
     if (life === undefined) deadLetters.count('unknown-peer', envelopes.length)
     else if (!transport.connected) deadLetters.count('disconnected', envelopes.length)
-    else this.#transmit(KIND_DATA, to, life, envelopes)
+    else this.#transmit(KIND_DATA, to, life, envelopes, this.#numberOf(to))
+  }
+
+  #numberOf(to: NodeId): number {
+    const passed = this.#latest.get(to)
+    return passed ? ++passed.sent : 0
   }
 
   /** What was queued for a peer's past life is not for the next one. */
@@ -128,9 +142,10 @@ export class Links {
     this.#outboxes.delete(node)
   }
 
-  #transmit(kind: FrameKind, to: NodeId | null, life: Incarnation, parts: readonly Uint8Array[]): void {
+  #transmit(kind: FrameKind, to: NodeId | null, life: Incarnation, parts: readonly Uint8Array[], number = 0): void {
     const { transport } = this.#options
-    const header = { kind, cluster: this.#cluster, from: transport.node, fromIncarnation: transport.incarnation, toIncarnation: life }
+    const { node: from, incarnation: fromIncarnation } = transport
+    const header = { kind, cluster: this.#cluster, from, fromIncarnation, toIncarnation: life, number }
     const frame = encodeFrame(header, parts)
     this.framesOut++
     if (to === null) transport.broadcast(frame)
@@ -161,6 +176,7 @@ export class Links {
     if (header.toIncarnation !== transport.incarnation || header.fromIncarnation !== this.peers.get(header.from)) {
       return deadLetters.count('past-life', envelopes.length)
     }
+    if (!this.#latest.get(header.from)?.received.take(header.number)) return deadLetters.count('copy', envelopes.length)
     for (const envelope of envelopes) this.#options.onEnvelope(envelope)
   }
 
@@ -171,7 +187,7 @@ export class Links {
     const said = parts[0] ? unpackPlain(parts[0]) : undefined
     if (said === undefined || !Number.isSafeInteger(fromIncarnation)) return deadLetters.count('bad-frame')
     const latest = this.#latest.get(from)
-    if (latest !== undefined && fromIncarnation < latest) return deadLetters.count('past-life')
+    if (latest !== undefined && fromIncarnation < latest.life) return deadLetters.count('past-life')
     if (!admit(from, fromIncarnation, said)) {
       if (this.peers.get(from) === fromIncarnation) this.#forget(from)
       return deadLetters.count('not-admitted')
@@ -181,7 +197,7 @@ export class Links {
     if (this.peers.get(from) === fromIncarnation) return
     this.#forget(from)
     this.peers.set(from, fromIncarnation)
-    this.#latest.set(from, fromIncarnation)
+    if (latest?.life !== fromIncarnation) this.#latest.set(from, { life: fromIncarnation, sent: 0, received: new Received() })
     onPeer(from, fromIncarnation)
   }
 
