@@ -27,6 +27,9 @@ const ONCE_RED: readonly Case[] = [
   { seed: 200_085, membership: 'on', safetyMs: 20_000 },
   { seed: 300_124, membership: 'on', safetyMs: 20_000 },
   { seed: 300_149, safetyMs: 20_000 },
+  { seed: 300_644, membership: 'on', safetyMs: 20_000 },
+  { seed: 301_003, membership: 'on', safetyMs: 20_000 },
+  { seed: 301_205, membership: 'on', safetyMs: 20_000 },
 ]
 
 let hash: Hash

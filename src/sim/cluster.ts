@@ -170,6 +170,7 @@ export class SimCluster {
     node.wiped = false
     this.#formed ||= this.nodes.every(({ joined }) => joined)
     node.running = { node: running, locks: createLocks(proposer) }
+    life.touched = true
     world.log(`${node.id} is up, incarnation ${identity.incarnation}`)
   }
 

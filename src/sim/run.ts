@@ -82,7 +82,8 @@ class Run {
     this.#options = options
     this.world = new World(options.seed)
     const views = new LockViews(NAMESPACE, [...busyNames(options.workload), ...registerNames(options.workload)])
-    const grants = lockGrants(views, (owner) => owner.startsWith(LEASED_PREFIX))
+    const starting = (): boolean => this.#cluster.nodes.some(({ life, running }) => life?.alive && !running)
+    const grants = lockGrants(views, (owner) => owner.startsWith(LEASED_PREFIX), starting)
     const checkers: readonly Checker[] = [
       electionSafety(),
       logMatching(),
