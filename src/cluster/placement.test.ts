@@ -106,8 +106,10 @@ test('members come and go: always balanced, and what moves is near what has to',
 
 test('a table that is good stays', () => {
   fc.assert(
-    fc.property(memberLists, (members) => {
-      const table = place(members, options, hash)
+    fc.property(memberLists, memberLists, (before, members) => {
+      const current = place(before, options, hash)
+      expect(place(before, { ...options, current }, hash)).toEqual(current)
+      const table = place(members, { ...options, current }, hash)
       expect(place(members, { ...options, current: table }, hash)).toEqual(table)
     }),
   )

@@ -50,7 +50,9 @@ export function place(members: readonly MemberId[], options: PlacementOptions, h
   const placements: Placement[] = [placement(META_GROUP, sorted, options)]
   for (const [at, group] of groups.entries()) {
     const leader = leaders[at] as MemberId
-    placements.push(placement(group, [leader, ...(ranked[at] ?? []).filter((member) => member !== leader)], options))
+    const chosen = replicas[at] ?? []
+    const others = (rows[at]?.preference ?? []).filter((member) => chosen.includes(member) && member !== leader)
+    placements.push(placement(group, [leader, ...others], options))
   }
   return placements
 }
