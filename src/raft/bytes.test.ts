@@ -35,6 +35,19 @@ describe('bytes', () => {
     )
   })
 
+  it('reads back texts, short and long, of ASCII and not', () => {
+    const texts = fc.array(fc.oneof(fc.string(), fc.string({ unit: 'grapheme', maxLength: 40 }), fc.constant('\ufeffmarked')))
+    fc.assert(
+      fc.property(texts, (written) => {
+        const out = new ByteWriter(1)
+        for (const text of written) out.text(text)
+        const input = new ByteReader(out.take())
+        expect(written.map(() => input.text())).toEqual(written)
+        expect([input.ok, input.left]).toEqual([true, 0])
+      }),
+    )
+  })
+
   it('turns not ok past the end and gives zeros', () => {
     const input = new ByteReader(new Uint8Array([1, 2]))
     expect([input.u32(), input.u8(), input.text(), input.ok]).toEqual([0, 0, '', false])

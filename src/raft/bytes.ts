@@ -9,6 +9,7 @@ const TEXT = new TextEncoder()
 /** A text may begin with U+FEFF, which a decoder else swallows. */
 const FROM_TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
 const VARINT_BYTES_MAX = 8
+const SHORT_TEXT_BYTES = 16
 const EMPTY = new Uint8Array(0)
 
 export class ByteWriter {
@@ -99,7 +100,7 @@ export class ByteWriter {
 
 export class ByteReader {
   readonly #bytes: Uint8Array
-  readonly #view: DataView
+  #view: DataView | null = null
   #at: number
   readonly #end: number
   #ok = true
@@ -107,7 +108,6 @@ export class ByteReader {
   constructor(bytes: Uint8Array, at = 0, end = bytes.length) {
     // Never a Buffer, which is what frames are made of: its `slice` is a view.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#at = at
     this.#end = end
   }
@@ -137,13 +137,19 @@ export class ByteReader {
   u32(): number {
     if (!this.#take(4)) return 0
     this.#at += 4
-    return this.#view.getUint32(this.#at - 4)
+    return this.#viewed().getUint32(this.#at - 4)
   }
 
   f64(): number {
     if (!this.#take(8)) return 0
     this.#at += 8
-    return this.#view.getFloat64(this.#at - 8)
+    return this.#viewed().getFloat64(this.#at - 8)
+  }
+
+  /** Made where it is asked for: most formats are varints only. */
+  #viewed(): DataView {
+    this.#view ??= new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length)
+    return this.#view
   }
 
   varint(): number {
@@ -173,8 +179,18 @@ export class ByteReader {
     return this.raw(this.varint())
   }
 
+  /** By hand while it is short and ASCII, as names and ids are: a view and the decoder's call cost more. */
   text(): string {
-    const bytes = this.bytes()
-    return bytes.length === 0 ? '' : FROM_TEXT.decode(bytes)
+    const length = this.varint()
+    if (!this.#take(length)) return ''
+    const start = this.#at
+    this.#at += length
+    let text = ''
+    for (let at = start; at < this.#at; at++) {
+      const unit = this.#bytes[at]!
+      if (unit >= 0x80 || length > SHORT_TEXT_BYTES) return FROM_TEXT.decode(this.#bytes.subarray(start, this.#at))
+      text += String.fromCharCode(unit)
+    }
+    return text
   }
 }
