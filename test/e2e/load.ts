@@ -20,11 +20,11 @@ export interface Load {
 type Targets = readonly { readonly url: string }[]
 
 /** Repeats a call under its key, from node to node, until somebody answers for sure. */
-export async function surely(nodes: Targets, first: number, path: string, body: unknown, key: string): Promise<Answer> {
+export async function surely(nodes: Targets, first: number, path: string, body: unknown, key: string, method = 'POST'): Promise<Answer> {
   for (let attempt = 0; ; attempt++) {
     const node = nodes[(first + attempt) % nodes.length]
     try {
-      const answer = await call(node?.url ?? '', 'POST', path, body, { 'idempotency-key': key })
+      const answer = await call(node?.url ?? '', method, path, body, { 'idempotency-key': key })
       if (answer.body['outcome'] !== 'unknown' && answer.status !== 503 && answer.status !== 429 && answer.status !== 507) return answer
     } catch {
       // No answer at all: the node is gone. Give the dial of a dead node no chance to spin.
