@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { QueueHistory, type QueueVerdict } from '../../src/sim/queue-history.ts'
+import { QueueHistory, type QueueHistoryReport } from '../../src/queue/history-checker.ts'
 import { surely } from './load.ts'
 import { call } from './processes.ts'
 
@@ -23,14 +23,15 @@ export interface QueueLoad {
   readonly enqueueMs: ReadonlyMap<string, readonly number[]>
   /** Resolves once a message that is sent from now on has gone all the way. */
   nextRoundTrip(): Promise<void>
-  /** No more producing; resolves with the verdict once everything that was enqueued is acknowledged. */
-  drain(): Promise<QueueVerdict>
+  /** No more producing; resolves with what the history comes to once everything that was enqueued is acknowledged. */
+  drain(): Promise<QueueHistoryReport>
 }
 
 interface Message {
   readonly id: string
   readonly token: number
   readonly attempt: number
+  readonly group: string
   readonly data: string
 }
 
@@ -59,25 +60,29 @@ export async function startQueueLoad(nodes: Targets, label: string, options: Que
       const body = { data: name, ...(group !== '' && { group }) }
       const answer = await surely(nodes, which, `/v1/queues/${queue}/enqueue`, body, name)
       expect(answer.status, JSON.stringify(answer.body)).toBe(201)
-      enqueueMs.get(queue)?.push(performance.now() - began)
-      const producer = `${which}/${queue}`
-      history.enqueued({ label: name, producer, group, order: round, id: String(answer.body['id']) })
+      const answeredAt = performance.now()
+      enqueueMs.get(queue)?.push(answeredAt - began)
+      history.enqueues.push({ key: name, queue, lane: group, sentAt: began, answeredAt, outcome: 'ok', id: String(answer.body['id']) })
     }
   }
   const consume = async (which: number): Promise<void> => {
     for (let round = 0; producing || missing.size > 0; round++) {
       const queue = queues[(which + round) % queues.length] ?? ''
+      const askedAt = performance.now()
       const messages = await lease(nodes, which + round, queue)
       const receivedAt = performance.now()
-      for (const { id, token, attempt, data } of messages) history.delivered({ label: data, id, token, attempt, receivedAt })
+      for (const { data, ...message } of messages) {
+        history.deliveries.push({ ...message, key: data, queue, visibilityMs: VISIBILITY_MS, askedAt, receivedAt })
+      }
       await Promise.all(messages.map((message) => acknowledge(queue, which, message)))
     }
   }
   const acknowledge = async (queue: string, which: number, { id, token, data }: Message): Promise<void> => {
     const askedAt = performance.now()
     const answer = await surely(nodes, which, `/v1/queues/${queue}/ack`, { items: [{ id, token }] }, `${label}-ack-${id}-${queue}-${token}`)
-    if (answer.status !== 200) return
-    history.acknowledged({ id, token, askedAt })
+    const outcome = answer.status === 200 ? 'ok' : 'refused'
+    history.settlings.push({ type: 'ack', queue, id, token, sentAt: askedAt, outcome })
+    if (outcome === 'refused') return
     missing.delete(data)
     const sent = sentAt.get(data) ?? 0
     waiters = waiters.filter(({ since, resolve }) => sent < since || void resolve())
@@ -92,7 +97,7 @@ export async function startQueueLoad(nodes: Targets, label: string, options: Que
       producing = false
       await producerLoops
       await Promise.race([consumerLoops, sleep(90_000, null, { ref: false })])
-      return history.check({ drained: true })
+      return history.report([])
     },
   }
 }
