@@ -38,6 +38,11 @@ describe('configuration', () => {
     expect(config.cluster.peers).toEqual(['n1', 'n2'])
   })
 
+  test('a section of which everything is a comment is as if it were not there', () => {
+    expect(parse('http:\n  # port: 1\nnats:\n  tls:\nlog:\n  level:\n')).toEqual(parse(null))
+    expect(problems(() => parse('htpp:\n'))).toEqual(['htpp: no such setting'])
+  })
+
   test('a wrong key is named with its path and the likely one', () => {
     expect(problems(() => parse('consensus:\n  election_timeout: 300\n'))).toEqual([
       'consensus.election_timeout: no such setting; did you mean consensus.election_timeout_ms?',

@@ -154,7 +154,13 @@ function parseFile(text: string): Tree {
   }
   if (tree === null || tree === undefined) return {}
   if (!isTree(tree)) throw new ConfigError(['the file must be a mapping of sections (cluster, http, nats, …)'])
-  return tree
+  return withoutEmpty(tree)
+}
+
+/** A section, or a setting, of which only the name stands there (the rest is a comment, perhaps) is not given. */
+function withoutEmpty(tree: Tree): Tree {
+  const given = (value: unknown): unknown => (isTree(value) ? withoutEmpty(value) : (value ?? undefined))
+  return Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, given(value)]))
 }
 
 function isTree(value: unknown): value is Tree {
