@@ -22,6 +22,12 @@ const plain = fc.letrec((tie) => ({
   ),
 })).value
 
+it('keeps a map entry called __proto__', () => {
+  const out = new ByteWriter()
+  writePlain(out, JSON.parse('{"__proto__":"kept","a":1}') as never)
+  expect(JSON.stringify(readPlain(new ByteReader(out.take())))).toBe('{"__proto__":"kept","a":1}')
+})
+
 describe('bytes', () => {
   it('reads back varints over all safe integers', () => {
     fc.assert(

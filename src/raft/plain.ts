@@ -74,12 +74,10 @@ export function readPlain(input: ByteReader, depth = 0): Plain {
       return list
     }
     case MAP: {
-      const map: Record<string, Plain> = {}
-      for (let left = input.varint(); left > 0 && input.ok; left--) {
-        const key = input.text()
-        map[key] = readPlain(input, depth + 1)
-      }
-      return map
+      const entries: [string, Plain][] = []
+      for (let left = input.varint(); left > 0 && input.ok; left--) entries.push([input.text(), readPlain(input, depth + 1)])
+      // Not by assignment: to `__proto__` it would lose the value.
+      return Object.fromEntries(entries)
     }
     default:
       input.fail()
