@@ -1,13 +1,10 @@
 /** WebSockets against a real embedded cluster, with the `ws` client: what a peer sees on the wire. */
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
-import { packPlain, unpackPlain } from '../../actors/codec.ts'
-import type { Plain } from '../../actors/envelope.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { type Answer, type SocketClient, openSocket } from '../../../test/socket-client.ts'
 import { type EmbeddedCluster, startEmbedded } from '../../embedded.ts'
-
-type Answer = Record<string, any> // oxlint-disable-line typescript/no-explicit-any -- answers are looked into by the tests
 
 const bugs: unknown[] = []
 const start = (nodes: number) =>
@@ -22,63 +19,6 @@ afterAll(async () => {
   expect(bugs).toEqual([])
 })
 
-/** A client that keeps every frame, and hands out answers by id. */
-class Client {
-  readonly socket: WebSocket
-  readonly frames: unknown[] = []
-  readonly closed: Promise<number>
-  readonly #binary: boolean
-  readonly #answers = new Map<unknown, Answer>()
-  readonly #waiting = new Map<unknown, (answer: Answer) => void>()
-  #nextId = 1
-
-  constructor(socket: WebSocket) {
-    this.socket = socket
-    this.#binary = socket.protocol === 'tricord.v1.msgpack'
-    this.closed = new Promise((resolve) => socket.on('close', resolve))
-    socket.on('message', (data: Buffer, isBinary: boolean) => {
-      expect(isBinary).toBe(this.#binary)
-      const frame: unknown = isBinary ? unpackPlain(data) : JSON.parse(data.toString())
-      this.frames.push(frame)
-      for (const answer of (Array.isArray(frame) ? frame : [frame]) as Answer[]) this.#take(answer)
-    })
-  }
-
-  #take(answer: Answer): void {
-    const key = answer['id'] ?? answer['event'] ?? null
-    const waiting = this.#waiting.get(key)
-    if (waiting) waiting(answer)
-    else this.#answers.set(key, answer)
-  }
-
-  send(frame: unknown): void {
-    this.socket.send(this.#binary ? packPlain(frame as Plain) : JSON.stringify(frame))
-  }
-
-  answer(id: unknown): Promise<Answer> {
-    const known = this.#answers.get(id)
-    this.#answers.delete(id)
-    return known ? Promise.resolve(known) : new Promise((resolve) => this.#waiting.set(id, resolve))
-  }
-
-  call(op: string, members: Record<string, unknown> = {}): Promise<Answer> {
-    const id = `call-${this.#nextId++}`
-    this.send({ id, op, ...members })
-    return this.answer(id)
-  }
-
-  async result(op: string, members: Record<string, unknown> = {}): Promise<Answer> {
-    const answer = await this.call(op, members)
-    expect(answer).toMatchObject({ ok: true })
-    return answer['result'] as Answer
-  }
-
-  async close(): Promise<void> {
-    this.socket.close()
-    await this.closed
-  }
-}
-
 interface ConnectOptions {
   readonly protocol?: string
   readonly headers?: Record<string, string>
@@ -87,12 +27,10 @@ interface ConnectOptions {
   readonly of?: EmbeddedCluster
 }
 
-async function connect(options: ConnectOptions = {}): Promise<Client> {
+function connect(options: ConnectOptions = {}): Promise<SocketClient> {
   const { protocol = 'tricord.v1.json', headers = {}, path = '/v1/ws', node = 0, of = cluster } = options
   const url = (of.nodes[node]?.url ?? '').replace('http', 'ws') + path
-  const socket = new WebSocket(url, [protocol], { headers })
-  await once(socket, 'open')
-  return new Client(socket)
+  return openSocket(url, protocol, headers)
 }
 
 /** The refusal of a handshake. */
@@ -106,7 +44,7 @@ async function refused(protocols: string[], headers: Record<string, string> = {}
 }
 
 /** Asks until the lock is as expected: every turn is a round trip. */
-async function untilStatus(client: Client, name: string, reached: (status: Answer) => boolean): Promise<Answer> {
+async function untilStatus(client: SocketClient, name: string, reached: (status: Answer) => boolean): Promise<Answer> {
   for (;;) {
     const status = await client.result('lock.status', { name })
     if (reached(status)) return status
