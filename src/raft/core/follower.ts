@@ -5,6 +5,7 @@
 import { AssertionError } from '../../base/assert.ts'
 import { NOBODY, type LogIndex, type ReplicaId } from '../../base/ids.ts'
 import { campaign } from './candidate.ts'
+import { isVoter } from './membership.ts'
 import { READ_REFUSED, type RaftNode } from './node.ts'
 import { mayFollowToSleep } from './quiescence.ts'
 import type { AppendEntries, Heartbeat, ReadIndexResponse, SnapshotMeta, TimeoutNow } from './types.ts'
@@ -16,7 +17,9 @@ export function tickFollower(node: RaftNode): void {
   for (const readId of node.forwarded.tick()) node.answerRead(node.self, readId, READ_REFUSED)
   if (node.electionElapsed < node.electionTimeout) return
   node.resetElectionTimer()
-  campaign(node, false)
+  if (isVoter(node.membership, node.self)) campaign(node, false)
+  // It cannot ask whether there is another. It may have been dropped while it was away: nobody sends it anything then.
+  else node.setLeader(NOBODY)
 }
 
 /** A message of this term's leader arrived. */
