@@ -30,6 +30,10 @@ const ONCE_RED: readonly Case[] = [
   { seed: 300_644, membership: 'on', safetyMs: 20_000 },
   { seed: 301_003, membership: 'on', safetyMs: 20_000 },
   { seed: 301_205, membership: 'on', safetyMs: 20_000 },
+  { seed: 300_409, membership: 'on', safetyMs: 20_000 },
+  { seed: 300_414, membership: 'on', safetyMs: 20_000 },
+  { seed: 301_891, membership: 'on', safetyMs: 20_000 },
+  { seed: 301_878, membership: 'off', safetyMs: 20_000 },
 ]
 
 let hash: Hash

@@ -46,6 +46,8 @@ export class SimNode {
   joined = false
   /** Starts with --join: a newcomer, or one that was given an empty disk. */
   join = false
+  /** It was asked to stop, and is about to. */
+  stopping = false
   /** It has left the cluster and is about to be switched off for good. */
   retired = false
   /** Counts its disks: an emptied one is another. */
@@ -261,6 +263,7 @@ export class SimCluster {
   #end(node: SimNode): void {
     node.life?.end()
     node.running = null
+    node.stopping = false
     this.#hooks.ended(node)
   }
 
@@ -269,6 +272,7 @@ export class SimCluster {
     const { life, running } = node
     if (!life?.alive || !running) return
     this.world.log(`${node.id} is asked to stop`)
+    node.stopping = true
     running.node.stop(DRAIN_MS).then(
       () => life.alive && this.crash(node, 'stopped'),
       (error: Error) => this.world.fail(error),

@@ -24,6 +24,8 @@ const EARLY_SHARE = 0.4
 /** Fewer never stay: a group keeps three replicas, so that one lost disk loses nothing. */
 const STAY_MIN = 3
 const IDLE_MEAN_MS = 2_000
+/** So many rounds without a place in the table, and with nothing to hold: a late remove_member hit it before it was seen. */
+const LEFT_OUT_ROUNDS = 8
 
 export class Operator {
   readonly #cluster: SimCluster
@@ -32,6 +34,7 @@ export class Operator {
   readonly #leaving = new Set<SimNode>()
   /** Those that the table has shown with the disk they have now. */
   readonly #members = new Set<SimNode>()
+  readonly #leftOut = new Map<SimNode, number>()
   #view: MetaView | null = null
   /** What keeps the cluster from rest, as of the last round or what was begun since; null: nothing. */
   unsettled: string | null = 'not looked at'
@@ -90,6 +93,7 @@ export class Operator {
     // It may be running on the empty disk, and wait for a cluster that it is not allowed to found.
     this.#cluster.crash(node, 'replaced')
     this.#members.delete(node)
+    this.#leftOut.delete(node)
     node.refused = false
     node.join = true
     this.unsettled = `${node.id} is to be replaced`
@@ -135,12 +139,20 @@ export class Operator {
   #keep(node: SimNode): void {
     const known = this.#view?.members.find(({ id }) => id === node.id)
     if (known?.uid === node.uid) this.#members.add(node)
-    else if (known === undefined && this.#members.has(node)) return this.#replace(node)
+    else if (known === undefined && (this.#members.has(node) || this.#isLeftOut(node))) return this.#replace(node)
+    if (known) this.#leftOut.delete(node)
     if (!node.join || node.joined) return
     const taken = known !== undefined && known.uid !== node.uid
     if (taken) this.#remove(node.id)
     // Impatient at times: it must be refused while its name is still that of the lost disk.
     if (!node.life?.alive && (!taken || this.#dice.chance(EARLY_SHARE))) this.#cluster.start(node)
+  }
+
+  #isLeftOut(node: SimNode): boolean {
+    const idle = node.joined && node.running?.node.host.groups().length === 0
+    const rounds = idle ? (this.#leftOut.get(node) ?? 0) + 1 : 0
+    this.#leftOut.set(node, rounds)
+    return rounds >= LEFT_OUT_ROUNDS
   }
 
   #remove(id: NodeId): void {

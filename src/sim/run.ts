@@ -233,7 +233,7 @@ class Run {
   }
 
   #coreServes(core: readonly SimNode[]): boolean {
-    if (!core.every((node) => node.up)) return false
+    if (!core.every((node) => node.up && !node.stopping)) return false
     return this.#groupsOf(core).every((group) => {
       const replicas = core.map((node) => node.running?.node.host.status(group) ?? null).filter((status) => status !== null)
       return replicas.every((status) => status.serving) && replicas.some((status) => status.role === 'leader')
