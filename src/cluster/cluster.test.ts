@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { ColdMachine } from '../../test/cold-machine.ts'
 import { ClusterBed } from '../../test/cluster-bed.ts'
 import { FIRST_PARTITION, LOCKS_GROUP, META_GROUP } from '../base/ids.ts'
 import { MemoryDisk } from '../io/storage-memory.ts'
-import { generations } from '../raft/host/keys.ts'
+import { AREA_COLD, areaKey, generations, prefixOf } from '../raft/host/keys.ts'
 
 const FOUNDERS = ['n1', 'n2', 'n3']
 let bed: ClusterBed
@@ -149,6 +150,40 @@ describe('a cluster', () => {
     expect(bed.log.some((line) => line.includes('n3 warn replicas are damaged or lost'))).toBe(true)
     await bed.kill('n1')
     for (const group of groups) expect(await bed.add('n3', group, 1)).toEqual({ ok: true, reply: 4 })
+  })
+
+  test('a replica found damaged while it serves hands over, votes until it is out, and comes back whole with a new life', async () => {
+    bed = new ClusterBed({ partitions: 8, machine: () => new ColdMachine() })
+    await bed.start(FOUNDERS)
+    await bed.until(() => bed.settled, 'all share everything')
+    const group = FIRST_PARTITION + 3
+    const ids = Array.from({ length: 20 }, (_, i) => `k${i}`)
+    for (const id of ids) await bed.do('n1', group, { note: id, text: `text of ${id}` })
+    await bed.clock.pass(1_000)
+    const leader = bed.leaderOf(group)!
+    const { host } = leader.started!
+    const before = host.replicaOf(group)!
+    const key = areaKey(prefixOf(group, 1), AREA_COLD, (host.machine(group) as ColdMachine).keyOf('k7'))
+    await leader.disk.stores.get('state')!.batch([{ key, value: null }], { sync: true })
+
+    expect(await bed.do('n1', group, { read: 'k7' })).toMatchObject({ ok: true, reply: { text: 'text of k7' } })
+    const sizes = new Set<number>()
+    await bed.until(() => {
+      const { voters = [] } = bed.leaderOf(group)?.started?.host.status(group)?.membership ?? {}
+      if (voters.length > 0) sizes.add(voters.length)
+      return voters.includes(before + 1) && host.status(group)?.serving === true && bed.settled
+    }, 'it is whole again')
+    expect([...sizes]).toEqual([3, 2])
+    expect(host.damaged).toEqual([])
+    // Every note is on its disk: it answers for all of them, alone with one other.
+    await bed.kill(FOUNDERS.find((id) => id !== leader.id)!)
+    await bed.until(() => bed.leaderOf(group) !== null, 'a leader')
+    if (bed.leaderOf(group)!.id !== leader.id) {
+      bed.leaderOf(group)!.started!.host.transferLeadership(group, before + 1)
+      await bed.until(() => bed.leaderOf(group)?.id === leader.id, 'the new life leads')
+    }
+    for (const id of ids) expect(await bed.do(leader.id, group, { read: id })).toMatchObject({ reply: { text: `text of ${id}` } })
+    expect(host.damaged).toEqual([])
   })
 
   test('a sleeping group whose leader is back at once, but not its replica, wakes up and is whole again', async () => {

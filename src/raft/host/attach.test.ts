@@ -5,6 +5,7 @@ import { Gate, gatedStorage } from '../../../test/gated-storage.ts'
 import { GROUP, RaftCluster, type TestNode } from '../../../test/raft-cluster.ts'
 import type { Plain } from '../../actors/envelope.ts'
 import { createMemoryStorage } from '../../io/storage-memory.ts'
+import type { KeyOutcome } from '../proposer.ts'
 import { AREA_COLD, areaKey, generations, prefixOf } from './keys.ts'
 
 let cluster: RaftCluster
@@ -56,6 +57,12 @@ describe('an answer', () => {
     expect(await read(follower!, 'a')).toBe('hello')
     expect(textOf(await cluster.query(follower!, 'note a'))).toBe('hello')
     expect(textOf(await cluster.query(follower!, 'note a', 'stale'))).toBe('hello')
+    for (const name of ['once', 'wait']) {
+      let outcome: KeyOutcome | null = null
+      void follower!.proposer.outcome(GROUP, name, { timeoutMs: 5_000, consistency: 'linearizable' }).then((got) => (outcome = got))
+      await cluster.clock.until(() => outcome !== null, 'what became of it')
+      expect(outcome).toMatchObject({ state: 'answered', result: { ok: true, reply: { text: 'hello' } } })
+    }
   })
 
   test('tells who has the entry on disk, sorted', async () => {
@@ -102,12 +109,16 @@ describe('an answer', () => {
     await note(leader, 'a', 'x')
     await drained()
     const [client] = cluster.followers()
-    gates.get(leader.name)!.close()
+    for (const gate of gates.values()) gate.close()
     const outcome = cluster.submit(client!, { read: 'a' })
     await cluster.clock.pass(50)
     leader.host.transferLeadership(GROUP, client!.host.replicaOf(GROUP)!)
     await cluster.clock.until(() => client!.leads, 'handed over')
     gates.get(leader.name)!.open()
+    await cluster.clock.pass(100)
+    expect(machineOf(leader).attached).toBe(2)
+    expect(outcome.result).toBeNull()
+    gates.get(client!.name)!.open()
     await cluster.clock.until(() => outcome.result !== null, 'an answer')
     expect(outcome.result).toMatchObject({ ok: true, reply: { text: 'x' } })
     expect(machineOf(client!).attached).toBeGreaterThan(0)
@@ -191,6 +202,14 @@ describe('cold records', () => {
     await cluster.clock.until(() => reply !== null, 'an answer')
     expect(textOf(reply)).toBe('old')
     expect(late!.host.damaged).toEqual([])
+  })
+
+  test('of many bytes do not wait for their time to go to the store', async () => {
+    cluster = new RaftCluster({ nodes: 1, machineFor, checkpointIntervalMs: 60_000 })
+    const node = await cluster.found()
+    for (let i = 0; i < 9; i++) await note(node, `k${i}`, 'x'.repeat(200_000))
+    expect(machineOf(node).fresh.size).toBeLessThan(6)
+    expect(await read(node, 'k0')).toBe('x'.repeat(200_000))
   })
 
   test('beyond so many bytes that wait for the store, the leader takes no more', async () => {
