@@ -3,8 +3,11 @@
  * has one effect, no command has two, and all replicas end in the same state.
  */
 import { afterEach, describe, expect, test } from 'vitest'
+import { ColdMachine } from '../../../test/cold-machine.ts'
 import { GROUP, type Outcome, RaftCluster, type TestNode } from '../../../test/raft-cluster.ts'
+import type { Plain } from '../../actors/envelope.ts'
 import { Prng } from '../../base/prng.ts'
+import { AREA_COLD, PREFIX_BYTES, wholeGroup } from './keys.ts'
 
 let cluster: RaftCluster
 
@@ -48,17 +51,31 @@ function work(random: Prng, sent: Sent[], n: number): void {
   sent.push({ name, outcome: cluster.submit(node, { add: 1 }, { timeoutMs: 30_000, key: { key: name, fingerprint: name } }) })
   if (random.below(3) === 0) cluster.submit(node, { put: name, value: 'x'.repeat(random.below(2_000)) })
   if (random.below(4) === 0) cluster.submit(node, random.below(2) === 0 ? { wait: 'gate' } : { open: 'gate' })
+  const note = `note${random.below(30)}`
+  if (random.below(3) === 0) cluster.submit(node, { note, text: `${n} `.repeat(random.below(500)) })
+  else if (random.below(5) === 0) cluster.submit(node, { drop: note })
+  else cluster.submit(node, { read: note })
 }
 
 function stateOf(node: TestNode): unknown {
-  const { sum, registers, gates } = node.machine
-  return [sum, [...registers.keys()].sort(), [...gates]]
+  const { sum, registers, gates, notes } = node.machine as ColdMachine
+  return [sum, [...registers.keys()].sort(), [...gates], [...notes].sort()]
+}
+
+/** The texts of all notes, as this node has them; and how many it keeps. */
+async function textsOf(node: TestNode): Promise<unknown> {
+  const { notes } = node.machine as ColdMachine
+  const texts: Plain[] = []
+  for (const name of [...notes.keys()].sort()) texts.push((await cluster.query(node, `note ${name}`, 'stale')) as Plain)
+  const stored = await node.disk.stores.get('state')!.iterate(wholeGroup(GROUP)).next(10_000)
+  expect(stored.filter(([key]) => key[PREFIX_BYTES] === AREA_COLD).length).toBe(notes.size)
+  return texts.map((reply) => (reply as { readonly text: string }).text)
 }
 
 describe('under chaos', () => {
   test.each([1, 2, 3, 4, 5, 6, 7, 8])('seed %i: one effect each, the same everywhere', async (seed) => {
     const random = new Prng(seed)
-    cluster = new RaftCluster({ nodes: 3, logBytesMax: 5_000 })
+    cluster = new RaftCluster({ nodes: 3, logBytesMax: 5_000, machineFor: () => new ColdMachine() })
     await cluster.found()
     const sent: Sent[] = []
     for (let round = 0; round < 60; round++) {
@@ -74,6 +91,9 @@ describe('under chaos', () => {
     await cluster.converge()
     const [first] = cluster.nodes
     expect(cluster.nodes.map(stateOf)).toEqual(cluster.nodes.map(() => stateOf(first!)))
+    await cluster.clock.pass(1_000)
+    const texts = await textsOf(first!)
+    for (const node of cluster.nodes) expect(await textsOf(node)).toEqual(texts)
     const answered = sent.filter(({ outcome }) => outcome.result?.ok === true)
     const replies = answered.map(({ outcome }) => (outcome.result!.ok ? outcome.result!.reply : null))
     expect(new Set(replies).size).toBe(replies.length)
