@@ -2,7 +2,8 @@
 import type { GrantView, LockCommand, SessionProof } from '../lock/types.ts'
 import type { Answer } from './attempts.ts'
 import type { Dice } from './dice.ts'
-import { type Client, type ClientContext, LEASED_PREFIX, NAMESPACE, busyNames } from './workload.ts'
+import { type ClientContext, LEASED_PREFIX, NAMESPACE, busyNames } from './lock-workload.ts'
+import type { Client } from './workload.ts'
 
 const HELD_MAX = 4
 

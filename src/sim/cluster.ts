@@ -98,7 +98,11 @@ export class SimCluster {
     this.#hash = hash
     this.#hooks = hooks
     this.network = new SimNetwork(world, world.dice.fork('network'), calm(options.network))
-    for (const id of options.nodes) this.#add(id)
+  }
+
+  /** The founders, each with an empty disk; once, and first of all. */
+  found(): void {
+    for (const id of this.options.nodes) this.#add(id)
   }
 
   #add(id: NodeId): SimNode {

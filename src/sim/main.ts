@@ -1,6 +1,6 @@
 /**
- * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--trace]`: runs M seeds from N on. A line per failing seed with the command
- * that repeats it; at the end what was simulated and how fast. Exits with 1 if a seed failed.
+ * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--trace]`: runs M seeds from N on. A line per failing
+ * seed with the command that repeats it; at the end what was simulated and how fast. Exits with 1 if a seed failed.
  */
 import { parseArgs } from 'node:util'
 import { loadHash } from '../io/hash.ts'

@@ -8,7 +8,7 @@ import type { ChaosOptions } from './chaos.ts'
 import { Dice } from './dice.ts'
 import type { DiskOptions } from './disk.ts'
 import type { NetworkOptions } from './network.ts'
-import type { WorkloadOptions } from './workload.ts'
+import type { LockWorkloadOptions } from './lock-workload.ts'
 
 export interface SimOptions {
   readonly seed: number
@@ -27,7 +27,7 @@ export interface SimOptions {
   readonly network: NetworkOptions
   readonly disk: DiskOptions
   readonly chaos: ChaosOptions
-  readonly workload: WorkloadOptions
+  readonly locks: LockWorkloadOptions
   /** Virtual time of the first phase (chaos), and the bound of the second (progress). */
   readonly safetyMs: number
   readonly livenessMs: number
@@ -64,7 +64,7 @@ export function drawOptions(seed: number, overrides: SimOverrides = {}): SimOpti
     network: drawNetwork(dice),
     disk: drawDisk(dice),
     chaos: moves ? drawMoves(moving, drawChaos(dice, nodes)) : drawChaos(dice, nodes),
-    workload: drawWorkload(dice),
+    locks: drawLocks(dice),
     safetyMs: overrides.safetyMs ?? 20_000,
     livenessMs: 60_000,
   }
@@ -131,7 +131,7 @@ function drawMoves(dice: Dice, chaos: ChaosOptions): ChaosOptions {
   return { ...chaos, weights: { ...chaos.weights, wipe, join: dice.pick([1, 3]), leave: dice.pick([0, 1, 3]), replace: 3 } }
 }
 
-function drawWorkload(dice: Dice): WorkloadOptions {
+function drawLocks(dice: Dice): LockWorkloadOptions {
   return {
     clients: dice.integer(3, 7),
     thinkMeanMs: dice.pick([5, 30, 100]),

@@ -5,7 +5,8 @@
 import type { AcquireCommand } from '../lock/types.ts'
 import type { Answer } from './attempts.ts'
 import type { Dice } from './dice.ts'
-import { type Client, type ClientContext, LEASED_PREFIX, NAMESPACE, registerNames } from './workload.ts'
+import { type ClientContext, LEASED_PREFIX, NAMESPACE, registerNames } from './lock-workload.ts'
+import type { Client } from './workload.ts'
 
 const LEASE_MS = 3_600_000
 /** Numbers are per client: client * this + operation. */

@@ -2,7 +2,7 @@
  * One run: a seed, its options, two phases, the verdict.
  *
  *   form ──> safety: chaos and clients, checkers after every event ──> heal a quorum, stop the chaos ──> liveness:
- *   a leader, a grant through every node, all replicas equal, every client answered, within a bound ──> histories
+ *   a leader, an answer through every node, all replicas equal, every client answered, within a bound ──> histories
  */
 import type { Hash } from '../base/hash.ts'
 import { LOCKS_GROUP, groupName, partitionGroup, META_GROUP, type GroupId } from '../base/ids.ts'
@@ -14,27 +14,21 @@ import { diskIdentity } from './checkers/disk-identity.ts'
 import { History, committed } from './checkers/committed.ts'
 import { electionSafety } from './checkers/election-safety.ts'
 import { leaderCompleteness } from './checkers/leader-completeness.ts'
-import { lockGrants } from './checkers/lock-grants.ts'
-import { lockHolders } from './checkers/lock-holders.ts'
-import { LockViews } from './checkers/lock-views.ts'
 import { logMatching } from './checkers/log-matching.ts'
 import { monotonic } from './checkers/monotonic.ts'
 import { ordering } from './checkers/ordering.ts'
 import { recovery } from './checkers/recovery.ts'
-import { stateDigest } from './checkers/state-digest.ts'
 import { SimCluster, type SimNode } from './cluster.ts'
-import { ClientHistory } from './history.ts'
+import { LockWorkload } from './lock-workload.ts'
 import { calm } from './network.ts'
 import { Observer } from './observer.ts'
 import { Operator } from './operator.ts'
 import { type SimOptions, drawOptions, type SimOverrides } from './options.ts'
-import { LEASED_PREFIX, NAMESPACE, Workload, busyNames, registerNames } from './workload.ts'
+import type { Workload, WorkloadTally } from './workload.ts'
 import { SimFailure, World } from './world.ts'
 
 const FORM_MS = 20_000
 const TRACE_LINES = 60
-const RETRY_MS = 250
-const FINAL_NAME = 'final'
 
 export interface RunResult {
   readonly seed: number
@@ -73,17 +67,19 @@ class Run {
   readonly #observer: Observer
   readonly #chaos: Chaos
   readonly #operator: Operator
-  readonly #workload: Workload
-  readonly #history = new ClientHistory()
+  readonly #workloads: readonly Workload[]
   readonly #committed = new History()
   #inconclusive = 0
 
   constructor(options: SimOptions, hash: Hash) {
     this.#options = options
     this.world = new World(options.seed)
-    const views = new LockViews(NAMESPACE, [...busyNames(options.workload), ...registerNames(options.workload)])
-    const starting = (): boolean => this.#cluster.nodes.some(({ life, running }) => life?.alive && !running)
-    const grants = lockGrants(views, (owner) => owner.startsWith(LEASED_PREFIX), starting)
+    this.#cluster = new SimCluster(this.world, options, hash, {
+      admitted: (node) => this.#observer.attach(node),
+      booting: (node) => this.#observer.logs.reload(node.id, node.disk),
+      ended: (node) => this.#workloads.forEach((workload) => workload.nodeEnded(node)),
+    })
+    this.#workloads = [new LockWorkload(this.#cluster, options.locks)]
     const checkers: readonly Checker[] = [
       electionSafety(),
       logMatching(),
@@ -94,19 +90,12 @@ class Run {
       ordering(),
       recovery((node) => this.#cluster.node(node)?.sound === false),
       diskIdentity(),
-      stateDigest(views),
-      lockHolders(views),
-      grants,
+      ...this.#workloads.flatMap((workload) => workload.checkers),
     ]
     this.#observer = new Observer(checkers, (error) => this.world.fail(error))
-    this.#cluster = new SimCluster(this.world, options, hash, {
-      admitted: (node) => this.#observer.attach(node),
-      booting: (node) => this.#observer.logs.reload(node.id, node.disk),
-      ended: (node) => this.#workload.attempts.nodeEnded(node),
-    })
+    this.#cluster.found()
     this.#operator = new Operator(this.#cluster)
     this.#chaos = new Chaos(this.#cluster, options.chaos, this.#operator)
-    this.#workload = new Workload(this.#cluster, options.workload, this.#history, grants)
   }
 
   async go(): Promise<RunResult> {
@@ -115,10 +104,10 @@ class Run {
     else await this.#until(FORM_MS, 'the cluster serves', () => this.#serving(this.#cluster.nodes))
     this.#chaos.start()
     this.#operator.start()
-    this.#workload.start()
+    for (const workload of this.#workloads) workload.start()
     await this.#advance(this.world.now + this.#options.safetyMs)
     await this.#liveness()
-    if (!this.world.failure) this.#check(() => void (this.#inconclusive = this.#history.check().inconclusive))
+    if (!this.world.failure) this.#check(() => void (this.#inconclusive = sum(this.#workloads, (workload) => workload.check())))
     return this.#result()
   }
 
@@ -169,16 +158,21 @@ class Run {
     if (this.world.failure) return
     const { world } = this
     this.#chaos.stop()
-    this.#workload.stop()
+    for (const workload of this.#workloads) workload.stop()
     let core = this.#healCore()
     world.log(`heal: the core is ${core.map(({ id }) => id).join()}`)
     const { livenessMs } = this.#options
     if (this.#operator.active && this.#cluster.formed) core = await this.#settle()
     await this.#until(livenessMs, 'the core serves', () => this.#coreServes(core))
-    await this.#until(livenessMs, 'every client is answered', () => this.#workload.busy === 0)
-    const granted = new Set<SimNode>()
-    for (const [at, node] of core.entries()) this.#grantThrough(node, at, () => granted.add(node))
-    await this.#until(livenessMs, 'a grant through each node of the core', () => granted.size === core.length)
+    await this.#until(livenessMs, 'every client is answered', () => this.#workloads.every(({ busy }) => busy === 0))
+    let asked = 0
+    for (const workload of this.#workloads) {
+      for (const [at, node] of core.entries()) {
+        asked++
+        workload.ask(node, at, livenessMs, () => asked--)
+      }
+    }
+    await this.#until(livenessMs, 'an answer through each node of the core', () => asked === 0)
     await this.#until(livenessMs, 'equal replicas', () => this.#equal(core))
     if (!world.failure) this.#check(() => this.#final(core))
   }
@@ -240,29 +234,6 @@ class Run {
     })
   }
 
-  #grantThrough(node: SimNode, at: number, done: () => void): void {
-    const name = `${FINAL_NAME}${at}`
-    const acquire = {
-      type: 'lock_acquire',
-      namespace: NAMESPACE,
-      items: [{ name, mode: 'exclusive' }],
-      session: null,
-      implicitProof: 'proof',
-      owner: `final-${node.id}`,
-      waitMs: 0,
-      leaseMs: 60_000,
-      priority: 0,
-      reentrant: false,
-      metadata: null,
-    } as const
-    node.running?.locks.submit(acquire, { timeoutMs: this.#options.livenessMs }, (reply) => {
-      if (!(reply instanceof Error)) done()
-      // It looks at its disk now and then: room is noticed a while after it is there.
-      else if (reply.code === 'DISK_LOW') this.world.at(RETRY_MS, 'final grant again', () => this.#grantThrough(node, at, done))
-      else this.world.fail(new SimFailure(`liveness: ${node.id} could not acquire: ${reply.message}`))
-    })
-  }
-
   #equal(core: readonly SimNode[]): boolean {
     return this.#groupsOf(core).every((group) => {
       const statuses = core.map((node) => node.running?.node.host.status(group) ?? null).filter((status) => status !== null)
@@ -278,7 +249,11 @@ class Run {
         node.running?.node.host.machine(group)?.check()
       }
     }
-    if (this.#workload.attempts.open > 0) throw new SimFailure(`liveness: ${groupName(LOCKS_GROUP)}: requests were never answered`)
+    if (this.#workloads.some(({ open }) => open > 0)) throw new SimFailure('liveness: requests were never answered')
+  }
+
+  #total(what: keyof WorkloadTally): number {
+    return sum(this.#workloads, ({ tally }) => tally[what])
   }
 
   #result(): RunResult {
@@ -290,12 +265,16 @@ class Run {
       events: world.events,
       elapsedMs: world.now,
       faults: world.faults,
-      operations: this.#history.operations,
-      acknowledged: this.#history.acknowledged,
-      unknown: this.#history.unknown,
+      operations: this.#total('operations'),
+      acknowledged: this.#total('acknowledged'),
+      unknown: this.#total('unknown'),
       inconclusive: this.#inconclusive,
       failure: world.failure,
       trace: world.trace(TRACE_LINES),
     }
   }
+}
+
+function sum(workloads: readonly Workload[], of: (workload: Workload) => number): number {
+  return workloads.reduce((total, workload) => total + of(workload), 0)
 }

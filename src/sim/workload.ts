@@ -1,96 +1,71 @@
 /**
- * The clients: each does one thing after another, at the pace and with the habits that the seed drew.
+ * One kind of work: the clients of one kind of state machine, what they saw, and what must hold in its replicas. The run
+ * knows nothing else of what the groups are for; another machine is another file like `lock-workload.ts` and a line in
+ * `run.ts`.
  *
- *   register names  exclusive, leases longer than the run: acquire, look, release. Checked for linearizability.
- *   busy names      shared and exclusive, short leases, waits, renewals, sessions, cancelled waits, abandoned holds.
+ *   checkers ──> the observer, after every event         start ─> … chaos … ─> stop ─> busy = 0 ─> ask each node ─> check
  */
-import type { SimCluster } from './cluster.ts'
-import { Attempts } from './attempts.ts'
-import { BusyClient } from './busy-client.ts'
-import type { GrantLedger } from './checkers/lock-grants.ts'
-import type { ClientHistory } from './history.ts'
-import { RegisterClient } from './register-client.ts'
+import type { Checker } from './checkers/checker.ts'
+import type { SimNode } from './cluster.ts'
+import type { Dice } from './dice.ts'
+import type { World } from './world.ts'
 
-export const NAMESPACE = 'sim'
-/** Owners of leased grants begin so; those of sessions, whose grants end with the session, do not. */
-export const LEASED_PREFIX = 'l-'
-
-export interface WorkloadOptions {
-  readonly clients: number
-  readonly thinkMeanMs: number
-  readonly timeoutMs: number
-  readonly busyNames: number
-  readonly busyLeaseMs: number
-  readonly waitMaxMs: number
-  /** Share of shared acquires among the busy ones. */
-  readonly sharedShare: number
-  readonly registerNames: number
-  /** Per client: more would make the search for a linearization slow. */
-  readonly registerOpsMax: number
-  /** Share of operations that are sent again while their outcome is unknown. */
-  readonly retryShare: number
+export interface WorkloadTally {
+  /** Operations whose histories are checked. */
+  readonly operations: number
+  readonly acknowledged: number
+  readonly unknown: number
 }
 
-export function busyNames({ busyNames: count }: WorkloadOptions): string[] {
-  return Array.from({ length: count }, (_, i) => `busy${i}`)
+export interface Workload {
+  /** The invariants of its machine, and of what its clients were told. */
+  readonly checkers: readonly Checker[]
+  readonly tally: WorkloadTally
+  /** Operations under way. */
+  readonly busy: number
+  /** Requests that wait for an answer of some node. */
+  readonly open: number
+  start(): void
+  /** No new operations; those under way go on to their end. */
+  stop(): void
+  /** A life ended: whoever waited for it knows nothing. */
+  nodeEnded(node: SimNode): void
+  /** The last phase: a request through this node, the `at`th, that has to succeed. */
+  ask(node: SimNode, at: number, timeoutMs: number, done: () => void): void
+  /** Throws where what the clients saw cannot be. Gives how many searches were given up. */
+  check(): number
 }
 
-export function registerNames({ registerNames: count }: WorkloadOptions): string[] {
-  return Array.from({ length: count }, (_, i) => `register${i}`)
-}
-
-export interface ClientContext {
-  readonly cluster: SimCluster
-  readonly options: WorkloadOptions
-  readonly attempts: Attempts
-  readonly history: ClientHistory
-  readonly grants: GrantLedger
-}
-
-/** Something that acts until it is told to stop. */
+/** Something that does one thing after another until it is told to stop. */
 export interface Client {
   act(done: () => void): void
 }
 
-export class Workload {
-  readonly attempts: Attempts
-  readonly #context: ClientContext
+/** Clients at their pace: think, act, think again. */
+export class Clients {
+  readonly #world: World
   #running = true
   #busy = 0
 
-  constructor(cluster: SimCluster, options: WorkloadOptions, history: ClientHistory, grants: GrantLedger) {
-    this.attempts = new Attempts(cluster, cluster.world.dice.fork('attempts'))
-    this.#context = { cluster, options, attempts: this.attempts, history, grants }
+  constructor(world: World) {
+    this.#world = world
   }
 
-  start(): void {
-    const { cluster, options } = this.#context
-    for (let i = 0; i < options.clients; i++) {
-      const dice = cluster.world.dice.fork(`client ${i}`)
-      // Every second client works on the registers, at a pace that spreads its share of operations over the whole chaos.
-      const registers = i % 2 === 0
-      const client: Client = registers ? new RegisterClient(`c${i}`, dice, this.#context) : new BusyClient(`c${i}`, dice, this.#context)
-      const thinkMs = registers ? cluster.options.safetyMs / options.registerOpsMax : options.thinkMeanMs
-      const loop = (): void => {
-        cluster.world.at(dice.exponential(thinkMs), 'client thinks', () => {
-          if (!this.#running) return
-          this.#busy++
-          client.act(() => {
-            this.#busy--
-            loop()
-          })
-        })
-      }
-      loop()
-    }
+  run(client: Client, dice: Dice, thinkMeanMs: number): void {
+    this.#world.at(dice.exponential(thinkMeanMs), 'client thinks', () => {
+      if (!this.#running) return
+      this.#busy++
+      client.act(() => {
+        this.#busy--
+        this.run(client, dice, thinkMeanMs)
+      })
+    })
   }
 
-  /** No new operations; those under way go on to their end. */
   stop(): void {
     this.#running = false
   }
 
-  /** Operations under way. */
   get busy(): number {
     return this.#busy
   }
