@@ -32,7 +32,8 @@ export type MetaRecord =
 
 const CLUSTER_KEY = 'c'
 const TO_BYTES = new TextEncoder()
-const TO_TEXT = new TextDecoder()
+/** A key is taken as it is: without this, U+FEFF before it would be swallowed. */
+const TO_TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class MetaRecords {
   readonly #changed = new Set<string>()
@@ -80,6 +81,7 @@ export class MetaRecords {
       assert(isMember(plain), `record ${name} of group meta is no member`)
       return { kind: 'member', value: plain }
     }
+    assert(name[0] === 'g', `${JSON.stringify(name)} is no record of group meta`)
     return { kind: 'group', group: Number(name.slice(1)), value: groupRecord(plain) }
   }
 }

@@ -1,23 +1,15 @@
 /**
  * The real disk, under one root directory.
  *
- * A durable write is one writev and one fdatasync on the same descriptor. The lock file holds the process id, and what tells this process
- * from a later one of that id: a second process on the same root is refused, one left behind by a dead process is taken over.
+ * A durable write is one writev and one fdatasync on the same descriptor.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, readdir, rename, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { lockDirectory } from './directory-lock.ts'
 import type { Kv } from './kv/kv.ts'
 import { type KvEngine, openKv } from './kv/open.ts'
-import { markOf } from './process-mark.ts'
 import { DiskFullError, type File, type Storage } from './storage.ts'
-
-const LOCK_FILE = 'LOCK'
-
-/** Another process holds the directory. */
-export class DirectoryLockedError extends Error {
-  override readonly name = 'DirectoryLockedError'
-}
 
 export function createFileStorage(root: string, engine: KvEngine): Storage {
   return new FileStorage(root, engine)
@@ -114,7 +106,7 @@ class OpenFile implements File {
 class FileStorage implements Storage {
   readonly #root: string
   readonly #engine: KvEngine
-  #locked = false
+  #unlock: (() => Promise<void>) | null = null
 
   constructor(root: string, engine: KvEngine) {
     this.#root = root
@@ -192,68 +184,15 @@ class FileStorage implements Storage {
 
   async lock(): Promise<void> {
     await makeDirectory(this.#root)
-    const own = `${process.pid} ${await markOf(process.pid)}\n`
-    for (let attempt = 0; attempt < 2; attempt++) {
-      try {
-        await orDiskFull(writeNew(this.#full(LOCK_FILE), own))
-        this.#locked = true
-        return
-      } catch (error) {
-        if (codeOf(error) !== 'EEXIST') throw error
-        await this.#takeOver()
-      }
-    }
-    throw new DirectoryLockedError(`${this.#root} was locked by another process just now`)
+    this.#unlock = await orDiskFull(lockDirectory(this.#root))
   }
 
   async close(): Promise<void> {
-    if (this.#locked) await this.remove(LOCK_FILE)
-    this.#locked = false
-  }
-
-  /** Removes the lock of a process that is gone; refuses where it lives. */
-  async #takeOver(): Promise<void> {
-    const text = await this.readFile(LOCK_FILE)
-    const [pid = '', mark = ''] = new TextDecoder()
-      .decode(text ?? new Uint8Array())
-      .trim()
-      .split(' ')
-    const holder = Number(pid)
-    if (holder > 0 && holder !== process.pid && isAlive(holder) && (await isSame(holder, mark))) {
-      throw new DirectoryLockedError(`${this.#root} is in use by process ${holder}`)
-    }
-    await this.remove(LOCK_FILE)
+    await this.#unlock?.()
+    this.#unlock = null
   }
 
   #full(path: string): string {
     return join(this.#root, path)
-  }
-}
-
-/** Whole or not at all: half of it would say that nobody holds it. */
-async function writeNew(path: string, text: string): Promise<void> {
-  const handle = await open(path, 'wx')
-  try {
-    await handle.writeFile(text)
-  } catch (error) {
-    await unlink(path)
-    throw error
-  } finally {
-    await handle.close()
-  }
-}
-
-/** Where the system does not tell, a process of that id has to be taken for the one that wrote the mark. */
-async function isSame(pid: number, mark: string): Promise<boolean> {
-  const now = await markOf(pid)
-  return mark === '' || now === '' || now === mark
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return codeOf(error) === 'EPERM'
   }
 }

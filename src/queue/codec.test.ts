@@ -65,6 +65,11 @@ test('commands survive the way through the log', () => {
   )
 })
 
+test('a checkpoint that begins with U+FEFF is not JSON, and what is JSON keeps one inside', () => {
+  expect(decodeCommand(encodeCommand(extend({ checkpoint: '\uFEFF{}' })))).toMatchObject({ type: 'refused' })
+  expect(decodeCommand(encodeCommand(extend({ checkpoint: '"\uFEFF"' })))).toEqual(extend({ checkpoint: '"\uFEFF"' }))
+})
+
 test('a plain message costs seven bytes more than its body and its names', () => {
   const bytes = encodeCommand(enqueue(message({ body: new Uint8Array(100) })))
   expect(bytes.length).toBe(100 + 'default'.length + 'orders'.length + 7)

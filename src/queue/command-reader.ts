@@ -7,6 +7,9 @@ import { BODY_BYTES_MAX } from './message-body.ts'
 import { invalid, refuse } from './refusal.ts'
 import type { Refused } from './types.ts'
 
+/** What begins with U+FEFF is not JSON; a decoder else swallows it. */
+const TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
+
 export class CommandReader {
   readonly #in: ByteReader
   #refusal: Refused | null = null
@@ -69,7 +72,7 @@ export class CommandReader {
       this.refuse(refuse('TOO_LARGE', `${path}: at most ${bytesMax} bytes of JSON`, { path, bytesMax }))
       return ''
     }
-    const text = new TextDecoder().decode(bytes)
+    const text = TEXT.decode(bytes)
     if (!isJson(text)) this.refuse(invalid(path, 'not JSON'))
     return text
   }

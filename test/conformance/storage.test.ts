@@ -1,9 +1,8 @@
-import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { markOf } from '../../src/io/process-mark.ts'
-import { DirectoryLockedError, createFileStorage } from '../../src/io/storage-file.ts'
+import { createFileStorage } from '../../src/io/storage-file.ts'
 import { createMemoryStorage } from '../../src/io/storage-memory.ts'
 import { testStorage } from './storage.ts'
 
@@ -13,27 +12,6 @@ testStorage('memory', async () => ({ storage: createMemoryStorage(), dispose: as
 testStorage('file', async () => {
   const root = await directory()
   return { storage: createFileStorage(root, 'leveldb'), dispose: () => rm(root, { recursive: true }) }
-})
-
-test('a directory in use is refused; the lock of a dead process is taken over; closing gives it back', async () => {
-  const root = await directory()
-  const PARENT = process.ppid
-  await writeFile(join(root, 'LOCK'), `${PARENT}\n`)
-  const storage = createFileStorage(root, 'leveldb')
-  await expect(storage.lock()).rejects.toThrow(DirectoryLockedError)
-  await expect(storage.lock()).rejects.toThrow(String(PARENT))
-  // Another program was given the number of the one that held it.
-  await writeFile(join(root, 'LOCK'), `${PARENT} an-earlier-boot:1\n`)
-  await storage.lock()
-  await storage.close()
-  await writeFile(join(root, 'LOCK'), `${PARENT} ${await markOf(PARENT)}\n`)
-  await expect(storage.lock()).rejects.toThrow(DirectoryLockedError)
-  // No process has this id: Linux and macOS stay below 2^22.
-  await writeFile(join(root, 'LOCK'), '4194999\n')
-  await storage.lock()
-  await storage.close()
-  await createFileStorage(root, 'leveldb').lock()
-  await rm(root, { recursive: true })
 })
 
 test('a directory that is made is durable in those above it, or what is synced in it could be lost with its name', async () => {
