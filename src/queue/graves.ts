@@ -1,0 +1,91 @@
+/**
+ * Bodies of purged messages, which are deleted from the store little by little: a purge is one record, and ten million
+ * deletions are not one batch. A page of the messages that there were is one record until its bodies are gone.
+ */
+import type { Millis } from '../base/ids.ts'
+import { Bodies } from './bodies.ts'
+import { Stored } from './changes.ts'
+import { GRAVE } from './kinds.ts'
+import { PAGE_MESSAGES } from './presence.ts'
+import type { Queue } from './queue.ts'
+import type { QueueTable } from './table.ts'
+
+/** A page is dug up so often. */
+const PACE_MS = 20
+
+export class GravePage extends Stored {
+  readonly kind = GRAVE
+  readonly queue: number
+  readonly number: number
+  /** A bit for each message whose body is stored. */
+  readonly words: Int32Array
+  readonly bodies: Bodies
+
+  constructor(queue: number, number: number, words: Int32Array, bodies: Bodies) {
+    super()
+    this.queue = queue
+    this.number = number
+    this.words = words
+    this.bodies = bodies
+  }
+
+  *seqs(): Generator<number> {
+    for (let bit = 0; bit < PAGE_MESSAGES; bit++) {
+      if (((this.words[bit >> 5] as number) & (1 << (bit & 31))) !== 0) yield this.number * PAGE_MESSAGES + bit
+    }
+  }
+}
+
+export class Graves {
+  readonly #table: QueueTable
+  /** In the order of (queue, number). */
+  pages: GravePage[] = []
+  dueAt: Millis = 0
+
+  constructor(table: QueueTable) {
+    this.#table = table
+  }
+
+  get deadline(): Millis {
+    return this.pages.length === 0 ? Infinity : this.dueAt
+  }
+
+  /** All bodies of the queue's messages are to go. */
+  bury(queue: Queue, now: Millis): void {
+    const { changes } = this.#table
+    for (const seq of queue.bodies.clear()) queue.presence.remove(seq)
+    if (this.pages.length === 0) this.#paceFrom(now)
+    for (const [number, { words }] of queue.presence.take()) {
+      const known = this.pages.find((page) => page.queue === queue.number && page.number === number)
+      const page = known ?? new GravePage(queue.number, number, words, queue.bodies)
+      if (known === undefined) this.pages.push(page)
+      else for (const [at, word] of words.entries()) known.words[at] = (known.words[at] as number) | word
+      changes.touched(page)
+    }
+    this.restoreOrder()
+  }
+
+  /** Deletes the bodies of one page, when it is time. */
+  dig(now: Millis): void {
+    if (this.deadline > now) return
+    const page = this.pages.shift() as GravePage
+    for (const seq of page.seqs()) page.bodies.delete(seq)
+    this.#table.changes.removed(page)
+    this.#paceFrom(now)
+  }
+
+  link(queue: number, number: number, words: Int32Array): GravePage {
+    const page = new GravePage(queue, number, words, new Bodies(this.#table.cold, this.#table.bodyCache, queue))
+    this.pages.push(page)
+    return page
+  }
+
+  restoreOrder(): void {
+    this.pages.sort((a, b) => a.queue - b.queue || a.number - b.number)
+  }
+
+  #paceFrom(now: Millis): void {
+    this.dueAt = now + PACE_MS
+    this.#table.countersChanged = true
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The queues of a partition, and what they share: who waits, what is due, what the next drain writes.
+ *
+ *   queues by name, by number      due: queues by their next deadline      patience: waiting dequeues by theirs
+ *   fences by resource             touched: queues that may serve a waiting one now
+ *   graves: pages of bodies that are deleted little by little
+ */
+import type { Millis } from '../base/ids.ts'
+import { type BodyCache } from './body-cache.ts'
+import { ColdChanges } from './bodies.ts'
+import { Changes, type Stored } from './changes.ts'
+import { Fences } from './fences.ts'
+import { Graves } from './graves.ts'
+import { Heap } from './heap.ts'
+import { Queue } from './queue.ts'
+import { type Tally, newTally } from './tally.ts'
+import type { QueueConfig, QueueName } from './types.ts'
+import type { Waiter } from './waiter.ts'
+
+const SLOT = 0
+
+export class QueueTable {
+  readonly byNumber = new Map<number, Queue>()
+  readonly #byName = new Map<string, Queue>()
+  readonly changes = new Changes<Stored>()
+  readonly cold = new ColdChanges()
+  readonly bodyCache: BodyCache
+  readonly due = new Heap<Queue>(SLOT)
+  readonly waiters = new Map<number, Waiter>()
+  readonly patience = new Heap<Waiter>(SLOT)
+  readonly fences: Fences = new Fences(this.changes)
+  readonly graves: Graves = new Graves(this)
+  /** What the queues counted that were deleted. */
+  readonly goneTally: Tally = newTally()
+  touched: Queue[] = []
+  lastQueue = 0
+  countersChanged = false
+
+  constructor(bodyCache: BodyCache) {
+    this.bodyCache = bodyCache
+  }
+
+  find({ namespace, queue }: QueueName): Queue | null {
+    return this.#byName.get(keyOf(namespace, queue)) ?? null
+  }
+
+  create({ namespace, queue }: QueueName, config: QueueConfig): Queue {
+    this.lastQueue += 1
+    this.countersChanged = true
+    const made = new Queue(this, this.lastQueue, { namespace, queue }, config)
+    this.link(made)
+    made.touch()
+    return made
+  }
+
+  link(queue: Queue): void {
+    this.byNumber.set(queue.number, queue)
+    this.#byName.set(keyOf(queue.name.namespace, queue.name.queue), queue)
+    this.due.add(queue)
+  }
+
+  /** Takes a queue out, whose messages and waiters are gone. */
+  drop(queue: Queue): void {
+    for (const lane of queue.lanes.values()) this.changes.removed(lane)
+    for (const [what, count] of Object.entries(queue.tally)) this.goneTally[what as keyof Tally] += count
+    queue.dedup.forget()
+    queue.settled.forget()
+    this.byNumber.delete(queue.number)
+    this.#byName.delete(keyOf(queue.name.namespace, queue.name.queue))
+    this.due.remove(queue)
+    this.changes.removed(queue)
+  }
+
+  /** Something of the queue can be delivered, and somebody waits for it. */
+  wake(queue: Queue): void {
+    if (queue.isTouched) return
+    queue.isTouched = true
+    this.touched.push(queue)
+  }
+
+  wait(waiter: Waiter): void {
+    this.linkWaiter(waiter)
+    this.changes.touched(waiter)
+  }
+
+  linkWaiter(waiter: Waiter): void {
+    this.waiters.set(waiter.ticket, waiter)
+    waiter.queue.waiters.set(waiter.ticket, waiter)
+    this.patience.add(waiter)
+  }
+
+  unwait(waiter: Waiter): void {
+    this.waiters.delete(waiter.ticket)
+    waiter.queue.waiters.delete(waiter.ticket)
+    this.patience.remove(waiter)
+    this.changes.removed(waiter)
+  }
+
+  /** The queue where something is due first, its `deadline` exact; null: nothing ever is. */
+  firstDue(): Queue | null {
+    for (;;) {
+      const queue = this.due.first()
+      if (queue === null || queue.deadline === Infinity) return null
+      const due = queue.due()
+      if (due <= queue.deadline) return queue
+      queue.deadline = due
+    }
+  }
+
+  nextDeadline(): Millis {
+    const due = this.firstDue()?.deadline ?? Infinity
+    return Math.min(due, this.patience.first()?.deadline ?? Infinity, this.graves.deadline)
+  }
+}
+
+/** No name has a NUL in front of its end that a namespace could end with: the length tells them apart. */
+function keyOf(namespace: string, queue: string): string {
+  return `${namespace.length} ${namespace}${queue}`
+}
