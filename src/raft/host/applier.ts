@@ -39,11 +39,6 @@ export class Applier implements ApplyContext {
     this.time = at.time
   }
 
-  /** When an entry without commands would change something; Infinity for never. */
-  nextDeadline(): Millis {
-    return Math.min(this.machine.nextDeadline(), this.requests.nextExpiry())
-  }
-
   apply(entry: Entry, sink: ApplySink | null): void {
     this.index = entry.index
     this.term = entry.term

@@ -1,7 +1,7 @@
 /** T: rises with the leader's uptime, stands still otherwise, never goes back. */
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ClusterClock, Uptime } from './cluster-clock.ts'
+import { ClusterClock, Uptime, pulseMs } from './cluster-clock.ts'
 
 describe('Uptime', () => {
   it('counts a pause as two ticks', () => {
@@ -57,5 +57,11 @@ describe('ClusterClock', () => {
         }
       }),
     )
+  })
+})
+
+describe('pulseMs', () => {
+  it('is a sixteenth of what remains, between two seconds and a minute', () => {
+    expect([Infinity, 1, 30_000, 64_000, 3_600_000].map(pulseMs)).toEqual([Infinity, 2_000, 2_000, 4_000, 60_000])
   })
 })

@@ -18,7 +18,7 @@ import type { GroupStatus } from '../group-host.ts'
 import { Applier, type ApplySink } from './applier.ts'
 import { Attachments } from './attachments.ts'
 import { encodeEntry } from '../batch.ts'
-import { ClusterClock } from './cluster-clock.ts'
+import { ClusterClock, pulseMs } from './cluster-clock.ts'
 import { Intake } from './intake.ts'
 import type { LogWindow } from './log-window.ts'
 import type { QueryMessage } from './propose-codec.ts'
@@ -58,7 +58,10 @@ export class Group implements ApplySink {
   handOvers = 0
   readonly #shared: HostShared
   #backlog: Entry[] = []
+  /** When `advance` has something to do. */
   #deadline: Millis = Infinity
+  /** When T is to be said again, for what the machine waits for. */
+  #pulse: Millis = Infinity
   /** The last tick entry, while it is not applied. */
   #tickIndex: LogIndex = 0
   #known: { term: Term; leader: ReplicaId; leading: boolean; membership: Membership }
@@ -130,9 +133,10 @@ export class Group implements ApplySink {
     this.#shared.dirty(this)
   }
 
-  /** Whether the cluster clock has reached something that the machine waits for. Cheap: asked of every group at every tick. */
-  get deadlinePassed(): boolean {
-    return this.#deadline < Infinity && this.leading && this.#deadline <= this.clock.read(this.#shared.uptime.value)
+  /** Whether an entry is to be made for T alone. Cheap: asked of every group at every tick. */
+  get timeDue(): boolean {
+    const due = Math.min(this.#deadline, this.#pulse)
+    return due < Infinity && this.leading && due <= this.clock.read(this.#shared.uptime.value)
   }
 
   /** The group's part of a flush. */
@@ -151,7 +155,7 @@ export class Group implements ApplySink {
   #propose(): void {
     if (!this.leading) return this.intake.empty ? undefined : this.intake.clear()
     if (!this.intake.empty) this.intake.flush(this.clock.read(this.#shared.uptime.value))
-    else if (this.deadlinePassed && this.applier.index >= this.#tickIndex && !this.#shared.wal.full) {
+    else if (this.timeDue && this.applier.index >= this.#tickIndex && !this.#shared.wal.full) {
       const result = this.core.propose(encodeEntry(this.clock.read(this.#shared.uptime.value), []))
       if (result.ok) this.#tickIndex = result.index
     }
@@ -214,9 +218,9 @@ export class Group implements ApplySink {
     for (const entry of committed) this.#applyOne(entry)
     this.#shared.counters.commandsApplied += this.applier.commands - before
     this.clock.observe(this.applier.time, this.#shared.uptime.value)
-    this.#deadline = this.applier.nextDeadline()
+    this.#lookAhead()
     this.core.applied(this.applier.index)
-    if (this.deadlinePassed) this.#shared.dirty(this)
+    if (this.timeDue) this.#shared.dirty(this)
   }
 
   #applyOne(entry: Entry): void {
@@ -294,7 +298,15 @@ export class Group implements ApplySink {
   #resetApplier(applier: Applier): void {
     this.applier = applier
     this.clock.observe(applier.time, this.#shared.uptime.value)
-    this.#deadline = applier.nextDeadline()
+    this.#lookAhead()
+  }
+
+  /** Only the machine's deadlines are worth a pulse: idempotency keys and clients that live longer harm nobody. */
+  #lookAhead(): void {
+    const { machine, requests, time } = this.applier
+    const next = machine.nextDeadline()
+    this.#deadline = Math.min(next, requests.nextExpiry())
+    this.#pulse = time + pulseMs(next - time)
   }
 
   close(): void {

@@ -243,11 +243,37 @@ describe('time', () => {
     const { last } = leader.host.status(1)!
     await cluster.clock.pass(5_100)
     await cluster.converge()
-    expect(leader.host.status(1)!.last).toBe(last + 1)
+    // After 2 s and 4 s that the time goes on, then that it is over.
+    expect(leader.host.status(1)!.last).toBe(last + 3)
     for (const node of cluster.nodes) expect(node.machine.registers.size).toBe(0)
     expect(leader.events).toEqual([{ expired: 'k' }])
     expect(cluster.followers().flatMap((node) => node.events)).toEqual([])
   })
+
+  test('survives a leader of an idle group, but for two seconds', async () => {
+    await three()
+    const leader = await cluster.leader()
+    await cluster.do(leader, { put: 'k', value: 'v', leaseMs: 20_000 })
+    await cluster.clock.pass(19_000)
+    await cluster.kill(leader)
+    for (const node of cluster.nodes) if (node.up) node.host.nodeDown(leader.name)
+    const next = await cluster.leader()
+    expect(await cluster.query(next, 'k')).toBe('v')
+    await cluster.clock.until(() => next.machine.registers.size === 0, 'expired', 3_100)
+  })
+
+  test('is said again the more seldom the farther the next deadline is, and never for idempotency keys alone', async () => {
+    await three()
+    const leader = await cluster.leader()
+    await cluster.do(leader, { put: 'k', value: 'v', leaseMs: 800_000 }, { key: { key: 'k', fingerprint: 'f' } })
+    const { last } = leader.host.status(1)!
+    await cluster.clock.pass(99_000)
+    expect(leader.host.status(1)!.last).toBe(last + 2)
+    await cluster.do(leader, { put: 'k', value: 'v' })
+    await cluster.converge()
+    await cluster.clock.pass(400_000)
+    expect(leader.host.status(1)!.last).toBe(last + 3)
+  }, 120_000)
 
   test('stands still while nobody leads', async () => {
     await three()

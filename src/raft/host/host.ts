@@ -5,7 +5,7 @@
  *   flush:   each dirty group's turn ──> one append to the log for all of them ──> heartbeats and answers, gathered
  *   tick:    the groups that are awake; cluster time; drains and checkpoints; snapshot streams
  *
- * Sleeping groups are not ticked, but for one comparison: has the cluster clock reached their next deadline.
+ * Sleeping groups are not ticked, but for one comparison: is it time for an entry that says the cluster time.
  */
 import type { Actor, ActorContext } from '../../actors/actor.ts'
 import { type ActorId, type Envelope, type Plain, nodeOf } from '../../actors/envelope.ts'
@@ -125,7 +125,7 @@ export class Host implements Actor {
     this.shared.uptime.advance(now)
     for (const group of this.replicas.live()) {
       if (!group.core.quiesced) group.tick()
-      if (group.deadlinePassed) this.#dirty.add(group)
+      if (group.timeDue) this.#dirty.add(group)
       if (group.handOvers > 0) this.#handOver(group)
     }
     this.#campaign(now)
