@@ -70,7 +70,7 @@ export interface StateMachine {
   readonly stateBytes?: number
   /** How many records `drain` would write now. */
   readonly dirty: number
-  /** Of what `drain` would write: bytes held in memory until it does. For machines whose records are large. */
+  /** Of what `drain` would write: bytes held in memory until it does, for machines whose records are large. Cheap: asked in every turn. */
   readonly dirtyBytes?: number
   /**
    * Writes every record changed since the last drain (value null: deleted) and forgets that it did. Keys are unique in the

@@ -43,30 +43,43 @@ export class ColdDigest {
     return this.#count === count && this.#sum === sum
   }
 
-  add(key: Uint8Array): void {
+  /** Of a record's key, `coldHash`. */
+  add(hash: number): void {
     this.#count++
-    this.#sum = (this.#sum + hash32(key, SEED)) >>> 0
+    this.#sum = (this.#sum + hash) >>> 0
   }
 
-  remove(key: Uint8Array): void {
+  /** Adds a record as it is in the store. False: it is not what was written. */
+  take(key: Uint8Array, record: Uint8Array): boolean {
+    const hash = coldHash(key)
+    this.add(hash)
+    return openCold(hash, record) !== null
+  }
+
+  remove(hash: number): void {
     assert(this.#count > 0, 'a cold record is deleted, and there is none')
     this.#count--
-    this.#sum = (this.#sum - hash32(key, SEED)) >>> 0
+    this.#sum = (this.#sum - hash) >>> 0
   }
 }
 
-/** The record: checksum u32 · value. */
-export function sealCold(key: Uint8Array, value: Uint8Array): Uint8Array {
-  const record = new Uint8Array(CHECKSUM_BYTES + value.length)
+/** What the record of a key is known by. */
+export function coldHash(key: Uint8Array): number {
+  return hash32(key, SEED)
+}
+
+/** The record: checksum u32 · value. The key's hash is what the checksum begins with. */
+export function sealCold(hash: number, value: Uint8Array): Uint8Array {
+  const record = Buffer.allocUnsafe(CHECKSUM_BYTES + value.length)
+  record.writeUInt32BE(crc32(value, hash))
   record.set(value, CHECKSUM_BYTES)
-  new DataView(record.buffer).setUint32(0, crc32(value, crc32(key)))
   return record
 }
 
 /** The value of a record; null where it is not what was written. */
-export function openCold(key: Uint8Array, record: Uint8Array): Uint8Array | null {
+export function openCold(hash: number, record: Uint8Array): Uint8Array | null {
   if (record.length < CHECKSUM_BYTES) return null
   const value = record.subarray(CHECKSUM_BYTES)
-  const sum = new DataView(record.buffer, record.byteOffset).getUint32(0)
-  return crc32(value, crc32(key)) === sum ? value : null
+  const sum = ((record[0]! << 24) | (record[1]! << 16) | (record[2]! << 8) | record[3]!) >>> 0
+  return crc32(value, hash) === sum ? value : null
 }

@@ -12,7 +12,7 @@ import { AssertionError, assert } from '../../base/assert.ts'
 import type { GroupId } from '../../base/ids.ts'
 import type { Kv, KvOp } from '../../io/kv/kv.ts'
 import type { ColdReads } from '../machine.ts'
-import { CHECKSUM_BYTES, ColdDigest, type ColdSum, openCold, sealCold } from './cold-digest.ts'
+import { CHECKSUM_BYTES, ColdDigest, type ColdSum, coldHash, openCold, sealCold } from './cold-digest.ts'
 import { AREA_COLD, PREFIX_BYTES, areaKey, prefixOf } from './keys.ts'
 
 const KEY_START = PREFIX_BYTES + 1
@@ -59,9 +59,10 @@ export class ColdRecords implements ColdReads {
 
   /** A change that the machine drains, appended to `ops`. */
   change(key: Uint8Array, value: Uint8Array | null, ops: KvOp[]): void {
-    if (value === null) this.digest.remove(key)
-    else this.digest.add(key)
-    const op = { key: areaKey(this.#prefix, AREA_COLD, key), value: value === null ? null : sealCold(key, value) }
+    const hash = coldHash(key)
+    if (value === null) this.digest.remove(hash)
+    else this.digest.add(hash)
+    const op = { key: areaKey(this.#prefix, AREA_COLD, key), value: value === null ? null : sealCold(hash, value) }
     ops.push(op)
     this.#open.ops.push(op)
     this.#open.bytes += op.key.length + (op.value?.length ?? 0)
@@ -115,7 +116,7 @@ export class ColdRecords implements ColdReads {
     for (const [at, i] of absent.entries()) {
       const record = records[at]
       if (record === undefined) continue
-      const value = openCold(keys[i]!, record)
+      const value = openCold(coldHash(keys[i]!), record)
       assert(value !== null, 'a cold record is not what was written')
       values[i] = value
     }

@@ -13,7 +13,7 @@ import type { KvOp } from '../../io/kv/kv.ts'
 import { DiskFullError } from '../../io/storage.ts'
 import { ByteReader } from '../bytes.ts'
 import { isCount } from './codec.ts'
-import { ColdDigest, openCold } from './cold-digest.ts'
+import { ColdDigest } from './cold-digest.ts'
 import { RecordDigest } from './digest.ts'
 import type { Group } from './group.ts'
 import { AREA_COLD, type StateHeader, decodeHeader, encodeHeader, generations, headerKey, joinKey, prefixOf } from './keys.ts'
@@ -127,8 +127,7 @@ export class SnapshotReceives {
     while (input.left > 0) {
       const [key, value] = [input.bytes(), input.bytes()]
       if (key[0] !== AREA_COLD) session.digest.change(key, value)
-      else if (openCold(key.subarray(1), value) === null) return null
-      else session.cold.add(key.subarray(1))
+      else if (!session.cold.take(key.subarray(1), value)) return null
       ops.push({ key: joinKey(session.prefix, key), value })
     }
     return input.ok ? ops : null

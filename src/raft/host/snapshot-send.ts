@@ -14,7 +14,7 @@ import { crc32 } from '../../io/crc32.ts'
 import type { KvIterator, KvPair } from '../../io/kv/kv.ts'
 import { ByteWriter } from '../bytes.ts'
 import { isCount } from './codec.ts'
-import { ColdDigest, openCold } from './cold-digest.ts'
+import { ColdDigest } from './cold-digest.ts'
 import type { Group } from './group.ts'
 import { AREA_COLD, AREA_HEADER, PREFIX_BYTES, type StateHeader, decodeHeader, generations } from './keys.ts'
 import { Rate } from './rate.ts'
@@ -116,7 +116,7 @@ export class SnapshotSends {
         stream.chunks.push(Uint8Array.from(value))
         continue
       }
-      if (key[PREFIX_BYTES] === AREA_COLD && !tally(stream.cold, key.subarray(PREFIX_BYTES + 1), value)) {
+      if (key[PREFIX_BYTES] === AREA_COLD && !stream.cold.take(key.subarray(PREFIX_BYTES + 1), value)) {
         return this.#damaged(stream, 'a cold record is not what was written')
       }
       stream.open.bytes(key.subarray(PREFIX_BYTES))
@@ -199,10 +199,4 @@ export class SnapshotSends {
 
 function pairsToRead({ pairs, bytes }: Stream): number {
   return Math.max(1, Math.min(PAIRS_PER_READ, Math.floor((BYTES_PER_READ * pairs) / Math.max(1, bytes))))
-}
-
-/** False: the record is not what was written. */
-function tally(digest: ColdDigest, key: Uint8Array, record: Uint8Array): boolean {
-  digest.add(key)
-  return openCold(key, record) !== null
 }
