@@ -68,6 +68,8 @@ export interface LogListener {
   written(node: NodeId, group: GroupId, log: DurableGroup, index: LogIndex): void
   /** A restart: what was durable before, and what recovery will find. `after` null: it is damaged. */
   recovered(node: NodeId, group: GroupId, before: DurableGroup, after: DurableGroup | null): void
+  /** A replica that a disk had lost begins from nothing, under the same number. */
+  begunAgain(node: NodeId, group: GroupId, replica: ReplicaId): void
 }
 
 export class DurableLogs {
@@ -118,8 +120,10 @@ export class DurableLogs {
     if (record.kind === KIND_REMOVE) return void groups.delete(record.group)
     let log = groups.get(record.group)
     if (!log || record.kind === KIND_CREATE) groups.set(record.group, (log = new DurableGroup()))
-    if (record.kind === KIND_CREATE) log.replica = record.index
-    else if (record.kind === KIND_HARD_STATE) {
+    if (record.kind === KIND_CREATE) {
+      log.replica = record.index
+      if (this.#lost.has(`${record.group}/${log.replica}`)) this.#listener.begunAgain(node, record.group, log.replica)
+    } else if (record.kind === KIND_HARD_STATE) {
       log.term = record.term
       log.commit = record.index
       log.vote = new DataView(record.payload.buffer, record.payload.byteOffset, 8).getFloat64(0, true)

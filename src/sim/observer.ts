@@ -33,6 +33,10 @@ export class Observer implements LogListener {
     this.#guard(() => this.#checkers.forEach((checker) => checker.recovered?.(node, group, before, after)))
   }
 
+  begunAgain(node: NodeId, group: GroupId, replica: ReplicaId): void {
+    this.#guard(() => this.#checkers.forEach((checker) => checker.begunAgain?.(node, group, replica)))
+  }
+
   /** A violation ends the run where it is found, not where it would next be noticed. */
   #guard(run: () => void): void {
     try {

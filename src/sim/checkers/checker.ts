@@ -31,6 +31,7 @@ export interface Checker {
   after?(): void
   written?(node: NodeId, group: GroupId, log: DurableGroup, index: LogIndex): void
   recovered?(node: NodeId, group: GroupId, before: DurableGroup, after: DurableGroup | null): void
+  begunAgain?(node: NodeId, group: GroupId, replica: ReplicaId): void
 }
 
 export function violated(property: string, group: GroupId, what: string): never {
