@@ -63,6 +63,10 @@ const locks = z.strictObject({
   default_ttl_seconds: seconds.min(1).max(86_400).default(30),
   max_wait_time_seconds: seconds.min(0).max(60).default(60),
 })
+const queues = z.strictObject({
+  body_cache_bytes: z.int().min(0).default(67_108_864),
+  metrics_max: z.int().min(0).max(10_000).default(200),
+})
 const storage = z.strictObject({
   data_directory: z.string().default(''),
   engine: z.enum(['auto', 'leveldb', 'rocksdb']).default('leveldb'),
@@ -82,6 +86,7 @@ export const configSchema = z
     nats: nats.prefault({}),
     consensus: consensus.prefault({}),
     locks: locks.prefault({}),
+    queues: queues.prefault({}),
     storage: storage.prefault({}),
     limits: limits.prefault({}),
     metrics: metrics.prefault({}),

@@ -9,17 +9,19 @@ import { createActorSystem } from './actors/system.ts'
 import { ADMIN_PATH, createAdmin } from './admin.ts'
 import { type Hash } from './base/hash.ts'
 import { type GroupId, LOCKS_GROUP, type NodeId, groupName } from './base/ids.ts'
-import { createEmptyMachine } from './cluster/empty-machine.ts'
 import { startCluster } from './cluster/start.ts'
 import type { Cluster, Identity } from './cluster/types.ts'
 import type { Config } from './config.ts'
 import type { Ports } from './io/ports.ts'
 import { type LockMachine, createLockMachine } from './lock/machine.ts'
+import { BodyCache } from './queue/body-cache.ts'
+import { routeLostLeases } from './queue/lost-leases.ts'
+import { type QueueMachine, createQueueMachine } from './queue/machine.ts'
 import type { GroupHost } from './raft/group-host.ts'
 import type { RaftObserver } from './raft/host/observer.ts'
 import type { StateMachine } from './raft/machine.ts'
 import type { Log } from './telemetry/log.ts'
-import { createNodeMetrics } from './telemetry/metrics.ts'
+import { type NodeReadings, createNodeMetrics } from './telemetry/metrics.ts'
 import { VERSION } from './version.ts'
 
 const DRAIN_MAX = 4_096
@@ -51,17 +53,27 @@ export interface Node {
 export async function createNode(config: Config, identity: Identity, ports: Ports, options: NodeOptions): Promise<Node> {
   const system = startSystem(config, identity, ports, options)
   const locks = createLockMachine({ hashSeed: ports.random.below(2 ** 32) })
-  const machineFor = (group: GroupId): StateMachine => (group === LOCKS_GROUP ? locks : createEmptyMachine())
+  const partitions = new Map<GroupId, QueueMachine>()
+  const bodyCache = new BodyCache(config.queues.body_cache_bytes)
+  const machineFor = (group: GroupId): StateMachine => {
+    if (group === LOCKS_GROUP) return locks
+    const queues = createQueueMachine({ bodyCache, queueMetricsMax: config.queues.metrics_max })
+    partitions.set(group, queues)
+    return queues
+  }
   const started = await startCluster(system, ports, identity, { ...clusterOptions(config, options), machineFor })
   const { cluster, host } = started
-  const metrics = createNodeMetrics(identity.node, {
+  routeLostLeases(host, (to, msgType, payload) => system.send(to, msgType, payload))
+  const readings: NodeReadings = {
     host: () => host.stats,
     groups: () => host.groups().flatMap((group) => readGroup(host, group)),
     system: (): ActorSystemStats => system.stats,
     locks: () => locks.stats(),
+    queues: () => host.groups().flatMap((group) => readQueues(host, group, partitions.get(group))),
     freeDiskBytes: () => ports.storage.freeBytes(),
     eventLoop: options.eventLoop,
-  })
+  }
+  const metrics = createNodeMetrics(identity.node, readings, config.queues.metrics_max)
   system.spawn(ADMIN_PATH, createAdmin({ cluster, metrics: () => metrics.text() }))
   return {
     id: identity.node,
@@ -123,4 +135,8 @@ function clusterOptions(config: Config, options: NodeOptions) {
 function readGroup(host: GroupHost, group: GroupId) {
   const status = host.status(group)
   return status ? [{ name: groupName(group), status }] : []
+}
+
+function readQueues(host: GroupHost, group: GroupId, machine: QueueMachine | undefined) {
+  return machine && host.status(group)?.role === 'leader' ? [machine.stats()] : []
 }

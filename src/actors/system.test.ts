@@ -190,12 +190,12 @@ describe('the actor system', () => {
     b.spawn('large', {
       receive: (envelope, ctx) => {
         applied.push(1)
-        ctx.reply(envelope, 'answer', new Uint8Array(600_000))
+        ctx.reply(envelope, 'answer', new Uint8Array(1_200_000))
       },
     })
     await met(a, 'n2')
     await met(b, 'n1')
-    const question = a.ask('n2/large', 'x', new Uint8Array(600_000), 60_000)
+    const question = a.ask('n2/large', 'x', new Uint8Array(1_200_000), 60_000)
     await expect(question).rejects.toMatchObject({ code: 'TOO_LARGE', outcome: 'not-applied' })
     expect(applied).toEqual([])
     await expect(a.ask('n2/large', 'x', null, 60_000)).rejects.toMatchObject({ code: 'UNKNOWN_OUTCOME', outcome: 'unknown' })

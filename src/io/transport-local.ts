@@ -6,7 +6,8 @@ import type { Incarnation, NodeId } from '../base/ids.ts'
 import type { Clock } from './clock.ts'
 import type { Transport, TransportHandlers } from './transport.ts'
 
-const FRAME_BYTES_MAX = 512 * 1024
+/** As over NATS. */
+const FRAME_BYTES_MAX = 1_048_576 - 1_024
 
 export interface LocalBus {
   /** Joins the bus. A later life of the same node replaces the earlier one. */

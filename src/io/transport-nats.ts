@@ -30,7 +30,8 @@ import {
 import type { Incarnation, NodeId } from '../base/ids.ts'
 import type { Transport, TransportHandlers } from './transport.ts'
 
-const FRAME_BYTES_MAX = 512 * 1024
+/** What a NATS server takes by default. The largest command and the largest answer have to fit (`queue/types.ts`). */
+const PAYLOAD_BYTES_MAX = 1_048_576
 /** Room for the protocol line of a message. */
 const PROTOCOL_SLACK_BYTES = 1024
 const OUTGOING_BYTES_MAX = 64 * 1024 * 1024
@@ -190,7 +191,7 @@ class Nats implements NatsTransport {
 
   /** While there is no server, what most of them take: nothing is sent then anyway. */
   get frameBytesMax(): number {
-    return Math.min(FRAME_BYTES_MAX, (this.#connection.info?.max_payload ?? 1_048_576) - PROTOCOL_SLACK_BYTES)
+    return Math.min(PAYLOAD_BYTES_MAX, this.#connection.info?.max_payload ?? PAYLOAD_BYTES_MAX) - PROTOCOL_SLACK_BYTES
   }
 
   get connected(): boolean {

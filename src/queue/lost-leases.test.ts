@@ -3,7 +3,9 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../test/manual-clock.ts'
 import type { Actor, ActorSystem } from '../actors/actor.ts'
 import type { Envelope, Plain } from '../actors/envelope.ts'
-import { createLostLeases, routeLostLease } from './lost-leases.ts'
+import { LOCKS_GROUP, partitionGroup } from '../base/ids.ts'
+import type { GroupHost } from '../raft/group-host.ts'
+import { createLostLeases, routeLostLeases } from './lost-leases.ts'
 
 function bed(incarnation: number) {
   const clock = new ManualClock()
@@ -17,7 +19,14 @@ function bed(incarnation: number) {
     expect(receiverId).toBe('n1:gw/lost_leases')
     actor?.receive({ msgType, payload } as Envelope, {} as never)
   }
-  const lose = (watcher: string) => routeLostLease(send, { type: 'lease_lost', watcher, queue: 'q', id: 'm_1_1', token: 4 })
+  let tell: Parameters<GroupHost['onEvent']>[0] = () => {}
+  routeLostLeases({ onEvent: (listener) => void (tell = listener) }, send)
+  const lose = (watcher: string) => {
+    const event = { type: 'lease_lost', watcher, queue: 'q', id: 'm_1_1', token: 4 }
+    tell(partitionGroup(3), event, 1, 1)
+    tell(partitionGroup(3), ['expired', 'what', 'else'], 1, 1)
+    tell(LOCKS_GROUP, event, 1, 1)
+  }
   return { lostLeases, lose, send }
 }
 

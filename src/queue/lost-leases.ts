@@ -8,6 +8,8 @@
  */
 import type { Actor, ActorSystem } from '../actors/actor.ts'
 import type { ActorId, Envelope, Plain } from '../actors/envelope.ts'
+import { FIRST_PARTITION } from '../base/ids.ts'
+import type { GroupHost } from '../raft/group-host.ts'
 import type { LeaseLost, LostLeases } from './types.ts'
 
 export const LOST_LEASES_PATH = 'lost_leases'
@@ -48,11 +50,16 @@ class LostLeasesActor implements Actor {
   }
 }
 
-/** The node's half: sends an event of a partition's machine to whom it is for. */
-export function routeLostLease(
-  send: (to: ActorId, msgType: string, payload: Plain) => void,
-  { watcher, queue, id, token }: LeaseLost,
-): void {
-  const at = watcher.lastIndexOf('#')
-  if (at > 0) send(watcher.slice(0, at), LEASE_LOST, [watcher.slice(at + 1), queue, id, token])
+/** The node's half: sends what machines of partitions saw to whom it is for. */
+export function routeLostLeases(host: Pick<GroupHost, 'onEvent'>, send: (to: ActorId, msgType: string, payload: Plain) => void): void {
+  host.onEvent((group, event) => {
+    if (group < FIRST_PARTITION || !isLeaseLost(event)) return
+    const { watcher, queue, id, token } = event
+    const at = watcher.lastIndexOf('#')
+    if (at > 0) send(watcher.slice(0, at), LEASE_LOST, [watcher.slice(at + 1), queue, id, token])
+  })
+}
+
+function isLeaseLost(event: Plain): event is Plain & LeaseLost {
+  return typeof event === 'object' && event !== null && 'type' in event && event.type === 'lease_lost'
 }

@@ -26,6 +26,7 @@ function readings(over: Partial<NodeReadings>): NodeReadings {
     groups: () => [],
     system: () => none,
     locks: () => ({ grants: 0, locks: 0, waiters: 0, sessions: 0 }),
+    queues: () => [],
     freeDiskBytes: () => Promise.resolve(1),
     eventLoop: () => null,
     ...over,
@@ -34,7 +35,7 @@ function readings(over: Partial<NodeReadings>): NodeReadings {
 
 test('a group that is not here any more is not told of any more', async () => {
   let groups = [group('locks', 'leader'), group('p0', 'leader')]
-  const metrics = createNodeMetrics('n1', readings({ groups: () => groups }))
+  const metrics = createNodeMetrics('n1', readings({ groups: () => groups }), 10)
   expect(await metrics.text()).toContain('tricord_raft_is_leader{group="p0",node="n1"} 1')
   groups = [group('locks', 'follower')]
   const text = await metrics.text()
@@ -43,7 +44,7 @@ test('a group that is not here any more is not told of any more', async () => {
 })
 
 test('counters follow what they are read from; latencies are counted once', async () => {
-  const metrics = createNodeMetrics('n1', readings({}))
+  const metrics = createNodeMetrics('n1', readings({}), 10)
   await metrics.text()
   const text = await metrics.text()
   expect(text).toContain('leader_elections_total{node="n1"} 3')
@@ -52,7 +53,7 @@ test('counters follow what they are read from; latencies are counted once', asyn
 })
 
 test('a disk that does not tell its free bytes is no reason to tell nothing', async () => {
-  const metrics = createNodeMetrics('n1', readings({ freeDiskBytes: () => Promise.reject(new Error('EIO')) }))
+  const metrics = createNodeMetrics('n1', readings({ freeDiskBytes: () => Promise.reject(new Error('EIO')) }), 10)
   const text = await metrics.text()
   expect(text).toContain('tricord_disk_free_bytes{node="n1"} Nan')
   expect(text).toContain('leader_elections_total{node="n1"} 3')

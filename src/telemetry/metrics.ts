@@ -5,12 +5,15 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { ActorSystemStats } from '../actors/actor.ts'
 import type { GroupStatus, HostStats } from '../raft/group-host.ts'
+import { type QueueReading, queueMetrics } from './queue-metrics.ts'
 
 export interface NodeReadings {
   host(): HostStats
   groups(): readonly { readonly name: string; readonly status: GroupStatus }[]
   system(): ActorSystemStats
   locks(): { readonly grants: number; readonly locks: number; readonly waiters: number; readonly sessions: number }
+  /** Of each partition that this node leads. */
+  queues(): readonly QueueReading[]
   freeDiskBytes(): Promise<number>
   /** Delay of the event loop since the last reading, seconds: p50, p99, max; null where nothing measures it. */
   eventLoop(): { readonly p50: number; readonly p99: number; readonly max: number } | null
@@ -22,13 +25,15 @@ export interface NodeMetrics {
 
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]
 
-export function createNodeMetrics(node: string, readings: NodeReadings): NodeMetrics {
+export function createNodeMetrics(node: string, readings: NodeReadings, queuesMax: number): NodeMetrics {
   const registry = new Registry()
   registry.setDefaultLabels({ node })
   const collect = [hostMetrics(registry, readings), systemMetrics(registry, readings), machineMetrics(registry, readings)]
+  const queues = queueMetrics(registry, () => readings.queues(), queuesMax)
   return {
     async text() {
       for (const run of collect) await run()
+      queues()
       return registry.metrics()
     },
   }

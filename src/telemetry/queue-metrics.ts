@@ -20,18 +20,25 @@ export interface QueueTally {
   readonly redriven: number
 }
 
-export interface QueueReading {
-  readonly namespace: string
-  readonly queue: string
-  readonly ready: number
-  readonly leased: number
-  readonly delayed: number
+export interface QueueNumbers {
+  /** Ready and delayed. */
+  readonly depth: number
+  readonly inFlight: number
   readonly dead: number
+  /** Dequeues that wait. */
+  readonly waiters: number
   readonly oldestReadyAgeMs: number
   readonly tally: QueueTally
 }
 
-const STATES = ['ready', 'leased', 'delayed', 'dead'] as const
+/** Of one partition. */
+export interface QueueReading {
+  readonly queues: number
+  /** Not necessarily of all. */
+  readonly perQueue: readonly ({ readonly namespace: string; readonly queue: string } & QueueNumbers)[]
+  readonly total: QueueNumbers
+}
+
 const EVENTS = [
   'enqueued',
   'deduplicated',
@@ -46,46 +53,61 @@ const EVENTS = [
   'dead',
   'redriven',
 ] as const
-const LABELS = ['namespace', 'queue']
+const QUEUE = ['namespace', 'queue']
 
 /** `perQueueMax`: how many queues have series of their own: the first by name, so that they stay the same. */
 export function queueMetrics(registry: Registry, read: () => readonly QueueReading[], perQueueMax: number): () => void {
-  const registers = [registry]
-  const depth = new Gauge({ name: 'tricord_queue_messages', help: 'Messages of a queue', labelNames: [...LABELS, 'state'], registers })
-  const age = new Gauge({
-    name: 'tricord_queue_oldest_ready_age_seconds',
-    help: 'Age of its oldest ready message',
-    labelNames: LABELS,
-    registers,
-  })
-  const events = new Counter({
-    name: 'tricord_queue_events_total',
-    help: 'What happened to messages of a queue, since the start of the replica that leads it',
-    labelNames: [...LABELS, 'event'],
-    registers,
-  })
-  const queues = new Gauge({ name: 'tricord_queues', help: 'Queues in the partitions that this node leads', registers })
-  const all = new Gauge({ name: 'tricord_queues_messages', help: 'Messages of all of them', labelNames: ['state'], registers })
+  const own = seriesOf(registry, 'tricord_queue', 'of a queue', QUEUE)
+  const all = seriesOf(registry, 'tricord_queues', 'of all queues in the partitions that this node leads', [])
+  const queues = new Gauge({ name: 'tricord_queues', help: 'Queues in the partitions that this node leads', registers: [registry] })
   return () => {
     const readings = read()
-    for (const metric of [depth, age, events]) metric.reset()
-    queues.set(readings.length)
-    for (const state of STATES)
-      all.set(
-        { state },
-        readings.reduce((sum, reading) => sum + reading[state], 0),
-      )
-    for (const reading of firstByName(readings, perQueueMax)) {
-      const { namespace, queue, oldestReadyAgeMs, tally } = reading
-      const labels = { namespace, queue }
-      for (const state of STATES) depth.set({ ...labels, state }, reading[state])
-      age.set(labels, oldestReadyAgeMs / 1_000)
-      for (const event of EVENTS) events.inc({ ...labels, event }, tally[event])
-    }
+    own.reset()
+    all.reset()
+    queues.set(readings.reduce((sum, reading) => sum + reading.queues, 0))
+    for (const { total } of readings) all.add({}, total)
+    for (const numbers of firstByName(readings, perQueueMax)) own.add({ namespace: numbers.namespace, queue: numbers.queue }, numbers)
   }
 }
 
-function firstByName(readings: readonly QueueReading[], max: number): readonly QueueReading[] {
-  const nameOf = ({ namespace, queue }: QueueReading) => `${namespace}/${queue}`
-  return [...readings].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)).slice(0, max)
+type Labels = Readonly<Record<string, string>>
+
+function seriesOf(registry: Registry, prefix: string, what: string, labelNames: readonly string[]) {
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `${prefix}_${name}`, help: `${help} ${what}`, labelNames, registers: [registry] })
+  const depth = gauge('depth', 'Messages that wait, ready or delayed,')
+  const inFlight = gauge('in_flight', 'Leased messages')
+  const dead = gauge('dead', 'Dead messages')
+  const waiters = gauge('waiters', 'Dequeues that wait for messages')
+  const age = gauge('oldest_ready_age_seconds', 'Age of the oldest ready message')
+  const events = new Counter({
+    name: `${prefix}_events_total`,
+    help: `What happened to messages ${what}, since the leading replica started`,
+    labelNames: [...labelNames, 'event'],
+    registers: [registry],
+  })
+  let oldestMs = 0
+  return {
+    reset() {
+      for (const metric of [depth, inFlight, dead, waiters, age, events]) metric.reset()
+      oldestMs = 0
+    },
+    add(labels: Labels, numbers: QueueNumbers) {
+      depth.inc(labels, numbers.depth)
+      inFlight.inc(labels, numbers.inFlight)
+      dead.inc(labels, numbers.dead)
+      waiters.inc(labels, numbers.waiters)
+      oldestMs = labelNames.length > 0 ? numbers.oldestReadyAgeMs : Math.max(oldestMs, numbers.oldestReadyAgeMs)
+      age.set(labels, oldestMs / 1_000)
+      for (const event of EVENTS) events.inc({ ...labels, event }, numbers.tally[event])
+    },
+  }
+}
+
+function firstByName(readings: readonly QueueReading[], max: number) {
+  const nameOf = ({ namespace, queue }: { readonly namespace: string; readonly queue: string }) => `${namespace}/${queue}`
+  return readings
+    .flatMap(({ perQueue }) => perQueue)
+    .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
+    .slice(0, max)
 }

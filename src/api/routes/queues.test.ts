@@ -180,6 +180,18 @@ describe('dequeue', () => {
     expect(queued[1]?.command).toEqual({ type: 'queue_nack', namespace: 'default', queue: 'q', items: givenBack })
   })
 
+  test('nor does what did not wait go to somebody who has hung up meanwhile', async () => {
+    const { clock, queued, app } = bed()
+    const outgoing = { destroyed: false }
+    const headers = { 'content-type': 'application/json' }
+    const answer = app.request('/v1/queues/q/dequeue', { method: 'POST', body: '{}', headers }, { outgoing })
+    await clock.settle()
+    outgoing.destroyed = true
+    queued[0]?.done(deliveredOf(2))
+    await answer
+    expect(queued[1]?.command).toMatchObject({ type: 'queue_nack', items: givenBack })
+  })
+
   test('who named the request may come back for it', async () => {
     const { clock, queued, send } = bed()
     const caller = new AbortController()
