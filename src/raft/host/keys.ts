@@ -11,7 +11,7 @@
 import type { GroupId, LogIndex, Millis, ReplicaId, Term } from '../../base/ids.ts'
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import type { Membership } from '../core/types.ts'
-import type { ColdSum } from './cold-digest.ts'
+import { type ColdSum, NO_COLD } from './cold-digest.ts'
 import type { KvRange } from '../../io/kv/kv.ts'
 
 export const PREFIX_BYTES = 8
@@ -20,6 +20,8 @@ export const AREA_REQUESTS = 1
 export const AREA_MACHINE = 2
 export const AREA_COLD = 3
 const VERSION = 2
+/** Without cold records. */
+const VERSION_WARM = 1
 
 /** Written in the same atomic batch as the records it speaks of. */
 export interface StateHeader {
@@ -100,7 +102,8 @@ export function encodeHeader(header: StateHeader): Uint8Array {
 /** Null where the bytes are no header. */
 export function decodeHeader(bytes: Uint8Array): StateHeader | null {
   const input = new ByteReader(bytes)
-  if (input.u8() !== VERSION) return null
+  const version = input.u8()
+  if (version !== VERSION && version !== VERSION_WARM) return null
   const head = {
     index: input.varint(),
     term: input.varint(),
@@ -108,7 +111,7 @@ export function decodeHeader(bytes: Uint8Array): StateHeader | null {
     ordinal: input.varint(),
     count: input.varint(),
     sum: input.u32(),
-    cold: { count: input.varint(), sum: input.u32() },
+    cold: version === VERSION_WARM ? NO_COLD : { count: input.varint(), sum: input.u32() },
   }
   const membership = decodeMembership(input.bytes())
   return input.ok && membership !== null ? { ...head, membership } : null
