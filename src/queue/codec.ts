@@ -80,6 +80,8 @@ const out = new ByteWriter(1024)
 
 /** The bytes of a command. Values out of range are encoded as they are: decoding refuses them. */
 export function encodeCommand(command: QueueCommand): Uint8Array {
+  // One that was no command, and threw, has left its beginning behind.
+  if (out.length > 0) out.take()
   out.u8(VERSION)
   write(command)
   return out.take()

@@ -1,0 +1,284 @@
+/**
+ * The queue machine against the naive model: random lists of commands with jumps of time; every answer, every late answer in
+ * its order, every event, every message of every queue compared after each step. Copies made of the records (in shuffled
+ * order) must go on alike and write the same bytes; now and then one takes the place of the machine it was made from.
+ *
+ * QUEUE_MODEL_RUNS=20000 runs as many other lists.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Bed, DURABLE_ON, PARTITION } from '../../test/queue/bed.ts'
+import { NaiveModel } from '../../test/queue/naive-model.ts'
+import type { NaiveMessage } from '../../test/queue/naive-message.ts'
+import { type DeliveryRef, NAMES, type Op, type Step, newMessages, step } from '../../test/queue/steps.ts'
+import { parseMessageId } from './ids.ts'
+import type { Fence, MessageState, QueueCommand, QueueName, QueueReply, Settling, TransactionOp } from './types.ts'
+
+const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'dead']
+
+class Run {
+  bed = new Bed()
+  readonly model = new NaiveModel()
+  copied: Bed | null = null
+  readonly deliveries: (Settling & { readonly name: QueueName })[] = []
+  readonly tickets = new Map<number, QueueName>()
+  readonly seen: Map<string, number>
+  /** By queue number and token: what the machine delivered in this step. */
+  #chosen = new Map<string, string>()
+  #settled = 0
+  #events = 0
+  #steps = 0
+
+  constructor(seen: Map<string, number>) {
+    this.seen = seen
+    this.model.choose = (queue, token, candidates) => {
+      const id = this.#chosen.get(`${queue.number} ${token}`)
+      return candidates.find((message) => message.id === id) ?? (candidates[0] as NaiveMessage)
+    }
+  }
+
+  /** What the machine just delivered, for `choose`. */
+  #watch(reply: QueueReply | null): void {
+    const late = this.bed.settledLog.slice(this.#settled).map((settled) => settled.reply)
+    for (const each of [reply, ...late]) {
+      if (each?.type !== 'delivered') continue
+      for (const { id, token } of each.messages) this.#chosen.set(`${parseMessageId(id)?.queue} ${token}`, id)
+    }
+  }
+
+  take(next: Step): void {
+    this.#steps += 1
+    this.model.receipt = { partition: PARTITION, term: 1, index: this.bed.index + 1, durableOn: DURABLE_ON }
+    if (next.type === 'pass') {
+      this.bed.pass(next.ms)
+      this.copied?.pass(next.ms)
+      this.#watch(null)
+      this.model.advance(this.bed.time)
+      expect(this.bed.machine.nextDeadline(), 'the next deadline').toBeGreaterThan(this.bed.time)
+    } else if (next.type === 'cancel') {
+      const ticket = this.bed.ticket - next.back
+      this.bed.cancel(ticket)
+      this.copied?.cancel(ticket)
+      this.#watch(null)
+      this.model.advance(this.bed.time)
+      this.model.cancel(ticket)
+    } else if (next.type === 'copy') {
+      this.#copy(next.seed, next.instead)
+    } else {
+      this.#command(this.#commandOf(next))
+    }
+    this.#compare()
+  }
+
+  compareStores(): void {
+    this.bed.drain()
+    if (this.copied === null) return
+    this.copied.drain()
+    same(sorted(this.copied.store), sorted(this.bed.store), 'records')
+    same(sorted(this.copied.cold), sorted(this.bed.cold), 'cold records')
+  }
+
+  #copy(seed: number, instead: boolean): void {
+    this.compareStores()
+    // The machine of the copy before is used again, as a replica's is that gets a snapshot.
+    const copied = this.bed.copy((keys) => shuffle(keys, seed), this.copied?.machine)
+    this.copied = copied
+    if (!instead) return
+    copied.settledLog = [...this.bed.settledLog]
+    copied.events = [...this.bed.events]
+    this.bed = copied
+    this.copied = null
+  }
+
+  #command(command: QueueCommand): void {
+    const reply = this.bed.run(command)
+    this.#watch(reply)
+    same(plain(reply), plain(this.model.run(this.bed.ticket, command)), command.type)
+    if (this.copied !== null) same(this.copied.run(command), reply, `${command.type} at the copy`)
+    if (command.type === 'queue_dequeue') this.tickets.set(this.bed.ticket, command)
+    this.#note(reply, command.type === 'tx' ? null : command, '')
+  }
+
+  #note(reply: QueueReply | null, name: QueueName | null, late: string): void {
+    this.#see(late + (reply === null ? 'waits' : reply.type === 'refused' ? reply.code : reply.type))
+    if (reply?.type === 'settled') for (const outcome of reply.outcomes) this.#see(`item ${outcome}`)
+    if (reply?.type === 'enqueued') for (const { deduplicated } of reply.items) if (deduplicated) this.#see('deduplicated')
+    if (reply?.type === 'moved' && reply.moved > 0) this.#see('redriven')
+    if (reply?.type === 'purged' && reply.purged > 0) this.#see('purged some')
+    if (reply?.type !== 'delivered') return
+    this.#see(`${late}${reply.messages.length > 1 ? 'several' : reply.messages.length === 1 ? 'one' : 'none'}`)
+    for (const { id, token, attempt, checkpoint } of reply.messages) {
+      if (attempt > 1) this.#see('redelivered')
+      if (checkpoint !== null) this.#see('checkpoint')
+      this.deliveries.push({ id, token, name: name as QueueName })
+    }
+  }
+
+  #see(kind: string): void {
+    this.seen.set(kind, (this.seen.get(kind) ?? 0) + 1)
+  }
+
+  #compare(): void {
+    const late = this.bed.settledLog.slice(this.#settled)
+    const expected = this.model.settledLog.slice(this.#settled)
+    this.#settled = this.bed.settledLog.length
+    const told = ({ ticket, reply }: { ticket: number; reply: QueueReply }) => [ticket, plain(reply)]
+    same(late.map(told), expected.map(told), 'late answers')
+    for (const { ticket, reply } of late) this.#note(reply, this.tickets.get(ticket) ?? null, 'late ')
+    const events = this.bed.events.slice(this.#events)
+    const byId = (list: readonly { id: string }[]) => [...list].sort((a, b) => (a.id < b.id ? -1 : 1))
+    same(byId(events), byId(this.model.events.slice(this.#events)), 'events')
+    for (const _ of events) this.#see('lease lost')
+    this.#events = this.bed.events.length
+    if (this.copied !== null) {
+      same(this.copied.settledLog.splice(0), late, 'late answers of the copy')
+      same(this.copied.events.splice(0), events, 'events of the copy')
+      same(this.copied.machine.nextDeadline(), this.bed.machine.nextDeadline(), 'the next deadline of the copy')
+    }
+    for (const name of NAMES) this.#compareQueue(name)
+    for (const namespace of ['default', 'other']) {
+      const names = this.model.queues.filter((queue) => queue.name.namespace === namespace).map((queue) => queue.name.queue)
+      const listed = this.bed.list(namespace, (this.#steps % 2) + 1)
+      same(typeof listed === 'string' ? listed : listed.map(({ queue }) => queue), names.sort(), `the list of ${namespace}`)
+    }
+  }
+
+  #compareQueue(name: QueueName): void {
+    const where = `${name.namespace}/${name.queue}`
+    const queue = this.model.queue(name)
+    const status = this.bed.status(name)
+    if (queue === undefined || typeof status === 'string') {
+      return same(status, queue === undefined ? 'NO_SUCH_QUEUE' : 'a status', `the status of ${where}`)
+    }
+    same(status, queue.status(this.bed.time), `the status of ${where}`)
+    for (const state of STATES) {
+      const shown = this.bed.browse(name, state, this.#steps % 3 === 0 ? 1 : 100)
+      same(shown, queue.browse(state, this.bed.time), `the ${state} of ${where}`)
+    }
+    if (this.copied !== null) same(this.copied.status(name), status, `the status of ${where} at the copy`)
+  }
+
+  #settling({ isLive, back, off, elsewhere }: DeliveryRef): Settling & { readonly name: QueueName } {
+    const live = this.model.queues.flatMap(({ name, messages }) =>
+      messages.filter(({ state }) => state === 'leased').map(({ id, token }) => ({ id, token, name })),
+    )
+    const { id, token, name } = (isLive ? live[back % live.length] : undefined) ??
+      this.deliveries.at(-1 - back) ?? { id: back % 2 ? 'm_1_1' : 'nonsense', token: 1, name: NAMES[0] }
+    return { id, token: Math.max(1, token + off), name: elsewhere ? NAMES[back % NAMES.length]! : name }
+  }
+
+  /** Those of the queue of the first. */
+  #items(refs: readonly DeliveryRef[], of?: QueueName): { readonly name: QueueName; readonly items: Settling[] } {
+    const all = refs.map((ref) => this.#settling(ref))
+    const name = of ?? (all[0] as { name: QueueName }).name
+    const here = all.filter((each) => each.name.namespace === name.namespace && each.name.queue === name.queue)
+    const items = (here.length > 0 ? here : all).map(({ id, token }) => ({ id, token }))
+    const { namespace, queue } = name
+    return { name: { namespace, queue }, items }
+  }
+
+  #commandOf(next: Exclude<Step, { type: 'pass' | 'cancel' | 'copy' }>): QueueCommand {
+    switch (next.type) {
+      case 'tx':
+        return { type: 'tx', ops: next.ops.map((op) => this.#op(op)) }
+      case 'ack': {
+        const { name, items } = this.#items(next.deliveries)
+        return { type: 'queue_ack', ...name, items, fence: next.fence as Fence | null }
+      }
+      case 'nack': {
+        const { name, items } = this.#items(next.deliveries)
+        const { delayMs, reason, countAttempt } = next
+        return { type: 'queue_nack', ...name, items: items.map((item) => ({ ...item, delayMs, reason, countAttempt })) }
+      }
+      case 'extend': {
+        const { name, items } = this.#items(next.deliveries)
+        const { visibilityMs, checkpoint } = next
+        return { type: 'queue_extend', ...name, items: items.map((item) => ({ ...item, visibilityMs, checkpoint })) }
+      }
+      case 'enqueue':
+        return { type: 'queue_enqueue', ...next.name, messages: newMessages(next.messages) }
+      default: {
+        const { type, name, ...rest } = next
+        return { type: `queue_${type}`, ...name, ...rest } as QueueCommand
+      }
+    }
+  }
+
+  #op(op: Op): TransactionOp {
+    if (op.type === 'fence') return { type: 'require_fence', fence: op.fence }
+    if (op.type === 'enqueue') return { type: 'queue_enqueue', ...op.name, messages: newMessages(op.messages) }
+    const { name, items } = this.#items(op.deliveries)
+    return { type: 'queue_ack', ...name, items, fence: op.fence as Fence | null }
+  }
+}
+
+/** As `toEqual`, which is slow, where the two differ only. */
+function same(actual: unknown, expected: unknown, what: string): void {
+  if (!isDeepStrictEqual(actual, expected)) expect(actual, what).toEqual(expected)
+}
+
+/** Of a refusal only what programs read. */
+function plain(reply: QueueReply | null): unknown {
+  if (reply?.type !== 'refused') return reply
+  const { op, highest } = reply.details
+  return { type: 'refused', code: reply.code, op, highest }
+}
+
+function sorted(store: ReadonlyMap<string, Uint8Array>): unknown {
+  return [...store].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => [key, Buffer.from(value).toString('hex')])
+}
+
+function shuffle(keys: string[], seed: number): string[] {
+  let state = seed | 1
+  for (let at = keys.length - 1; at > 0; at--) {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
+    const other = state % (at + 1)
+    ;[keys[at], keys[other]] = [keys[other] as string, keys[at] as string]
+  }
+  return keys
+}
+
+const LONG = process.env['QUEUE_MODEL_RUNS']
+const SEED = 4
+const SETUP: readonly Step[] = [
+  {
+    type: 'put',
+    name: NAMES[0],
+    config: {
+      visibilityMs: 1_000,
+      maxDeliveries: 2,
+      backoff: { baseMs: 100, factor: 2, jitter: 0 },
+      dedupWindowMs: 60_000,
+      maxLength: 100,
+    },
+  },
+  {
+    type: 'put',
+    name: NAMES[1],
+    config: { visibilityMs: 200, maxDeliveries: 2, backoff: { baseMs: 0 }, poison: 'block', overflow: 'drop-head', maxLength: 6 },
+  },
+]
+
+test('the machine and the naive model cannot be told apart', { timeout: 900_000 }, () => {
+  const seen = new Map<string, number>()
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }), (steps) => {
+      const run = new Run(seen)
+      for (const next of [...SETUP, ...steps]) run.take(next)
+      run.compareStores()
+    }),
+    // In CI always the same lists, so that it is sure that they reach every kind of answer; many others by QUEUE_MODEL_RUNS.
+    LONG === undefined ? { numRuns: 300, seed: SEED } : { numRuns: Number(LONG) },
+  )
+  if (LONG !== undefined) console.info(Object.fromEntries([...seen].sort()))
+  const kinds = [
+    ['put', 'enqueued', 'delivered', 'waits', 'settled', 'moved', 'purged', 'deleted', 'transacted'],
+    ['NO_SUCH_QUEUE', 'QUEUE_FULL', 'CONFIG_CONFLICT', 'FENCED', 'STALE_TOKEN', 'LEASE_EXPIRED', 'NO_SUCH_MESSAGE', 'late NO_SUCH_QUEUE'],
+    ['item ', 'item STALE_TOKEN', 'item LEASE_EXPIRED', 'item NO_SUCH_MESSAGE'],
+    ['one', 'several', 'none', 'late one', 'late several', 'late none'],
+    ['redelivered', 'checkpoint', 'deduplicated', 'redriven', 'lease lost'],
+  ].flat()
+  // The lists reached every kind of answer, or the comparison says little.
+  expect(kinds.filter((kind) => !seen.has(kind))).toEqual([])
+})
