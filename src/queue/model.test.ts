@@ -269,7 +269,7 @@ test('the machine and the naive model cannot be told apart', { timeout: 900_000 
       run.compareStores()
     }),
     // In CI always the same lists, so that it is sure that they reach every kind of answer; many others by QUEUE_MODEL_RUNS.
-    LONG === undefined ? { numRuns: 300, seed: SEED } : { numRuns: Number(LONG) },
+    LONG === undefined ? { numRuns: 200, seed: SEED } : { numRuns: Number(LONG) },
   )
   if (LONG !== undefined) console.info(Object.fromEntries([...seen].sort()))
   const kinds = [

@@ -79,14 +79,14 @@ export class Bed implements ApplyContext {
   }
 
   status({ namespace, queue }: QueueName): QueueStatus | string {
-    return this.ask<QueueStatus>({ type: 'queue_status', namespace, queue })
+    return this.ask({ type: 'queue_status', namespace, queue }) as QueueStatus | string
   }
 
   /** Everything that browsing shows, page by page. */
   browse({ namespace, queue }: QueueName, state: MessageState, limit: number): BrowsedMessage[] | string {
     const shown: BrowsedMessage[] = []
     for (let cursor: string | null = ''; cursor !== null;) {
-      const page: MessagePage | string = this.ask<MessagePage>({ type: 'queue_browse', namespace, queue, state, cursor, limit })
+      const page: MessagePage | string = this.ask({ type: 'queue_browse', namespace, queue, state, cursor, limit }) as MessagePage | string
       if (typeof page === 'string') return page
       shown.push(...page.messages)
       if (page.messages.length > limit) throw new Error('a page is longer than its limit')
@@ -98,7 +98,7 @@ export class Bed implements ApplyContext {
   list(namespace: string, limit: number): QueueStatus[] | string {
     const shown: QueueStatus[] = []
     for (let cursor: string | null = ''; cursor !== null;) {
-      const page: QueuePage | string = this.ask<QueuePage>({ type: 'queue_list', namespace, cursor, limit })
+      const page: QueuePage | string = this.ask({ type: 'queue_list', namespace, cursor, limit }) as QueuePage | string
       if (typeof page === 'string') return page
       shown.push(...page.queues)
       cursor = page.cursor
@@ -107,9 +107,9 @@ export class Bed implements ApplyContext {
   }
 
   /** The view, or the code of the refusal. */
-  ask<T>(request: Plain): T | string {
+  ask(request: Plain): unknown {
     const reply = this.#attached(this.machine.query(request, this.time))
-    if (!Array.isArray(reply)) return reply as T
+    if (!Array.isArray(reply)) return reply
     const refusal = decodeReply(reply, PARTITION)
     if (refusal.type !== 'refused') throw new Error('a tuple is a refusal')
     return refusal.code

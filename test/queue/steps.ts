@@ -95,7 +95,7 @@ export const step = fc.oneof(
   },
   { weight: 7, arbitrary: fc.record({ type: of('ack'), deliveries, fence }) },
   {
-    weight: 7,
+    weight: 9,
     arbitrary: fc.record({
       type: of('nack'),
       deliveries,
@@ -115,7 +115,7 @@ export const step = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ type: of('put'), name, config }) },
   {
-    weight: 2,
+    weight: 3,
     arbitrary: fc.record({ type: of('redrive'), name, max: fc.constantFrom(1, 100), reason: fc.constantFrom('', '', '503', 'expired') }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('purge' as const, 'purge' as const, 'delete' as const), name }) },
