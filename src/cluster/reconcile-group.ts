@@ -73,8 +73,11 @@ function nextVoters({ self, membership, progress, last, target, asking, alive }:
   )
   const missing = target.voters.length - chosen.length
   const succeeded = (replica: ReplicaId): boolean => chosen.some((one) => memberOf(one) === memberOf(replica))
-  const worth = (replica: ReplicaId): number => (replica === self ? 3 : succeeded(replica) ? 0 : alive(replica) ? 2 : 1)
-  const stay = membership.voters.filter((replica) => !chosen.includes(replica)).sort((a, b) => worth(b) - worth(a) || a - b)
+  const worth = (replica: ReplicaId): number => (replica === self ? 3 : alive(replica) ? 2 : 1)
+  // Two lives of one member would be two votes that are lost with one disk.
+  const stay = membership.voters
+    .filter((replica) => !chosen.includes(replica) && (replica === self || !succeeded(replica)))
+    .sort((a, b) => worth(b) - worth(a) || a - b)
   const voters = [...chosen, ...stay.slice(0, missing)]
   const inItsOwnWay = voters.find((replica) => {
     const heir = target.voters.find((one) => memberOf(one) === memberOf(replica) && lifeOf(one) > lifeOf(replica))

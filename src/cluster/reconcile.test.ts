@@ -109,6 +109,14 @@ describe('the plan of a group’s leader', () => {
     })
   })
 
+  test('a member never votes in two lives, even while others are awaited', () => {
+    const target = { voters: [id(1), id(2), id(3, 1), id(4), id(5)], learners: [] }
+    const membership = of([id(1), id(2), id(3)], [id(3, 1), id(4)])
+    const progress = [peer(id(1), 1_000), peer(id(2), 1_000), peer(id(3, 1), 1_000, { learner: true })]
+    const step = planGroup(state({ target, membership, progress, alive: (replica) => replica !== id(3) }))
+    expect(step).toMatchObject({ type: 'change', voters: [id(1), id(2), id(3, 1)] })
+  })
+
   test('waits while joint', () => {
     const membership = { ...of([id(1), id(2), id(4)]), outgoing: [id(1), id(2), id(3)] }
     expect(planGroup(state({ membership }))).toEqual({ type: 'wait', moving: true, missing: [] })
