@@ -31,7 +31,7 @@ interface Message {
   readonly id: string
   readonly token: number
   readonly attempt: number
-  readonly group: string
+  readonly group: string | null
   readonly data: string
 }
 
@@ -71,8 +71,18 @@ export async function startQueueLoad(nodes: Targets, label: string, options: Que
       const askedAt = performance.now()
       const messages = await lease(nodes, which + round, queue)
       const receivedAt = performance.now()
-      for (const { data, ...message } of messages) {
-        history.deliveries.push({ ...message, key: data, queue, visibilityMs: VISIBILITY_MS, askedAt, receivedAt })
+      for (const { id, token, attempt, group, data } of messages) {
+        history.deliveries.push({
+          id,
+          token,
+          attempt,
+          group: group ?? '',
+          key: data,
+          queue,
+          visibilityMs: VISIBILITY_MS,
+          askedAt,
+          receivedAt,
+        })
       }
       await Promise.all(messages.map((message) => acknowledge(queue, which, message)))
     }
