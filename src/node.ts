@@ -138,5 +138,6 @@ function readGroup(host: GroupHost, group: GroupId) {
 }
 
 function readQueues(host: GroupHost, group: GroupId, machine: QueueMachine | undefined) {
-  return machine && host.status(group)?.role === 'leader' ? [machine.stats()] : []
+  const status = host.status(group)
+  return machine && status?.role === 'leader' ? [machine.stats(status.time)] : []
 }

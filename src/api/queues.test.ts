@@ -181,6 +181,12 @@ describe('stories', () => {
     expect((await send('GET', '/queues/a')).status).toBe(404)
   })
 
+  test('the age of the oldest grows though nothing else happens', async () => {
+    await enqueue('aging', { data: 1 })
+    const age = async () => (await send('GET', '/queues/aging')).body['oldestReadyAgeMs'] as number
+    await expect.poll(age).toBeGreaterThan(100)
+  })
+
   test('purge and delete', async () => {
     for (const data of [1, 2]) await enqueue('purged', { data })
     const leased = await takeOne('purged')

@@ -11,6 +11,7 @@
  * Invariants after every call are asserted by `check`.
  */
 import type { Plain } from '../actors/envelope.ts'
+import type { Millis } from '../base/ids.ts'
 import type { ApplyContext, StateMachine } from '../raft/machine.ts'
 import { attach } from './attach.ts'
 import { BodyCache } from './body-cache.ts'
@@ -41,7 +42,8 @@ export interface QueueMachineOptions {
 
 export interface QueueMachine extends StateMachine {
   attach: NonNullable<StateMachine['attach']>
-  stats(): QueueMachineStats
+  /** `time`: cluster time now. */
+  stats(time: Millis): QueueMachineStats
 }
 
 export function createQueueMachine(options: QueueMachineOptions = {}): QueueMachine {
@@ -49,7 +51,7 @@ export function createQueueMachine(options: QueueMachineOptions = {}): QueueMach
   const queueMetricsMax = options.queueMetricsMax ?? METRICS_MAX
   let table = new QueueTable(bodyCache)
   let loader = new Loader(table)
-  // For `check` and `stats` alone: when `advance` ran last, and whether something may be due before it runs again.
+  // For `check` alone: when `advance` ran last, and whether something may be due before it runs again.
   let lastTime = 0
   let paced = false
 
@@ -86,7 +88,7 @@ export function createQueueMachine(options: QueueMachineOptions = {}): QueueMach
       loader = new Loader(table)
     },
     check: () => checkTable(table, lastTime, paced),
-    stats: () => statsOf(table, lastTime, queueMetricsMax),
+    stats: (time) => statsOf(table, time, queueMetricsMax),
   }
 }
 

@@ -41,6 +41,8 @@ export interface GroupHostOptions {
 export interface GroupStatus extends RaftStatus {
   readonly group: GroupId
   readonly appliedTime: Millis
+  /** Cluster time as the leader has it now; elsewhere that of the last applied entry. */
+  readonly time: Millis
   /** False while the replica is loading, or was found damaged and waits to be replaced. */
   readonly serving: boolean
   /** About how many bytes a replica of it would receive. */
