@@ -14,6 +14,7 @@ import { createLocks } from '../lock/facade.ts'
 import type { Locks } from '../lock/types.ts'
 import { type Node, type NodeOptions, createNode } from '../node.ts'
 import { createProposer } from '../raft/host/proposer.ts'
+import { checkColdRecords } from './checkers/cold-records.ts'
 import { SimClock, WALL_EPOCH_MS } from './clock.ts'
 import { SimDisk } from './disk.ts'
 import { SimIoError, mount } from './disk-storage.ts'
@@ -251,6 +252,15 @@ export class SimCluster {
     this.world.log(`${node.id} ends: ${why}`)
     this.#end(node)
     node.disk.crash()
+    this.#checkStores(node)
+  }
+
+  #checkStores(node: SimNode): void {
+    try {
+      for (const store of node.disk.stores.values()) checkColdRecords(node.id, store)
+    } catch (error) {
+      this.world.fail(error)
+    }
   }
 
   /** The disk is empty from now on. */
