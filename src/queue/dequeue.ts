@@ -60,7 +60,8 @@ function deliver(queue: Queue, demand: Demand, now: Millis): Plain[] {
     const note = queue.lease(lane, demand, now)
     const { seq, token, failures, visibilityMs, checkpoint, traits } = note
     addDelivery(reply, { seq, token, attempt: failures + 1, group: lane.group, visibilityMs, checkpoint })
-    bytes += bytesOf(traits)
+    // The answer has to fit a frame, whatever is in it.
+    bytes += bytesOf(traits) + (checkpoint === null ? 0 : QUEUE_LIMITS.checkpointBytesMax)
     queue.tally.delivered += 1
     if (failures > 0) queue.tally.redelivered += 1
   }

@@ -118,6 +118,7 @@ export class NaiveQueue {
       message.watcher = watcher
       this.look(time, message)
       bytes += Math.max(1, Math.ceil(message.body.length / BODY_STEP_BYTES)) * BODY_STEP_BYTES
+      if (message.checkpoint !== null) bytes += QUEUE_LIMITS.checkpointBytesMax
       found.push(message)
     }
     return found

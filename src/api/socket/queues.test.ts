@@ -163,6 +163,24 @@ test('the largest batches, the largest answers, from every node', async () => {
   }
 })
 
+test('checkpoints count for the size of an answer', async () => {
+  const queue = 'checkpoints'
+  const take = async () => (await send('POST', `/queues/${queue}/dequeue`, { max: 256 })).body['messages'] as Record<string, unknown>[]
+  const messages = Array.from({ length: 250 }, () => ({ data: 'x'.repeat(1_900) }))
+  await send('POST', `/queues/${queue}/enqueue`, { messages })
+  const taken = await take()
+  expect(taken).toHaveLength(250)
+  const checkpoint = 'x'.repeat(4_000)
+  for (let from = 0; from < 250; from += 50) {
+    const items = itemsOf(...taken.slice(from, from + 50)).map((item) => ({ ...item, visibilityMs: 60_000, checkpoint }))
+    expect((await send('POST', `/queues/${queue}/extend`, { items })).status).toBe(200)
+  }
+  await send('POST', `/queues/${queue}/nack`, { items: itemsOf(...taken).map((item) => ({ ...item, delayMs: 0 })) })
+  const again = [...(await take()), ...(await take()), ...(await take())]
+  expect(again).toHaveLength(250)
+  expect(again.every((message) => message['checkpoint'] === checkpoint)).toBe(true)
+})
+
 test('a peer that does not read holds nothing that others could have', async () => {
   const slow = await connect()
   const data = 'x'.repeat(200_000)
