@@ -87,7 +87,7 @@ function addAhead(queue: Queue, missing: number[]): void {
   const bytes = Math.max(...missing.map((seq) => bytesOf(queue.notes.get(seq)?.traits ?? 0)), 1)
   let left = Math.min(AHEAD_MAX, Math.floor(AHEAD_BYTES_MAX / bytes))
   for (const seq of queue.presence.from(newest + 1)) {
-    if (left-- <= 0 || queue.bodies.find(seq) !== null) break
+    if (left-- <= 0 || queue.bodies.has(seq)) break
     missing.push(seq)
   }
 }

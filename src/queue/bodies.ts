@@ -10,7 +10,7 @@
 import type { Millis } from '../base/ids.ts'
 import { ByteReader, ByteWriter } from '../raft/bytes.ts'
 import type { WriteRecord } from '../raft/machine.ts'
-import type { BodyCache, CachedBodies } from './body-cache.ts'
+import { type BodyCache, type CacheOwner, type Slab, lengthIn, readSlab, slabOf } from './body-cache.ts'
 import { BODY } from './kinds.ts'
 import { pairKey } from './keys.ts'
 
@@ -31,12 +31,15 @@ export class ColdChanges {
   bytes = 0
 }
 
-export class Bodies {
+export class Bodies implements CacheOwner {
   readonly #cold: ColdChanges
   readonly #cache: BodyCache
   readonly #queue: number
-  readonly #fresh = new Map<number, StoredBody>()
-  readonly #cached: CachedBodies = new Map()
+  /** Those that no drain has taken yet: where they are, in slabs that are held for them. */
+  readonly #fresh = new Map<number, number>()
+  readonly #held = new Map<number, Slab>()
+  /** Those that are stored, and in the cache as well. */
+  readonly #cached = new Map<number, number>()
   #gone: number[] = []
 
   constructor(cold: ColdChanges, cache: BodyCache, queue: number) {
@@ -45,24 +48,24 @@ export class Bodies {
     this.#queue = queue
   }
 
-  put(seq: number, stored: StoredBody): void {
-    this.#fresh.set(seq, stored)
+  /** The body is copied. */
+  put(seq: number, enqueuedAt: Millis, group: string, priority: number, body: Uint8Array): void {
+    const place = this.#cache.put(this, seq, headOf(enqueuedAt, group, priority), body)
+    const slab = this.#cache.newest
+    this.#fresh.set(seq, place)
+    this.#held.set(slab.number, slab)
     this.#cold.queues.add(this)
     this.#cold.size += 1
-    this.#cold.bytes += stored.body.length
+    this.#cold.bytes += lengthIn(slab, place)
   }
 
   /** The message is gone. */
   forget(seq: number): void {
-    const fresh = this.#fresh.get(seq)
-    if (fresh !== undefined) {
-      this.#fresh.delete(seq)
-      this.#cold.size -= 1
-      this.#cold.bytes -= fresh.body.length
-      return
+    if (this.#fresh.has(seq)) this.#dropFresh(seq)
+    else {
+      this.#cached.delete(seq)
+      this.delete(seq)
     }
-    this.#cached.delete(seq)
-    this.delete(seq)
   }
 
   /** A stored body goes with the next drain. */
@@ -75,9 +78,8 @@ export class Bodies {
   /** Forgets what is in memory, and tells which bodies were never stored. What is stored is left to who asks. */
   clear(): number[] {
     const fresh = [...this.#fresh.keys()]
-    for (const { body } of this.#fresh.values()) this.#cold.bytes -= body.length
-    this.#cold.size -= fresh.length
-    this.#fresh.clear()
+    for (const seq of fresh) this.#dropFresh(seq)
+    this.#held.clear()
     this.#cached.clear()
     return fresh
   }
@@ -85,9 +87,13 @@ export class Bodies {
   /** null: it is not in memory. */
   find(seq: number): StoredBody | null {
     const fresh = this.#fresh.get(seq)
-    if (fresh !== undefined) return fresh
-    const cached = this.#cache.get(this.#cached, seq)
-    return cached === null ? null : decodeStored(cached)
+    if (fresh !== undefined) return decodeStored(this.#readHeld(fresh))
+    const cached = this.#cached.get(seq)
+    return cached === undefined ? null : decodeStored(readSlab(this.#cache.find(slabOf(cached)) as Slab, cached))
+  }
+
+  has(seq: number): boolean {
+    return this.#fresh.has(seq) || this.#cached.has(seq)
   }
 
   keyOf(seq: number): Uint8Array {
@@ -96,18 +102,34 @@ export class Bodies {
 
   /** A record that was read, for who asks next. */
   cache(seq: number, record: Uint8Array): void {
-    if (!this.#cached.has(seq)) this.#cache.put(this.#cached, seq, record)
+    if (!this.has(seq)) this.#cached.set(seq, this.#cache.put(this, seq, record, NOTHING))
+  }
+
+  evicted(seq: number, slab: number): void {
+    const place = this.#cached.get(seq)
+    if (place !== undefined && slabOf(place) === slab) this.#cached.delete(seq)
   }
 
   drain(write: WriteRecord): void {
     for (const seq of this.#gone) write(this.keyOf(seq), null)
     this.#gone = []
-    for (const [seq, stored] of this.#fresh) {
-      const record = encodeStored(stored)
-      write(this.keyOf(seq), record)
-      this.#cache.put(this.#cached, seq, record)
+    for (const [seq, place] of this.#fresh) {
+      write(this.keyOf(seq), this.#readHeld(place))
+      if (this.#cache.find(slabOf(place)) !== null) this.#cached.set(seq, place)
     }
     this.#fresh.clear()
+    this.#held.clear()
+  }
+
+  #readHeld(place: number): Uint8Array {
+    return readSlab(this.#held.get(slabOf(place)) as Slab, place)
+  }
+
+  #dropFresh(seq: number): void {
+    const place = this.#fresh.get(seq) as number
+    this.#fresh.delete(seq)
+    this.#cold.size -= 1
+    this.#cold.bytes -= lengthIn(this.#held.get(slabOf(place)) as Slab, place)
   }
 }
 
@@ -117,14 +139,23 @@ export function drainCold(cold: ColdChanges, write: WriteRecord): void {
   cold.size = cold.bytes = 0
 }
 
-const out = new ByteWriter(1024)
+const out = new ByteWriter(256)
+const NOTHING = new Uint8Array(0)
+/** The head of the last record, which most often is that of the next one too. */
+let last: { enqueuedAt: Millis; group: string; priority: number; head: Uint8Array } = {
+  enqueuedAt: -1,
+  group: '',
+  priority: 0,
+  head: NOTHING,
+}
 
-function encodeStored({ enqueuedAt, group, priority, body }: StoredBody): Uint8Array {
+function headOf(enqueuedAt: Millis, group: string, priority: number): Uint8Array {
+  if (last.enqueuedAt === enqueuedAt && last.group === group && last.priority === priority) return last.head
   out.varint(enqueuedAt)
   out.text(group)
   out.u8(priority)
-  out.raw(body)
-  return out.take()
+  last = { enqueuedAt, group, priority, head: out.take() }
+  return last.head
 }
 
 /** The body is a view of the record. */

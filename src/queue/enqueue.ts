@@ -70,8 +70,7 @@ function takeInOne(queue: Queue, message: NewMessage, now: Millis): number {
   const seq = ++queue.lastSeq
   const lane = queue.laneFor(group, priority)
   const traits = traitsOf(priority, body.length)
-  // The bytes of the command are lent: what stays is copied.
-  queue.bodies.put(seq, { enqueuedAt: now, group, priority, body: body.slice() })
+  queue.bodies.put(seq, now, group, priority, body)
   if (delayMs > 0) queue.add(new Note(lane, seq, traits, DELAYED, now + delayMs, ttlMs), now)
   else if (ttlMs > 0) queue.add(new Note(lane, seq, traits, READY, now, ttlMs), now)
   else queue.append(lane, seq, traits, now)

@@ -84,6 +84,7 @@ export function createQueueMachine(options: QueueMachineOptions = {}): QueueMach
     load: (key, value) => loader.load(key, value),
     loaded: () => loader.finish(),
     reset() {
+      for (const queue of table.byNumber.values()) queue.bodies.clear()
       table = new QueueTable(bodyCache)
       loader = new Loader(table)
     },
