@@ -21,7 +21,8 @@ const SLOT = 0
 
 export class QueueTable {
   readonly byNumber = new Map<number, Queue>()
-  readonly #byName = new Map<string, Queue>()
+  /** By namespace, then by name. */
+  readonly #byName = new Map<string, Map<string, Queue>>()
   readonly changes = new Changes<Stored>()
   readonly cold = new ColdChanges()
   readonly bodyCache: BodyCache
@@ -41,7 +42,7 @@ export class QueueTable {
   }
 
   find({ namespace, queue }: QueueName): Queue | null {
-    return this.#byName.get(keyOf(namespace, queue)) ?? null
+    return this.#byName.get(namespace)?.get(queue) ?? null
   }
 
   create({ namespace, queue }: QueueName, config: QueueConfig): Queue {
@@ -55,7 +56,10 @@ export class QueueTable {
 
   link(queue: Queue): void {
     this.byNumber.set(queue.number, queue)
-    this.#byName.set(keyOf(queue.name.namespace, queue.name.queue), queue)
+    const { namespace, queue: name } = queue.name
+    const named = this.#byName.get(namespace) ?? new Map<string, Queue>()
+    this.#byName.set(namespace, named)
+    named.set(name, queue)
     this.due.add(queue)
   }
 
@@ -66,7 +70,10 @@ export class QueueTable {
     queue.dedup.forget()
     queue.settled.forget()
     this.byNumber.delete(queue.number)
-    this.#byName.delete(keyOf(queue.name.namespace, queue.name.queue))
+    const { namespace, queue: name } = queue.name
+    const named = this.#byName.get(namespace)
+    named?.delete(name)
+    if (named?.size === 0) this.#byName.delete(namespace)
     this.due.remove(queue)
     this.changes.removed(queue)
   }
@@ -111,9 +118,4 @@ export class QueueTable {
     const due = this.firstDue()?.deadline ?? Infinity
     return Math.min(due, this.patience.first()?.deadline ?? Infinity, this.graves.deadline)
   }
-}
-
-/** No name has a NUL in front of its end that a namespace could end with: the length tells them apart. */
-function keyOf(namespace: string, queue: string): string {
-  return `${namespace.length} ${namespace}${queue}`
 }
