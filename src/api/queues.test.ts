@@ -113,16 +113,21 @@ describe('stories', () => {
     expect(await takeOne('checkpoints')).toMatchObject({ attempt: 1, checkpoint: { page: 3 } })
   })
 
-  test('who hangs up while waiting takes nothing away', async () => {
+  test('who hangs up while waiting waits no more, and takes nothing away', async () => {
     await send('PUT', '/queues/hung', {})
+    const waiters = async () => {
+      const text = await (await fetch(`${cluster.nodes[0]?.url}/metrics`)).text()
+      return /^tricord_queue_waiters{namespace="default",queue="hung",.*} (.*)$/m.exec(text)?.[1]
+    }
     const caller = new AbortController()
     const waiting = send('POST', '/queues/hung/dequeue', { waitMs: 20_000 }, {}, caller.signal)
     const gone = expect(waiting).rejects.toThrow()
-    // In its line before it hangs up or not: either way the message is the next one's.
+    await expect.poll(waiters).toBe('1')
     caller.abort()
     await gone
+    await expect.poll(waiters).toBe('0')
     await enqueue('hung', { data: 1 })
-    expect(await takeOne('hung', { waitMs: 20_000 })).toMatchObject({ data: 1, attempt: 1 })
+    expect(await takeOne('hung')).toMatchObject({ data: 1, attempt: 1 })
   })
 
   test('retries under a key have one effect; dedupId for longer', async () => {

@@ -14,6 +14,8 @@ export interface Span {
   readonly startNs: bigint
   readonly endNs: bigint
   readonly attributes: Readonly<Record<string, string | number | boolean>>
+  /** The spans that it links to, `trace-span` each. */
+  readonly links: readonly string[]
   /** The node that exported it. */
   readonly instance: string
 }
@@ -91,6 +93,7 @@ function decodeSpan(span: Buffer, instance: string): Span {
     startNs: one(span, 7)?.value ?? 0n,
     endNs: one(span, 8)?.value ?? 0n,
     attributes: attributes(span, 9),
+    links: all(span, 13).map((link) => `${one(link, 1)?.bytes.toString('hex')}-${one(link, 2)?.bytes.toString('hex')}`),
     instance,
   }
 }

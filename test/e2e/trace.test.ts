@@ -61,6 +61,27 @@ test('an acquire on a follower is one trace: gateway, ask, forward, propose, log
   for (const { startNs, endNs } of spans()) expect(endNs >= startNs).toBe(true)
 })
 
+test('the spans of a dequeue and of its ack, of another trace on another node, link to that of the enqueue', async () => {
+  const [producing, consuming] = ['c'.repeat(32), 'd'.repeat(32)]
+  const [one, other] = cluster.nodes
+  const traced = (trace: string) => ({ traceparent: `00-${trace}-${CALLER}-01` })
+  const post = (url: string | undefined, verb: string, body: unknown, trace: string) =>
+    call(url ?? '', 'POST', `/v1/queues/traced/${verb}`, body, traced(trace))
+  await post(one?.url, 'enqueue', { data: 1 }, producing)
+  const { body } = await post(other?.url, 'dequeue', { waitMs: 5_000 }, consuming)
+  const [message] = body['messages'] as { id: string; token: number; traceparent: string }[]
+  await post(other?.url, 'ack', { items: [{ id: message?.id, token: message?.token }] }, consuming)
+  const span = (trace: string, verb: string) =>
+    named(
+      sink.spans.filter(({ traceId }) => traceId === trace),
+      `POST /v1/queues/:queue/${verb}`,
+    )[0]
+  await expect.poll(() => [span(producing, 'enqueue'), span(consuming, 'ack')].every(Boolean), { timeout: 20_000 }).toBe(true)
+  const enqueue = `${producing}-${span(producing, 'enqueue')?.spanId}`
+  expect(message?.traceparent).toBe(`00-${enqueue}-01`)
+  expect([span(consuming, 'dequeue')?.links, span(consuming, 'ack')?.links]).toEqual([[enqueue], [enqueue]])
+})
+
 test('a caller’s unsampled context exports nothing', async () => {
   const other = 'a'.repeat(32)
   await call(cluster.nodes[0]?.url ?? '', 'POST', '/locks/untraced/acquire', {}, { traceparent: `00-${other}-${CALLER}-00` })
