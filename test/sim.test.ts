@@ -34,6 +34,14 @@ const ONCE_RED: readonly Case[] = [
   { seed: 300_414, membership: 'on', safetyMs: 20_000 },
   { seed: 301_891, membership: 'on', safetyMs: 20_000 },
   { seed: 301_878, membership: 'off', safetyMs: 20_000 },
+  { seed: 202_632, membership: 'off', safetyMs: 20_000 },
+  { seed: 200_726, membership: 'on', safetyMs: 20_000 },
+  { seed: 201_261, membership: 'off', safetyMs: 20_000 },
+  { seed: 300_161, membership: 'on', safetyMs: 20_000 },
+  { seed: 300_169, membership: 'on', safetyMs: 20_000 },
+  { seed: 301_504, safetyMs: 20_000 },
+  { seed: 301_979, membership: 'on', safetyMs: 20_000 },
+  { seed: 302_066, safetyMs: 20_000 },
 ]
 
 let hash: Hash

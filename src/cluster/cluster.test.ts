@@ -2,6 +2,9 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { ColdMachine } from '../../test/cold-machine.ts'
 import { ClusterBed } from '../../test/cluster-bed.ts'
 import { FIRST_PARTITION, LOCKS_GROUP, META_GROUP } from '../base/ids.ts'
+import { NO_GROUP } from '../io/wal/record.ts'
+import { scanSegment } from '../io/wal/scan.ts'
+import { segmentPath } from '../io/wal/segment.ts'
 import { MemoryDisk } from '../io/storage-memory.ts'
 import { AREA_COLD, areaKey, generations, prefixOf } from '../raft/host/keys.ts'
 
@@ -150,6 +153,33 @@ describe('a cluster', () => {
     expect(bed.log.some((line) => line.includes('n3 warn replicas are damaged or lost'))).toBe(true)
     await bed.kill('n1')
     for (const group of groups) expect(await bed.add('n3', group, 1)).toEqual({ ok: true, reply: 4 })
+  })
+
+  test('a founding replica of which rot left no trace, before the founding was noted, is a lost one', async () => {
+    bed = new ClusterBed({ partitions: 8 })
+    await bed.start(FOUNDERS)
+    const { disk } = bed.node('n1')
+    const path = segmentPath('wal', 1)
+    const segment = () => scanSegment(Buffer.from(disk.files.get(path)!.bytes), 1)
+    const last = () => segment().records.at(-1)?.record.batch
+    await bed.until(() => last() === 2, 'its replicas are in the log')
+    expect(
+      FOUNDERS.flatMap((id) =>
+        bed
+          .node(id)
+          .started!.host.groups()
+          .map((group) => bed.leaderOf(group)),
+      ),
+    ).not.toContain(bed.node('n1'))
+    await bed.kill('n1')
+    const first = segment().records.filter(({ record }) => record.batch === 1)
+    const lost = new Set(first.map(({ record }) => record.group).filter((group) => group !== NO_GROUP))
+    for (const { offset, end } of first) disk.files.get(path)!.bytes.fill(0, offset, end)
+    await bed.start(['n1'], FOUNDERS)
+    expect(bed.node('n1').started!.host.logHoles).toBe(true)
+    expect(bed.node('n1').started!.host.damaged.filter(({ group }) => lost.has(group))).toEqual([])
+    await bed.until(() => bed.settled && bed.node('n1').started!.host.groups().length === 10, 'all is as the table says')
+    for (const group of lost) expect(bed.node('n1').started!.host.replicaOf(group)).toBe(1024 + 1)
   })
 
   test('a replica found damaged while it serves hands over, votes until it is out, and comes back whole with a new life', async () => {

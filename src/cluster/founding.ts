@@ -1,7 +1,8 @@
 /**
  * The founding replicas of this node. Once each of them has a leader they have written to the log after their creation,
  * so all of them are durable, and that is noted (`Identity.founded`): from then on a missing replica is a lost one, and
- * making it anew under the same number could vote twice in one term.
+ * making it anew under the same number could vote twice in one term. Damage says the same before that: what rotted was
+ * durable once, and so may be what is missing. Then nothing is made, and the note is written at once.
  */
 import { type GroupId, type MemberId, NOBODY, replicaId } from '../base/ids.ts'
 import type { Storage } from '../io/storage.ts'
@@ -32,8 +33,9 @@ export class Founding {
 
   begin(storage: Storage, identity: Identity, onDiskFatal: (error: Error) => void): void {
     const host = this.#host
-    const damaged = new Set(host.damaged.map(({ group }) => group))
-    const own = this.#own.filter(({ group }) => !damaged.has(group))
+    // What is missing beside damage was there, perhaps: as one that is lost it begins with its next life, or not at all.
+    const isFirst = host.damaged.length === 0 && !host.logHoles
+    const own = isFirst ? this.#own : []
     this.underWay = true
     for (const placement of own) {
       if (host.replicaOf(placement.group) === null) {

@@ -80,6 +80,8 @@ export interface GroupHost {
    * was found while it served is in `groups` as well: its log is whole, so it votes and stores until its group has let it go.
    */
   readonly damaged: readonly { readonly group: GroupId; readonly replica: ReplicaId }[]
+  /** The log lost something that was durable: a replica that is neither in `recovered` nor in `damaged` may have been there. */
+  readonly logHoles: boolean
   /** Begins a replica. With a membership: a founding one (the same on all founders). Without: it waits for a leader to contact it. */
   createReplica(group: GroupId, replica: ReplicaId, founding: Membership | null): void
   /** Ends a replica and deletes its data. */

@@ -38,7 +38,7 @@ export async function openWal(storage: Storage, clock: Clock, options: WalOption
     nextBatch: verdict.nextBatch,
   })
   const recovered = groups.map((group) => group.recovered()).filter((group) => group !== null)
-  return { wal, groups: recovered, damaged, tornBytes, findings: verdict.findings }
+  return { wal, groups: recovered, damaged, holes: verdict.holes, tornBytes, findings: verdict.findings }
 }
 
 /** Durable before anything is appended: nothing behind the tear may ever be read again. */

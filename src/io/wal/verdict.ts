@@ -31,6 +31,8 @@ export interface Verdict {
   /** The torn batch, if any: where its segment is to be cut. */
   readonly torn: { readonly segment: number; readonly at: number } | null
   readonly damaged: ReadonlySet<GroupId>
+  /** Batches that were once durable are missing or damaged, whether or not anything is left to name a group that lost by it. */
+  readonly holes: boolean
   readonly findings: readonly string[]
   readonly nextBatch: number
 }
@@ -46,6 +48,7 @@ export function judge(segments: readonly ScannedSegment[]): Verdict {
     batches: kept,
     torn: torn ? { segment: torn.segment, at: torn.at } : null,
     damaged: findDamaged(kept, holes, firstWithBatches(segments)),
+    holes: holes.length > 0,
     findings,
     nextBatch: kept.length > 0 ? after(kept.at(-1)?.number ?? 0) : (segments.at(-1)?.firstBatch ?? 1),
   }

@@ -62,6 +62,8 @@ export interface Recovered {
   readonly groups: readonly RecoveredGroup[]
   /** Groups whose records may be missing because bytes before the last batch are bad: they must not be served. */
   readonly damaged: readonly { readonly group: GroupId; readonly replica: ReplicaId }[]
+  /** Bytes before the last batch are bad: groups may be missing that nothing names any more. */
+  readonly holes: boolean
   /** Bytes cut from the torn tail; 0 where there was none. */
   readonly tornBytes: number
   /** One line per finding, for the log: segment, offset, what was expected. */

@@ -47,7 +47,7 @@ export async function openGroupHost(system: ActorSystem, ports: Ports, options: 
   await recover(host, recovered, kv, options)
   system.spawn(RAFT_PATH, host, { mailboxMax: MAILBOX_MAX })
   system.onPeer((node) => host.nodeReborn(node))
-  return new Face(host, system, kv, recovered.wal, options)
+  return new Face(host, system, kv, recovered, options)
 }
 
 function partsOf(ports: Ports, options: HostOptions, kv: Kv, wal: Wal): ConstructorParameters<typeof Host>[0] {
@@ -104,6 +104,7 @@ async function sweep(kv: Kv, keep: ReadonlyMap<GroupId, number>): Promise<void> 
 class Face implements GroupHost {
   readonly id: string
   readonly recovered: readonly GroupId[]
+  readonly logHoles: boolean
   readonly stats: HostStats
   readonly #host: Host
   readonly #system: ActorSystem
@@ -111,7 +112,7 @@ class Face implements GroupHost {
   readonly #wal: Wal
   readonly #options: HostOptions
 
-  constructor(host: Host, system: ActorSystem, kv: Kv, wal: Wal, options: HostOptions) {
+  constructor(host: Host, system: ActorSystem, kv: Kv, { wal, holes }: Recovered, options: HostOptions) {
     this.#host = host
     this.#system = system
     this.#kv = kv
@@ -119,6 +120,7 @@ class Face implements GroupHost {
     this.#options = options
     this.id = host.id
     this.recovered = host.replicas.groups
+    this.logHoles = holes
     this.stats = statsOf(host.shared, wal)
     host.wake()
   }
