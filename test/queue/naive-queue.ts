@@ -70,18 +70,15 @@ export class NaiveQueue {
 
   /** The heads of all lanes of which something may be delivered now. */
   heads(): NaiveMessage[] {
+    // A group waits behind its leased message, and behind its head in back-off.
+    const holds = ({ state, holdsGroup }: NaiveMessage) => state === 'leased' || (state === 'delayed' && holdsGroup)
+    const held = new Set(this.messages.filter((message) => message.group !== '' && holds(message)).map(laneOf))
     const heads = new Map<string, NaiveMessage>()
     for (const message of this.messages) {
       const lane = laneOf(message)
-      if (message.state === 'ready' && !heads.has(lane) && !this.#isHeld(message.group)) heads.set(lane, message)
+      if (message.state === 'ready' && !heads.has(lane) && !held.has(lane)) heads.set(lane, message)
     }
     return [...heads.values()]
-  }
-
-  /** A group waits behind its leased message, and behind its head in back-off. */
-  #isHeld(group: string): boolean {
-    if (group === '') return false
-    return this.messages.some((each) => each.group === group && (each.state === 'leased' || (each.state === 'delayed' && each.holdsGroup)))
   }
 
   /** Sees which lanes have something to deliver now. Those that got it at the same time have the same turn. */
@@ -159,8 +156,9 @@ export class NaiveQueue {
 
   /** When something is due first, and of which message. */
   due(): readonly [time: number, message: NaiveMessage | undefined] {
-    const first = this.messages.toSorted((a, b) => this.#dueAt(a) - this.#dueAt(b))[0]
-    return [first === undefined ? Infinity : this.#dueAt(first), first]
+    let [earliest, first] = [Infinity, undefined as NaiveMessage | undefined]
+    for (const message of this.messages) if (this.#dueAt(message) < earliest) [earliest, first] = [this.#dueAt(message), message]
+    return [earliest, first]
   }
 
   /** Of a message that is due: its lease ends, or its delay, or its life. */

@@ -125,7 +125,7 @@ export const step = fc.oneof(
     weight: 14,
     arbitrary: fc.record({
       type: of('pass'),
-      ms: fc.constantFrom(1, 1, 50, 100, 100, 200, 250, 500, 500, 1_000, 5_000, 30_000, 45_000, 61_000),
+      ms: fc.constantFrom(1, 1, 50, 100, 100, 200, 250, 500, 500, 1_000, 5_000, 30_000, 45_000, 61_000).map(Number),
     }),
   },
   { weight: 2, arbitrary: fc.record({ type: of('copy'), seed: fc.nat(), instead: fc.boolean() }) },
