@@ -8,7 +8,7 @@
  * A cold record: enqueuedAt, group, priority, body to the end.
  */
 import type { Millis } from '../base/ids.ts'
-import { ByteReader, ByteWriter } from '../raft/bytes.ts'
+import { ByteWriter } from '../raft/bytes.ts'
 import type { WriteRecord } from '../raft/machine.ts'
 import { type BodyCache, type CacheOwner, type Slab, lengthIn, readSlab, slabOf } from './body-cache.ts'
 import { BODY } from './kinds.ts'
@@ -158,11 +158,34 @@ function headOf(enqueuedAt: Millis, group: string, priority: number): Uint8Array
   return last.head
 }
 
-/** The body is a view of the record. */
+const FROM_TEXT = new TextDecoder()
+
+/**
+ * Of a record: its body is a view, and the group is read when it is asked for. By hand, for this is done for every message
+ * that is delivered.
+ */
 export function decodeStored(record: Uint8Array): StoredBody {
-  const input = new ByteReader(record)
-  const enqueuedAt = input.varint()
-  const group = input.text()
-  const priority = input.u8()
-  return { enqueuedAt, group, priority, body: input.raw(input.left) }
+  let at = 0
+  const varint = (): number => {
+    let value = 0
+    let scale = 1
+    for (;;) {
+      const byte = record[at++] as number
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) return value
+      scale *= 0x80
+    }
+  }
+  const enqueuedAt = varint()
+  const length = varint()
+  const from = at
+  const priorityAt = from + length
+  return {
+    enqueuedAt,
+    priority: record[priorityAt] as number,
+    body: record.subarray(priorityAt + 1),
+    get group() {
+      return FROM_TEXT.decode(record.subarray(from, priorityAt))
+    },
+  }
 }

@@ -1,0 +1,261 @@
+/** What the naive model (`model.test.ts`) does not reach: limits, pacing, fairness over time, deep backlogs, many pages. */
+import { describe, expect, test } from 'vitest'
+import { Bed } from '../../test/queue/bed.ts'
+import { encodeCommand } from './codec.ts'
+import { QUEUE_LIMITS } from './types.ts'
+import type { DeliveredMessage, NewMessage, QueueCommand, QueueReply, QueueStatus, Settling } from './types.ts'
+
+const NAME = { namespace: 'default', queue: 'q' }
+
+function message(over: Partial<NewMessage> = {}): NewMessage {
+  return { body: Uint8Array.of(1), group: '', dedupId: '', delayMs: 0, priority: 0, ttlMs: 0, ...over }
+}
+
+function several(count: number, over: Partial<NewMessage> = {}): NewMessage[] {
+  return Array.from({ length: count }, () => message(over))
+}
+
+function enqueue(bed: Bed, messages: readonly NewMessage[]): QueueReply | null {
+  return bed.run({ type: 'queue_enqueue', ...NAME, messages })
+}
+
+function dequeueCommand(max = 1, over: { visibilityMs?: number; waitMs?: number; watcher?: string } = {}): QueueCommand {
+  return { type: 'queue_dequeue', ...NAME, max, waitMs: 0, visibilityMs: null, consumer: 'w', watcher: '', ...over }
+}
+
+function messagesOf(reply: QueueReply | null): readonly DeliveredMessage[] {
+  if (reply?.type !== 'delivered') throw new Error(`expected a delivery: ${JSON.stringify(reply)}`)
+  return reply.messages
+}
+
+function take(bed: Bed, max = 1, visibilityMs?: number): readonly DeliveredMessage[] {
+  return messagesOf(bed.run(dequeueCommand(max, visibilityMs === undefined ? {} : { visibilityMs })))
+}
+
+function ack(bed: Bed, items: readonly Settling[]): QueueReply | null {
+  return bed.run({ type: 'queue_ack', ...NAME, items: items.map(({ id, token }) => ({ id, token })), fence: null })
+}
+
+function configure(bed: Bed, config: (QueueCommand & { type: 'queue_put' })['config']): void {
+  bed.run({ type: 'queue_put', ...NAME, config })
+}
+
+function status(bed: Bed): QueueStatus {
+  return bed.status(NAME) as QueueStatus
+}
+
+function seqs(messages: readonly DeliveredMessage[]): number[] {
+  return messages.map(({ id }) => Number.parseInt(id.split('_')[2] as string, 36))
+}
+
+describe('limits', () => {
+  test('a delivery stops after the message with which its bodies are too many bytes', () => {
+    const bed = new Bed()
+    for (let nth = 0; nth < 4; nth++) enqueue(bed, [message({ body: new Uint8Array(QUEUE_LIMITS.dataBytesMax) })])
+    expect(take(bed, 10)).toHaveLength(3)
+    expect(take(bed, 10)).toHaveLength(1)
+    for (let nth = 0; nth < 2; nth++) enqueue(bed, several(200, { body: new Uint8Array(2_048) }))
+    expect(take(bed, QUEUE_LIMITS.dequeueMax)).toHaveLength(256)
+  })
+
+  test('the waiting are so many, and no more', () => {
+    const bed = new Bed()
+    enqueue(bed, [message()])
+    take(bed)
+    const wait = encodeCommand(dequeueCommand(1, { waitMs: 1_000 }))
+    for (let nth = 0; nth < QUEUE_LIMITS.waitersPerQueueMax; nth++) bed.machine.apply(bed, ++bed.ticket, wait)
+    expect(bed.runMore(wait)).toMatchObject({ type: 'refused', code: 'OVERLOADED' })
+    bed.pass(2_000)
+    expect(bed.settledLog).toHaveLength(QUEUE_LIMITS.expiriesPerEntryMax)
+    while (bed.settledLog.length < QUEUE_LIMITS.waitersPerQueueMax) bed.pass(0)
+    expect(bed.settledLog.every(({ reply }) => messagesOf(reply).length === 0)).toBe(true)
+  })
+
+  test('an acknowledgement is remembered for as many as are stated, over a restart too', () => {
+    const bed = new Bed()
+    const first = (enqueue(bed, [message()]), take(bed))
+    ack(bed, first)
+    const more = Math.floor(QUEUE_LIMITS.settledMax / 256) - 1
+    for (let nth = 0; nth < more; nth++) {
+      enqueue(bed, several(256))
+      ack(bed, take(bed, 256))
+    }
+    expect(ack(bed, first)).toMatchObject({ outcomes: [''] })
+    const copy = bed.copy()
+    expect(ack(copy, first)).toMatchObject({ outcomes: [''] })
+    for (let nth = 0; nth < 3; nth++) {
+      enqueue(copy, several(256))
+      ack(copy, take(copy, 256))
+    }
+    expect(ack(copy, first)).toMatchObject({ outcomes: ['NO_SUCH_MESSAGE'] })
+  })
+
+  test('what is due beyond the bound of an entry happens in the next, and says that it is due', () => {
+    const bed = new Bed()
+    for (let nth = 0; nth < 10; nth++) enqueue(bed, several(250))
+    for (let nth = 0; nth < 10; nth++) take(bed, 250, 100)
+    bed.pass(100)
+    expect(status(bed)).toMatchObject({ leased: 1_500, delayed: 1_000 })
+    expect(bed.machine.nextDeadline()).toBeLessThanOrEqual(bed.time)
+    bed.pass(0)
+    bed.pass(0)
+    expect(status(bed)).toMatchObject({ leased: 0, delayed: 2_500 })
+    expect(bed.machine.nextDeadline()).toBeGreaterThan(bed.time)
+  })
+
+  test('a queue that was made shorter drops some with every command', () => {
+    const bed = new Bed()
+    for (let nth = 0; nth < 12; nth++) enqueue(bed, several(256))
+    configure(bed, { maxLength: 100, overflow: 'drop-head' })
+    enqueue(bed, [message()])
+    expect(status(bed).ready).toBe(12 * 256 + 1 - 1 - QUEUE_LIMITS.expiriesPerEntryMax)
+    for (let nth = 0; nth < 3; nth++) enqueue(bed, [message()])
+    expect(status(bed).ready).toBe(100)
+    expect(seqs(take(bed, 1))).toEqual([12 * 256 + 4 - 99])
+  })
+})
+
+describe('whose turn it is', () => {
+  test('a group with a long backlog leaves its neighbours their turns', () => {
+    const bed = new Bed()
+    enqueue(bed, several(200, { group: 'flood' }))
+    bed.pass(3_600_000)
+    enqueue(bed, [message({ group: 'small' }), message({ group: 'late' })])
+    const groups: string[] = []
+    for (let nth = 0; nth < 4; nth++) {
+      const [delivery] = take(bed) as [DeliveredMessage]
+      groups.push(delivery.group)
+      ack(bed, [delivery])
+      bed.pass(10)
+    }
+    // The flood waited long for its first; from then on it waits as long as the others.
+    expect(groups).toEqual(['flood', 'small', 'late', 'flood'])
+  })
+
+  test('a minute of waiting is worth a priority, and a 9 is never left behind', () => {
+    const bed = new Bed()
+    enqueue(bed, several(3))
+    bed.pass(119_999)
+    enqueue(bed, several(2, { priority: 2 }))
+    expect(seqs(take(bed))).toEqual([4])
+    bed.pass(1)
+    expect(seqs(take(bed, 2))).toEqual([1, 5])
+    bed.pass(3_600_000)
+    enqueue(bed, [message({ priority: 9 })])
+    expect(seqs(take(bed, 3))).toContain(6)
+  })
+
+  test('lanes of one urgency take turns, and keep them over a restart', () => {
+    const bed = new Bed()
+    for (const group of ['a', 'b', 'c', 'a', 'b', 'c']) enqueue(bed, [message({ group })])
+    ack(bed, take(bed, 2))
+    const copy = bed.copy((keys) => keys.reverse())
+    for (const each of [bed, copy]) expect(take(each, 3).map(({ group }) => group)).toEqual(['c', 'a', 'b'])
+  })
+})
+
+describe('backlogs', () => {
+  test('many pages of runs and marks come back as they were', () => {
+    const bed = new Bed()
+    configure(bed, { ttlMs: 5_000_000 })
+    for (let nth = 0; nth < 300; nth++) {
+      bed.time += 7
+      const groups = Array.from({ length: 20 }, (_, at) => message({ group: `g${at % 3}`, priority: at % 2 }))
+      bed.machine.advance(bed)
+      bed.machine.apply(bed, ++bed.ticket, encodeCommand({ type: 'queue_enqueue', ...NAME, messages: [...groups, message()] }))
+      if (nth % 50 === 0) bed.drain()
+    }
+    bed.machine.check()
+    for (let nth = 0; nth < 400; nth++) ack(bed, take(bed, 4))
+    const copy = bed.copy((keys) => keys.sort())
+    expect(status(copy)).toEqual(status(bed))
+    for (let nth = 0; nth < 100; nth++) {
+      const [left, right] = [take(bed, 5), take(copy, 5)]
+      expect(right).toEqual(left)
+      ack(bed, left)
+      ack(copy, right)
+    }
+    for (const each of [bed, copy]) each.pass(5_000_000)
+    while (status(bed).ready > 0) for (const each of [bed, copy]) each.pass(1)
+    expect(status(copy)).toEqual(status(bed))
+    expect(copy.copy().store).toEqual(bed.copy().store)
+  })
+
+  test('one message in a hundred thousand is one object at most, and records do not grow with the backlog', () => {
+    const bed = new Bed()
+    let largest = 0
+    let written = 0
+    for (let nth = 0; nth < 400; nth++) {
+      bed.time += 3
+      const batch = encodeCommand({ type: 'queue_enqueue', ...NAME, messages: several(250) })
+      bed.machine.apply(bed, ++bed.ticket, batch)
+      if (nth % 10 > 0) continue
+      bed.machine.drain(
+        (_, value) => {
+          largest = Math.max(largest, value?.length ?? 0)
+          written += 1
+        },
+        () => {},
+      )
+    }
+    expect(status(bed).ready).toBe(100_000)
+    expect(largest).toBeLessThanOrEqual(1_100)
+    expect(written).toBeLessThan(200)
+  })
+})
+
+describe('purge', () => {
+  test('the stored bodies are deleted little by little, and a restart goes on with it', () => {
+    const bed = new Bed()
+    for (let nth = 0; nth < 40; nth++) enqueue(bed, several(256))
+    bed.drain()
+    enqueue(bed, several(3))
+    take(bed, 5)
+    expect(bed.run({ type: 'queue_purge', ...NAME })).toEqual({ type: 'purged', purged: 40 * 256 + 3 })
+    enqueue(bed, several(2))
+    bed.drain()
+    expect(bed.cold.size).toBe(40 * 256 + 2)
+    bed.pass(20)
+    bed.drain()
+    expect(bed.cold.size).toBeLessThan(40 * 256 + 2)
+    const copy = bed.copy()
+    for (let nth = 0; nth < 4; nth++) copy.pass(20)
+    copy.drain()
+    expect(copy.cold.size).toBe(2)
+    expect(copy.machine.nextDeadline()).toBe(Infinity)
+    expect(seqs(take(copy, 5))).toEqual([40 * 256 + 4, 40 * 256 + 5])
+  })
+
+  test('a queue that is deleted leaves nothing but its number', () => {
+    const bed = new Bed()
+    configure(bed, { dedupWindowMs: 1_000_000 })
+    enqueue(bed, [message({ group: 'g', dedupId: 'd' }), message({ delayMs: 50 }), message()])
+    ack(bed, take(bed))
+    bed.drain()
+    bed.run({ type: 'queue_delete', ...NAME })
+    bed.pass(20)
+    bed.drain()
+    expect([bed.store.size, bed.cold.size, bed.status(NAME)]).toEqual([1, 0, 'NO_SUCH_QUEUE'])
+    expect(enqueue(bed.copy(), [message({ dedupId: 'd' })])).toMatchObject({ items: [{ id: 'm_2_1', deduplicated: false }] })
+  })
+})
+
+describe('dedup', () => {
+  test('ids are forgotten page by page once they are out of their window, and not before', () => {
+    const bed = new Bed()
+    configure(bed, { dedupWindowMs: 1_000 })
+    for (let nth = 0; nth < 200; nth++) {
+      bed.time += 10
+      enqueue(bed, [message({ dedupId: `d${nth}` })])
+    }
+    const known = (nth: number) => enqueue(bed, [message({ dedupId: `d${nth}` })])
+    expect(known(199)).toMatchObject({ items: [{ deduplicated: true, id: 'm_1_5k' }] })
+    expect(known(101)).toMatchObject({ items: [{ deduplicated: true }] })
+    expect(known(100)).toMatchObject({ items: [{ deduplicated: true }] })
+    expect(known(99)).toMatchObject({ items: [{ deduplicated: false }] })
+    bed.pass(10_000)
+    bed.drain()
+    // Counters, queue, lane: no page of ids is left (nor of marks, beyond one).
+    expect([...bed.store.keys()].filter((key) => key.startsWith('08'))).toEqual([])
+  })
+})
