@@ -26,6 +26,7 @@ export const GROUP: GroupId = 1
 export interface ClusterOptions {
   readonly nodes: number
   readonly logBytesMax?: number
+  readonly segmentBytes?: number
   readonly snapshotBytesPerSecond?: number
   readonly checkpointIntervalMs?: number
   readonly observer?: RaftObserver
@@ -116,7 +117,13 @@ export class RaftCluster {
   }
 
   #hostOptions(node: TestNode): Parameters<typeof openGroupHost>[2] {
-    const { logBytesMax = 1_000_000, checkpointIntervalMs = 100, snapshotBytesPerSecond = 0, observer } = this.#options
+    const {
+      logBytesMax = 1_000_000,
+      segmentBytes = 1_000_000,
+      checkpointIntervalMs = 100,
+      snapshotBytesPerSecond = 0,
+      observer,
+    } = this.#options
     return {
       machineFor: (group) => this.#options.machineFor?.(group, node.name) ?? new ToyMachine(),
       directory: { nodeOf: (member) => `n${member}`, hostsOf: () => this.nodes.map((one) => one.name) },
@@ -124,7 +131,7 @@ export class RaftCluster {
       tickMs: 10,
       electionTimeoutMs: 100,
       heartbeatIntervalMs: 20,
-      segmentBytes: 1_000_000,
+      segmentBytes,
       logBytesMax,
       checkpointIntervalMs,
       diskLowBytes: 1_000_000,

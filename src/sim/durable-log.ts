@@ -9,6 +9,7 @@ import type { GroupId, LogIndex, NodeId, ReplicaId, Term } from '../base/ids.ts'
 import { GroupLog } from '../io/wal/group-log.ts'
 import {
   KIND_CREATE,
+  KIND_DAMAGED,
   KIND_ENTRY,
   KIND_HARD_STATE,
   KIND_MARKER,
@@ -119,6 +120,7 @@ export class DurableLogs {
     const groups = this.#nodes.get(node) as Map<GroupId, DurableGroup>
     if (record.kind === KIND_REMOVE) return void groups.delete(record.group)
     let log = groups.get(record.group)
+    if (record.kind === KIND_DAMAGED) return this.#condemn(groups, record.group, log)
     if (!log || record.kind === KIND_CREATE) groups.set(record.group, (log = new DurableGroup()))
     if (record.kind === KIND_CREATE) {
       log.replica = record.index
@@ -132,6 +134,12 @@ export class DurableLogs {
       this.#entry(record.group, log, record.index, record.term, record.type, record.payload)
       this.#listener.written(node, record.group, log, record.index)
     }
+  }
+
+  /** Nothing of it will be used again; what it acknowledged before was true. */
+  #condemn(groups: Map<GroupId, DurableGroup>, group: GroupId, log: DurableGroup | undefined): void {
+    if (log) this.#lost.set(`${group}/${log.replica}`, log)
+    groups.delete(group)
   }
 
   #snapshot(log: DurableGroup, { index, term, payload }: RawRecord): void {

@@ -26,9 +26,9 @@ test('holds every segment with an entry that is wanted, and none once all are re
           wanted = wanted.filter(({ index }) => index > released)
           segments.release(released)
         } else if (does === 'clear') {
-          expect(segments.clear()).toBeLessThanOrEqual(Math.min(Infinity, ...wanted.map((place) => place.segment)))
+          expect(segments.clear(back)).toBeLessThanOrEqual(Math.min(Infinity, ...wanted.map((place) => place.segment)))
           wanted = []
-          last = released = 0
+          last = released = back
         } else {
           const index = does === 'append' ? last + 1 : Math.max(released + 1, last - back)
           const voided = wanted.filter((place) => place.index >= index)

@@ -39,11 +39,11 @@ export class EntrySegments {
     for (const [segment, highest] of this.#highest) if (highest <= this.#released) this.#highest.delete(segment)
   }
 
-  /** All entries are void. Gives the oldest segment that held any, or Infinity. */
-  clear(): number {
+  /** All entries are void, and those up to `index` will not be wanted. Gives the oldest segment that held any, or Infinity. */
+  clear(index: LogIndex): number {
     const oldest = Math.min(Infinity, ...this.#highest.keys())
     this.#highest.clear()
-    this.#released = 0
+    this.#released = index
     return oldest
   }
 }

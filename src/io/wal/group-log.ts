@@ -3,7 +3,7 @@
  * must begin with), recovery the whole.
  */
 import type { GroupId, LogIndex, ReplicaId, Term } from '../../base/ids.ts'
-import { KIND_CREATE, KIND_ENTRY, KIND_HARD_STATE, KIND_REMOVE, KIND_SNAPSHOT, KIND_STATE, type RawRecord } from './record.ts'
+import { KIND_CREATE, KIND_DAMAGED, KIND_ENTRY, KIND_HARD_STATE, KIND_REMOVE, KIND_SNAPSHOT, KIND_STATE, type RawRecord } from './record.ts'
 import type { RecoveredGroup, WalRecord } from './wal.ts'
 
 export interface SnapshotMark {
@@ -31,6 +31,8 @@ export function toRaw(record: WalRecord): Body {
   switch (record.kind) {
     case 'create':
       return { kind: KIND_CREATE, type: 0, term: 0, index: record.replica, payload: NOTHING }
+    case 'damaged':
+      return encodeDamaged(record.replica)
     case 'remove':
       return { kind: KIND_REMOVE, type: 0, term: 0, index: 0, payload: NOTHING }
     case 'entry':
@@ -40,6 +42,10 @@ export function toRaw(record: WalRecord): Body {
     case 'snapshot':
       return { kind: KIND_SNAPSHOT, type: 0, term: record.term, index: record.index, payload: encodeSnapshot(record, record.reset) }
   }
+}
+
+export function encodeDamaged(replica: ReplicaId): Body {
+  return { kind: KIND_DAMAGED, type: 0, term: 0, index: replica, payload: NOTHING }
 }
 
 function number(value: number): Uint8Array {
@@ -83,12 +89,13 @@ function decodeState({ term, payload }: Body): GroupSummary {
   return { replica: at(0), term, vote: at(8), commit: at(16), snapshot }
 }
 
-/** Takes one record into the summary; null: the group is gone. */
+/** Takes one record into the summary; null: the group is gone, or nothing of it counts. */
 export function summarize(summary: GroupSummary | null, record: Body): GroupSummary | null {
   switch (record.kind) {
     case KIND_CREATE:
       return { replica: record.index, term: 0, vote: 0, commit: 0, snapshot: null }
     case KIND_REMOVE:
+    case KIND_DAMAGED:
       return null
     case KIND_STATE:
       return summary ?? decodeState(record)
@@ -105,8 +112,8 @@ export function summarize(summary: GroupSummary | null, record: Body): GroupSumm
 }
 
 /** Whether the entries of the group before this record are void. */
-export function voidsEntries(record: Pick<Body, 'kind' | 'payload'>): boolean {
-  return record.kind === KIND_CREATE || record.kind === KIND_REMOVE || (record.kind === KIND_SNAPSHOT && record.payload[4] === 1)
+export function voidsEntries({ kind, payload }: Pick<Body, 'kind' | 'payload'>): boolean {
+  return kind === KIND_CREATE || kind === KIND_REMOVE || kind === KIND_DAMAGED || (kind === KIND_SNAPSHOT && payload[4] === 1)
 }
 
 /** A group with its entries, as recovery builds it. */

@@ -7,8 +7,8 @@
  */
 import type { GroupId, LogIndex, ReplicaId } from '../../base/ids.ts'
 import { EntrySegments } from './entry-segments.ts'
-import { type GroupSummary, summarize, voidsEntries } from './group-log.ts'
-import { KIND_CREATE, KIND_ENTRY, KIND_REMOVE, KIND_STATE, type RawRecord } from './record.ts'
+import { type GroupSummary, encodeDamaged, encodeState, summarize, voidsEntries } from './group-log.ts'
+import { KIND_CREATE, KIND_DAMAGED, KIND_ENTRY, KIND_REMOVE, KIND_SNAPSHOT, KIND_STATE, type RawRecord } from './record.ts'
 
 interface GroupLedger {
   summary: GroupSummary | null
@@ -18,8 +18,11 @@ interface GroupLedger {
 
 export class Ledger {
   readonly #groups = new Map<GroupId, GroupLedger>()
-  /** Groups that recovery could not vouch for: they hold on to every segment until they are made anew. */
-  readonly #damaged = new Map<GroupId, ReplicaId>()
+  /**
+   * Groups that recovery could not vouch for, until they are made anew: they hold on to every segment, which are what shows
+   * that they are damaged, unless a record says so.
+   */
+  readonly #damaged = new Map<GroupId, { readonly replica: ReplicaId; readonly recorded: boolean }>()
   /** The oldest segment that only the batch being written makes needless. */
   #held = Infinity
 
@@ -29,8 +32,8 @@ export class Ledger {
     entries.release(summary?.snapshot?.index ?? 0)
   }
 
-  markDamaged(group: GroupId, replica: ReplicaId): void {
-    this.#damaged.set(group, replica)
+  markDamaged(group: GroupId, replica: ReplicaId, recorded: boolean): void {
+    this.#damaged.set(group, { replica, recorded })
   }
 
   /** The number of a record of the group: the next, or for a `state` that of the record before. */
@@ -43,12 +46,13 @@ export class Ledger {
   note(segment: number, record: Pick<RawRecord, 'group' | 'kind' | 'type' | 'term' | 'index' | 'payload'>): void {
     const ledger = this.#of(record.group)
     ledger.summary = summarize(ledger.summary, record)
-    if (record.kind === KIND_CREATE || record.kind === KIND_REMOVE) {
-      if (this.#damaged.delete(record.group)) this.#held = 0
-    }
+    const before = this.#damaged.get(record.group)
+    if (record.kind === KIND_DAMAGED) this.markDamaged(record.group, record.index, true)
+    else if (record.kind === KIND_CREATE || record.kind === KIND_REMOVE) this.#damaged.delete(record.group)
+    if (before?.recorded === false && this.#damaged.get(record.group) !== before) this.#held = 0
     let voided = Infinity
     if (record.kind === KIND_ENTRY) voided = ledger.entries.write(segment, record.index)
-    else if (voidsEntries(record)) voided = ledger.entries.clear()
+    else if (voidsEntries(record)) voided = ledger.entries.clear(record.kind === KIND_SNAPSHOT ? record.index : 0)
     this.#held = Math.min(this.#held, voided)
   }
 
@@ -61,16 +65,29 @@ export class Ledger {
     this.#of(group).entries.release(index)
   }
 
-  /** The live groups with what they are, for the head of a segment. */
-  *summaries(): Generator<readonly [GroupId, GroupSummary]> {
-    for (const [group, { summary }] of this.#groups) if (summary && !this.#damaged.has(group)) yield [group, summary]
+  /** What the head of a segment has to say, so that no segment before it is needed for that. */
+  *heads(): Generator<Pick<RawRecord, 'group' | 'kind' | 'type' | 'term' | 'index' | 'payload'>> {
+    for (const [group, { summary }] of this.#groups) if (summary && !this.#damaged.has(group)) yield { group, ...encodeState(summary) }
+    for (const [group, { replica, recorded }] of this.#damaged) if (recorded) yield { group, ...encodeDamaged(replica) }
+  }
+
+  /** The groups that need the segment. */
+  keepersOf(segment: number): readonly GroupId[] {
+    const keepers = Array.from(this.#damaged, ([group, { recorded }]) => (recorded ? [] : [group])).flat()
+    for (const [group, { entries }] of this.#groups) {
+      if (!this.#damaged.has(group) && [...entries.segments].includes(segment)) keepers.push(group)
+    }
+    return keepers
   }
 
   /** The oldest segment that somebody needs; `newest` where nobody needs one before it. */
   oldestNeeded(newest: number): number {
-    if (this.#damaged.size > 0) return 0
     let oldest = Math.min(newest, this.#held)
-    for (const { entries } of this.#groups.values()) for (const segment of entries.segments) oldest = Math.min(oldest, segment)
+    for (const { recorded } of this.#damaged.values()) if (!recorded) oldest = 0
+    for (const [group, { entries }] of this.#groups) {
+      if (this.#damaged.has(group)) continue
+      for (const segment of entries.segments) oldest = Math.min(oldest, segment)
+    }
     return oldest
   }
 

@@ -9,7 +9,7 @@ import type { Storage } from '../storage.ts'
 import { EntrySegments } from './entry-segments.ts'
 import { GroupLog, voidsEntries } from './group-log.ts'
 import { Ledger } from './ledger.ts'
-import { KIND_ENTRY } from './record.ts'
+import { KIND_DAMAGED, KIND_ENTRY } from './record.ts'
 import { type ScannedSegment, scanSegment } from './scan.ts'
 import { listSegments, segmentPath } from './segment.ts'
 import { type Verdict, judge } from './verdict.ts'
@@ -33,7 +33,7 @@ export async function openWal(storage: Storage, clock: Clock, options: WalOption
   const { groups, damaged } = rebuild(verdict, ledger)
   const wal = new WalWriter(storage, clock, options, {
     ledger,
-    segments: numbers,
+    segments: numbers.map((number) => ({ number, bytes: sizes.get(number) ?? 0 })),
     nextSegment: (numbers.at(-1) ?? 0) + 1,
     nextBatch: verdict.nextBatch,
   })
@@ -59,20 +59,26 @@ interface Tracked {
   readonly log: GroupLog
   sequence: number
   replica: ReplicaId
+  /** The last record of it says that it is damaged. */
+  condemned: boolean
   readonly entries: EntrySegments
+}
+
+function newTracked(group: GroupId): Tracked {
+  return { log: new GroupLog(group), sequence: 0, replica: 0, condemned: false, entries: new EntrySegments() }
 }
 
 function rebuild(verdict: Verdict, ledger: Ledger): { readonly groups: readonly GroupLog[]; readonly damaged: Recovered['damaged'] } {
   const tracked = new Map<GroupId, Tracked>()
   for (const batch of verdict.batches) {
     for (const { record } of batch.records) {
-      let group = tracked.get(record.group)
-      if (!group)
-        tracked.set(record.group, (group = { log: new GroupLog(record.group), sequence: 0, replica: 0, entries: new EntrySegments() }))
+      const group = tracked.get(record.group) ?? newTracked(record.group)
+      tracked.set(record.group, group)
       group.log.apply(record)
       group.sequence = record.sequence
-      group.replica = group.log.summary?.replica ?? group.replica
-      if (voidsEntries(record)) group.entries.clear()
+      group.condemned = record.kind === KIND_DAMAGED
+      group.replica = group.condemned ? record.index : (group.log.summary?.replica ?? group.replica)
+      if (voidsEntries(record)) group.entries.clear(0)
       else if (record.kind === KIND_ENTRY) group.entries.write(batch.segment, record.index)
     }
   }
@@ -84,6 +90,6 @@ function rebuild(verdict: Verdict, ledger: Ledger): { readonly groups: readonly 
     if (verdict.damaged.has(group) || !log.whole) damaged.push({ group, replica })
     else groups.push(log)
   }
-  for (const { group, replica } of damaged) ledger.markDamaged(group, replica)
+  for (const { group, replica } of damaged) ledger.markDamaged(group, replica, tracked.get(group)?.condemned === true)
   return { groups, damaged: damaged.sort((a, b) => a.group - b.group) }
 }

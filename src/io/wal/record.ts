@@ -24,6 +24,8 @@ export const KIND_SNAPSHOT = 5
 /** What a group is at the beginning of a segment, so that the segments before can go. */
 export const KIND_STATE = 6
 export const KIND_MARKER = 7
+/** The replica of the group is damaged: nothing of it before this counts. Repeated at the beginning of segments, as `state` is. */
+export const KIND_DAMAGED = 8
 
 /** The group of markers: no group at all. */
 export const NO_GROUP = 0xffffffff
@@ -70,7 +72,7 @@ export function decodeRecord(bytes: Buffer, segment: number, offset: number): Ra
   if (offset + RECORD_HEADER_BYTES > bytes.length) return null
   const payloadBytes = bytes.readUInt32LE(offset + 4)
   const kind = bytes[offset + 16] ?? 0
-  if (kind < KIND_CREATE || kind > KIND_MARKER) return null
+  if (kind < KIND_CREATE || kind > KIND_DAMAGED) return null
   const end = offset + recordBytes(payloadBytes)
   if (payloadBytes > bytes.length || end > bytes.length) return null
   if (bytes.readUInt32LE(offset) !== crc32(bytes.subarray(offset + 4, end), seedOf(segment, offset))) return null

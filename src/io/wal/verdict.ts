@@ -11,7 +11,16 @@
  * contiguous sequence clears. A last batch whose only bad bytes rotted later looks torn: with one copy nobody can tell.
  */
 import type { GroupId } from '../../base/ids.ts'
-import { type BatchContents, KIND_CREATE, KIND_MARKER, KIND_REMOVE, KIND_STATE, type RawRecord, decodeMarker } from './record.ts'
+import {
+  type BatchContents,
+  KIND_CREATE,
+  KIND_DAMAGED,
+  KIND_MARKER,
+  KIND_REMOVE,
+  KIND_STATE,
+  type RawRecord,
+  decodeMarker,
+} from './record.ts'
 import type { FoundRecord, ScannedSegment } from './scan.ts'
 import { SEGMENT_HEADER_BYTES } from './segment.ts'
 
@@ -174,7 +183,7 @@ function namedGroups(batches: readonly Batch[]): ReadonlySet<GroupId> {
 /**
  * Groups with records that are missing. A group is cleared of a hole by its next record after it: in sequence, nothing of
  * it was lost; a `create` makes it new and a `remove` ends it, whatever was lost (of a damaged one the `remove` may be all
- * that is left). A hole without a later record condemns.
+ * that is left). A hole without a later record condemns, and so does a record that says so.
  */
 function findDamaged(batches: readonly Batch[], holes: readonly Hole[], firstSegment: number): ReadonlySet<GroupId> {
   const damaged = new Set<GroupId>()
@@ -191,7 +200,7 @@ function findDamaged(batches: readonly Batch[], holes: readonly Hole[], firstSeg
       const expected = before === undefined || record.kind === KIND_STATE ? before : after(before)
       const inOrder = expected === undefined ? beginsGroup(record, batch.segment, firstSegment) : record.sequence === expected
       if (record.kind === KIND_CREATE || record.kind === KIND_REMOVE) damaged.delete(record.group)
-      else if (!inOrder) damaged.add(record.group)
+      else if (!inOrder || record.kind === KIND_DAMAGED) damaged.add(record.group)
       suspects.delete(record.group)
       sequences.set(record.group, record.sequence)
     }

@@ -21,6 +21,11 @@ import type { GroupId, LogIndex, ReplicaId, Term } from '../../base/ids.ts'
 export type WalRecord =
   /** A replica of the group begins its life here: whatever came before of that group is void. */
   | { readonly kind: 'create'; readonly group: GroupId; readonly replica: ReplicaId }
+  /**
+   * The replica is damaged, and nothing of it before this will ever be used again: so the log need not keep it to show
+   * that. Holds until the group is made anew (`create`) or ends (`remove`).
+   */
+  | { readonly kind: 'damaged'; readonly group: GroupId; readonly replica: ReplicaId }
   /** The replica ended here. */
   | { readonly kind: 'remove'; readonly group: GroupId }
   | {
@@ -76,6 +81,8 @@ export interface WalStats {
   readonly records: number
   readonly queuedBytes: number
   readonly segments: number
+  /** On the disk, by all segments. */
+  readonly segmentBytes: number
   /** Duration of the last batches' write+fsync in ms, for a histogram: drained by the reader. */
   takeFsyncDurations(): readonly number[]
 }
@@ -91,6 +98,11 @@ export interface Wal {
    * `snapshot` record saying so was appended). Segments that no group needs are deleted.
    */
   release(group: GroupId, index: LogIndex): void
+  /**
+   * The groups that need the oldest segment, if it is not the one being written. It goes once each has released its entries
+   * in it, has them written again (all that are not released, in one unit), or is said to be damaged (a `damaged` record).
+   */
+  readonly keepers: readonly GroupId[]
   readonly stats: WalStats
   /** True while the disk is full: appends are held back, `onDiskFull` told when it began and when it ended. */
   readonly full: boolean

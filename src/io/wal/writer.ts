@@ -11,13 +11,16 @@ import { assert } from '../../base/assert.ts'
 import type { GroupId, LogIndex } from '../../base/ids.ts'
 import type { Clock } from '../clock.ts'
 import { DiskFullError, type File, type Storage } from '../storage.ts'
-import { encodeState, toRaw } from './group-log.ts'
+import { toRaw } from './group-log.ts'
 import type { Ledger } from './ledger.ts'
 import { KIND_MARKER, NO_GROUP, RECORD_HEADER_BYTES, type RawRecord, encodeMarker, encodeRecord, recordBytes } from './record.ts'
 import { SEGMENT_HEADER_BYTES, type Segment, preallocate, publish, segmentPath } from './segment.ts'
 import type { Wal, WalOptions, WalRecord, WalStats } from './wal.ts'
 
 const BATCH_BYTES_MAX = 8 * 1024 * 1024
+const SLAB_BYTES = 64 * 1024
+/** One unit may be far larger than a batch should be; its memory is given back. */
+const SLAB_KEPT_MAX = 2 * BATCH_BYTES_MAX
 const FULL_RETRY_MS = 1_000
 const DURATIONS_KEPT_MAX = 4_096
 const MARKER_ENTRY_BYTES = 8
@@ -35,10 +38,15 @@ interface BatchToWrite {
   readonly slab: Buffer
 }
 
+interface SegmentSize {
+  readonly number: number
+  readonly bytes: number
+}
+
 export interface WriterStart {
   readonly ledger: Ledger
   /** Segments that recovery read, oldest first, and the number the first new one gets. */
-  readonly segments: readonly number[]
+  readonly segments: readonly SegmentSize[]
   readonly nextSegment: number
   readonly nextBatch: number
 }
@@ -48,7 +56,7 @@ export class WalWriter implements Wal {
   readonly #clock: Clock
   readonly #options: WalOptions
   readonly #ledger: Ledger
-  #segments: number[]
+  #segments: SegmentSize[]
   #current: Segment | null = null
   /** The newest segment with a durable batch: until there is one in a segment, those before it say what the groups are. */
   #newestDurable: number | null = null
@@ -64,7 +72,7 @@ export class WalWriter implements Wal {
   #closing: (() => void) | null = null
   /** Preallocated, or being so; it stays until it is published, whatever else fails. */
   #spare: { readonly bytes: number; readonly file: Promise<File> } | null = null
-  #slab = Buffer.allocUnsafe(64 * 1024)
+  #slab = Buffer.allocUnsafe(SLAB_BYTES)
   #fsyncs = 0
   #bytesWritten = 0
   #records = 0
@@ -85,6 +93,11 @@ export class WalWriter implements Wal {
     return this.#full
   }
 
+  get keepers(): readonly GroupId[] {
+    const [oldest] = this.#segments
+    return oldest === undefined || oldest.number === this.#current?.number ? [] : this.#ledger.keepersOf(oldest.number)
+  }
+
   get stats(): WalStats {
     return {
       fsyncs: this.#fsyncs,
@@ -92,6 +105,7 @@ export class WalWriter implements Wal {
       records: this.#records,
       queuedBytes: this.#queuedBytes,
       segments: this.#segments.length,
+      segmentBytes: this.#segments.reduce((sum, { bytes }) => sum + bytes, 0),
       takeFsyncDurations: () => {
         const taken = this.#durations
         this.#durations = []
@@ -190,6 +204,7 @@ export class WalWriter implements Wal {
     this.#offset += slab.length
     this.#batch = (this.#batch + 1) >>> 0
     this.#bytesWritten += slab.length
+    if (this.#slab.length > SLAB_KEPT_MAX) this.#slab = Buffer.allocUnsafe(SLAB_BYTES)
     if (this.#offset > bytes / 2 && !this.#dead) void this.#prepareSpare(this.#options.segmentBytes)
     this.#dropSegments()
   }
@@ -210,7 +225,7 @@ export class WalWriter implements Wal {
       this.#ledger.note(number, body)
       this.#records++
     }
-    if (opening) for (const [group, summary] of this.#ledger.summaries()) write({ group, ...encodeState(summary) })
+    if (opening) for (const head of this.#ledger.heads()) write(head)
     for (const unit of units) for (const body of unit.records) write(body)
     put({ group: NO_GROUP, kind: KIND_MARKER, type: 0, term: 0, index: this.#batch, payload: encodeMarker(contents) }, 0)
     return this.#slab.subarray(0, length)
@@ -225,10 +240,9 @@ export class WalWriter implements Wal {
 
   /** Makes the spare the current segment; a batch too large for it gets a segment of its own size. */
   async #roll(needed: number): Promise<void> {
-    let states = 0
-    for (const [, summary] of this.#ledger.summaries())
-      states += recordBytes(128 + (summary.snapshot?.config.length ?? 0)) + MARKER_ENTRY_BYTES
-    const bytes = Math.max(this.#options.segmentBytes, SEGMENT_HEADER_BYTES + RECORD_HEADER_BYTES + states + needed)
+    let heads = 0
+    for (const { payload } of this.#ledger.heads()) heads += recordBytes(payload.length) + MARKER_ENTRY_BYTES
+    const bytes = Math.max(this.#options.segmentBytes, SEGMENT_HEADER_BYTES + RECORD_HEADER_BYTES + heads + needed)
     const file = await this.#prepareSpare(bytes)
     const number = this.#nextSegment
     await publish(this.#storage, this.#options.directory, this.#sparePath(), file, number, this.#batch)
@@ -236,7 +250,7 @@ export class WalWriter implements Wal {
     this.#nextSegment++
     const previous = this.#current
     this.#current = { number, file, bytes }
-    this.#segments.push(number)
+    this.#segments.push({ number, bytes })
     this.#offset = SEGMENT_HEADER_BYTES
     await previous?.file.close()
   }
@@ -289,8 +303,9 @@ export class WalWriter implements Wal {
     const newest = this.#newestDurable
     if (newest === null) return
     const needed = this.#ledger.oldestNeeded(newest)
-    while ((this.#segments[0] ?? newest) < needed) {
-      const path = segmentPath(this.#options.directory, this.#segments.shift() as number)
+    for (let [first] = this.#segments; first !== undefined && first.number < needed; [first] = this.#segments) {
+      this.#segments.shift()
+      const path = segmentPath(this.#options.directory, first.number)
       this.#removing = this.#removing.then(() => this.#storage.remove(path)).catch((error: Error) => this.#failed(error))
     }
   }

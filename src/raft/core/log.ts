@@ -164,6 +164,10 @@ export class RaftLog {
     return entries
   }
 
+  handedAfter(index: LogIndex): readonly Entry[] {
+    return this.#entries.slice(Math.max(0, index - this.base), this.handed - this.base)
+  }
+
   takeSnapshot(): SnapshotMeta | null {
     if (this.#snapshotHanded) return null
     this.#snapshotHanded = this.pendingSnapshot !== null

@@ -108,6 +108,8 @@ export interface RaftCore {
   setSnapshotSource(source: () => SnapshotMeta | null): void
   /** The membership in force at `index` is needed for snapshots: the one last applied. */
   readonly appliedMembership: Membership
+  /** The entries after `index` that were handed out to be written, durable or not. Not what was compacted. */
+  handedAfter(index: LogIndex): readonly Entry[]
   /** The term of the entry at `index`, or null where the log does not reach. */
   termAt(index: LogIndex): Term | null
   status(): RaftStatus

@@ -18,7 +18,7 @@ import { awake, disturbs } from './quiescence.ts'
 import type { InstallRequest, PeerProgress, RaftCore, RaftOptions, RaftState, RaftStatus } from './raft-core.ts'
 import { hasReady, takeReady } from './ready.ts'
 import { admit } from './term-rules.ts'
-import type { AppendTicket, Membership, PeerMessage, ProposeResult, ReadIndex, Ready, Role, SnapshotMeta } from './types.ts'
+import type { AppendTicket, Entry, Membership, PeerMessage, ProposeResult, ReadIndex, Ready, Role, SnapshotMeta } from './types.ts'
 import { onRequestVote } from './voter.ts'
 
 /** A replica as recovery found it. Throws AssertionError on options out of range or a state that cannot be. */
@@ -172,6 +172,10 @@ class Raft implements RaftCore {
 
   setSnapshotSource(source: () => SnapshotMeta | null): void {
     this.#node.snapshotSource = source
+  }
+
+  handedAfter(index: LogIndex): readonly Entry[] {
+    return this.#node.log.handedAfter(index)
   }
 
   termAt(index: LogIndex): Term | null {

@@ -211,6 +211,7 @@ export class Checkpoints {
     for (const { group, store, header } of job.drained) {
       if (group.closed || group.store !== store || group.staged !== null) continue
       store.synced = header.index
+      group.window.checkpoint(header.index)
       this.#shared.wal.release(group.id, header.index)
       group.core.compact(group.window.compact(header.index, this.#shared.options.logBytesMax))
     }

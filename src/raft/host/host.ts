@@ -16,6 +16,7 @@ import { isCount, readBeats, decodePeer } from './codec.ts'
 import type { Group } from './group.ts'
 import { handOver } from './heir.ts'
 import { generations } from './keys.ts'
+import { LogCleaner } from './log-cleaner.ts'
 import { Applier } from './applier.ts'
 import { Replicas } from './replicas.ts'
 import { Router } from './router.ts'
@@ -41,6 +42,8 @@ export class Host implements Actor {
   readonly #sends: SnapshotSends
   readonly #receives: SnapshotReceives
   readonly #router: Router
+  readonly #cleaner: LogCleaner
+  #ticked = false
   readonly #down = new Set<NodeId>()
   /** Groups of dead leaders, and when to campaign: at random, so that one wins. */
   readonly #campaigns = new Map<Group, Millis>()
@@ -63,6 +66,7 @@ export class Host implements Actor {
     }
     this.replicas = new Replicas(this.shared, (group) => this.#live(group))
     this.checkpoints = new Checkpoints(this.shared)
+    this.#cleaner = new LogCleaner(this.shared, this.replicas)
     this.#sends = new SnapshotSends(this.shared)
     this.#receives = new SnapshotReceives(this.shared, (group, generation) => {
       this.checkpoints.clear(group, generations(group.id, generation, generation + 1))
@@ -122,6 +126,7 @@ export class Host implements Actor {
     if (envelope.senderId !== ctx.self) return
     ctx.after(this.#options.tickMs, 'raft_tick')
     const now = ctx.clock.now()
+    this.#ticked = true
     this.shared.uptime.advance(now)
     for (const group of this.replicas.live()) {
       if (!group.core.quiesced) group.tick()
@@ -149,6 +154,8 @@ export class Host implements Actor {
       }
     }
     this.#append(ctx)
+    if (this.#ticked) this.#cleaner.consider()
+    this.#ticked = false
     if (busy.size > 0) this.checkpoints.consider(busy, now)
     this.shared.outgoing.flush()
     if (this.#dirty.size > 0) this.wake()

@@ -25,6 +25,27 @@ test('an entry replaces what was there from its index on', () => {
   expect(window.bytes).toBe(before)
 })
 
+test('what a restart needs is what lies behind the checkpoint', () => {
+  const window = new LogWindow(10, [entryOf(11, 1_000), entryOf(12, 2_000)])
+  const [all] = [window.liveBytes]
+  window.append(entryOf(13, 4_000))
+  window.append(entryOf(14, 8_000))
+  window.append(entryOf(13, 100))
+  expect(window.liveBytes - all).toBeGreaterThanOrEqual(100)
+  expect(window.liveBytes - all).toBeLessThan(200)
+  window.checkpoint(12)
+  window.compact(12, 0)
+  const rest = window.liveBytes
+  expect([rest >= 100, rest < 200]).toEqual([true, true])
+  window.checkpoint(13)
+  window.checkpoint(13)
+  expect(window.liveBytes).toBe(0)
+  window.append(entryOf(14, 100))
+  expect(window.liveBytes).toBe(rest)
+  window.reset(90)
+  expect(window.liveBytes).toBe(0)
+})
+
 test('entries that hold next to nothing count for what they take in memory', () => {
   const window = new LogWindow(0, [])
   for (let index = 1; index <= 100_000; index++) window.append(entryOf(index, 9))

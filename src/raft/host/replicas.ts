@@ -49,6 +49,11 @@ export class Replicas {
     return this.#slots.get(group)?.replica ?? null
   }
 
+  /** Null: what there is of the group, if anything, may be served. */
+  damagedReplica(group: GroupId): ReplicaId | null {
+    return this.#damaged.get(group) ?? null
+  }
+
   get damaged(): readonly { readonly group: GroupId; readonly replica: ReplicaId }[] {
     const ended = Array.from(this.#damaged, ([group, replica]) => ({ group, replica }))
     const ailing = Array.from(this.live(), ({ id, replica, ailing }) => (ailing ? [{ group: id, replica }] : []))
