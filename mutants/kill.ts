@@ -50,7 +50,10 @@ function argumentsFor(killer: Killer): string[] {
 }
 
 function vitest(directory: string, args: readonly string[], killer: Killer): Promise<string> {
-  const seeds = killer.by === 'simulator' ? { MUTANT_SEEDS: killer.seeds.join(), MUTANT_SAFETY_MS: String(killer.safetyMs) } : {}
+  const seeds =
+    killer.by === 'simulator'
+      ? { MUTANT_SEEDS: killer.seeds.join(), MUTANT_SAFETY_MS: String(killer.safetyMs), MUTANT_QUIET: String(killer.quiet === true) }
+      : {}
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--maxWorkers=1', ...args], {
       cwd: directory,

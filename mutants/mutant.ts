@@ -17,12 +17,17 @@ export interface Mutant {
 
 /** Either the simulator on some seeds, or a test by its file and name. */
 export type Killer =
-  | { readonly by: 'simulator'; readonly seeds: readonly number[]; readonly safetyMs: number }
+  | { readonly by: 'simulator'; readonly seeds: readonly number[]; readonly safetyMs: number; readonly quiet?: boolean }
   | { readonly by: 'test'; readonly file: string; readonly test: string }
 
 /** The seeds from `first` to `last`. */
-export function simulator(first: number, last: number, safetyMs = 12_000): Killer {
+export function simulator(first: number, last: number, safetyMs = 12_000): Extract<Killer, { by: 'simulator' }> {
   return { by: 'simulator', seeds: Array.from({ length: last - first + 1 }, (_, i) => first + i), safetyMs }
+}
+
+/** Quiet runs, from `first` to `last`. */
+export function quietSimulator(first: number, last: number): Killer {
+  return { ...simulator(first, last, 120_000), quiet: true }
 }
 
 export function namedTest(file: string, test: string): Killer {

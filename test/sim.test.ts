@@ -16,6 +16,7 @@ interface Case {
 }
 
 const SAFETY_MS = 12_000
+const QUIET_MS = 120_000
 const DRAWN: Case[] = Array.from({ length: 24 }, (_, i) => ({ seed: 1 + i }))
 const MOVING: Case[] = Array.from({ length: 8 }, (_, i) => ({ seed: 101 + i, membership: 'on' }))
 /** Those that once found something, in the code or in a checker. */
@@ -56,6 +57,13 @@ describe('simulator', () => {
     const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${safetyMs}${given} --trace`
     expect(failure, failure ? `${repeat}\n${trace.join('\n')}` : '').toBeNull()
     expect(operations).toBeGreaterThan(0)
+  })
+
+  it.each([2, 3, 7])('quiet seed %i', async (seed) => {
+    const { failure, trace, acknowledged } = await runSeed(seed, hash, { safetyMs: QUIET_MS, quiet: true })
+    const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${QUIET_MS} --quiet --trace`
+    expect(failure, failure ? `${repeat}\n${trace.join('\n')}` : '').toBeNull()
+    expect(acknowledged).toBeGreaterThan(0)
   })
 
   it('is the same run for the same seed, another for another', async () => {

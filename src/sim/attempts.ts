@@ -58,6 +58,13 @@ export class Attempts {
     this.#try(command, options, 0, false, done)
   }
 
+  /** Once, at this node. */
+  runAt(id: NodeId, command: LockCommand, options: AttemptOptions, done: (answer: Answer) => void): void {
+    const node = this.#cluster.up.find((one) => one.id === id)
+    if (node) this.#attempt(node, command, options, done)
+    else done({ type: 'not applied', code: 'NO_QUORUM' })
+  }
+
   #try(command: LockCommand, options: AttemptOptions, tried: number, doubt: boolean, done: (answer: Answer) => void): void {
     const again = (inDoubt: boolean): void => {
       if (options.key === '' || tried >= RETRIES_MAX) return done({ type: 'unknown' })

@@ -1,6 +1,6 @@
 /**
- * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--trace]`: runs M seeds from N on. A line per failing
- * seed with the command that repeats it; at the end what was simulated and how fast. Exits with 1 if a seed failed.
+ * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--quiet] [--trace]`: runs M seeds from N on. A line
+ * per failing seed with the command that repeats it; at the end what was simulated and how fast. Exits with 1 if a seed failed.
  */
 import { parseArgs } from 'node:util'
 import { loadHash } from '../io/hash.ts'
@@ -12,6 +12,7 @@ const { values } = parseArgs({
     count: { type: 'string', default: '20' },
     safety: { type: 'string' },
     membership: { type: 'string' },
+    quiet: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     hashes: { type: 'boolean', default: false },
   },
@@ -19,6 +20,7 @@ const { values } = parseArgs({
 const overrides = {
   ...(values.safety !== undefined && { safetyMs: Number(values.safety) }),
   ...(values.membership !== undefined && { membership: values.membership === 'on' }),
+  ...(values.quiet && { quiet: true }),
 }
 const first = Number(values.seed)
 const count = Number(values.count)
@@ -59,7 +61,9 @@ process.exitCode = failed > 0 ? 1 : 0
 
 function report({ seed, failure, options, hash: digest, trace, events: at }: RunResult): void {
   print(`seed ${seed} FAILED after ${at} events, hash ${digest}: ${failure?.message ?? ''}`)
-  print(`  repeat: npm run sim -- --seed ${seed} --count 1${given('safety')}${given('membership')} --trace`)
+  print(
+    `  repeat: npm run sim -- --seed ${seed} --count 1${given('safety')}${given('membership')}${values.quiet ? ' --quiet' : ''} --trace`,
+  )
   if (!values.trace) return
   print(JSON.stringify(options, null, 1))
   for (const line of trace) print(line)

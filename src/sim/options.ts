@@ -4,10 +4,10 @@
  * without it. Limits are often tiny, so that segments roll, logs are compacted and snapshots are sent within seconds.
  */
 import type { NodeId } from '../base/ids.ts'
-import type { ChaosOptions } from './chaos.ts'
+import { type ChaosOptions, FAULTS, type Fault } from './chaos.ts'
 import { Dice } from './dice.ts'
 import type { DiskOptions } from './disk.ts'
-import type { NetworkOptions } from './network.ts'
+import { type NetworkOptions, calm } from './network.ts'
 import type { LockWorkloadOptions } from './lock-workload.ts'
 
 export interface SimOptions {
@@ -28,6 +28,8 @@ export interface SimOptions {
   readonly disk: DiskOptions
   readonly chaos: ChaosOptions
   readonly locks: LockWorkloadOptions
+  /** No faults, or now and then one crash; nothing but long waits: for what happens while nothing happens. */
+  readonly quiet: boolean
   /** Virtual time of the first phase (chaos), and the bound of the second (progress). */
   readonly safetyMs: number
   readonly livenessMs: number
@@ -35,14 +37,37 @@ export interface SimOptions {
 
 const MOVING_SHARE = 0.35
 const SPARES = 4
+const QUIET_MS = 240_000
 
 export interface SimOverrides {
   readonly safetyMs?: number
   /** Whether members come and go; drawn where it is not given. */
   readonly membership?: boolean
+  readonly quiet?: boolean
 }
 
 export function drawOptions(seed: number, overrides: SimOverrides = {}): SimOptions {
+  const drawn = drawLoud(seed, overrides)
+  return overrides.quiet === true ? hush(drawn, overrides) : drawn
+}
+
+/** The cluster of the seed, left in peace; in every second seed a node crashes once in a long while, most often the leader. */
+function hush(options: SimOptions, { safetyMs = QUIET_MS }: SimOverrides): SimOptions {
+  const { chaos, disk, network } = options
+  const still = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>
+  const crash = new Dice(options.seed).fork('quiet').pick([0, 1])
+  return {
+    ...options,
+    quiet: true,
+    spares: [],
+    network: calm(network),
+    disk: { ...disk, slow: 0 },
+    chaos: { ...chaos, meanMs: QUIET_MS / 2, weights: { ...still, crash }, fromStart: false },
+    safetyMs,
+  }
+}
+
+function drawLoud(seed: number, overrides: SimOverrides): SimOptions {
   const dice = new Dice(seed).fork('options')
   const nodes = Array.from({ length: dice.pick([3, 3, 3, 5]) }, (_, i) => `n${i + 1}`)
   // From dice of its own: a run without changes of membership is what its seed has always been.
@@ -65,6 +90,7 @@ export function drawOptions(seed: number, overrides: SimOverrides = {}): SimOpti
     disk: drawDisk(dice),
     chaos: moves ? drawMoves(moving, drawChaos(dice, nodes)) : drawChaos(dice, nodes),
     locks: drawLocks(dice),
+    quiet: false,
     safetyMs: overrides.safetyMs ?? 20_000,
     livenessMs: 60_000,
   }

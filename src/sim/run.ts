@@ -17,12 +17,15 @@ import { leaderCompleteness } from './checkers/leader-completeness.ts'
 import { logMatching } from './checkers/log-matching.ts'
 import { monotonic } from './checkers/monotonic.ts'
 import { ordering } from './checkers/ordering.ts'
+import { punctual } from './checkers/punctual.ts'
 import { recovery } from './checkers/recovery.ts'
+import { steady } from './checkers/steady.ts'
 import { SimCluster, type SimNode } from './cluster.ts'
 import { LockWorkload } from './lock-workload.ts'
 import { calm } from './network.ts'
 import { Observer } from './observer.ts'
 import { Operator } from './operator.ts'
+import { QuietWorkload } from './quiet-workload.ts'
 import { type SimOptions, drawOptions, type SimOverrides } from './options.ts'
 import type { Workload, WorkloadTally } from './workload.ts'
 import { SimFailure, World } from './world.ts'
@@ -79,7 +82,7 @@ class Run {
       booting: (node) => this.#observer.logs.reload(node.id, node.disk),
       ended: (node) => this.#workloads.forEach((workload) => workload.nodeEnded(node)),
     })
-    this.#workloads = [new LockWorkload(this.#cluster, options.locks)]
+    this.#workloads = [options.quiet ? new QuietWorkload(this.#cluster) : new LockWorkload(this.#cluster, options.locks)]
     const checkers: readonly Checker[] = [
       electionSafety(),
       logMatching(),
@@ -90,6 +93,8 @@ class Run {
       ordering(),
       recovery((node) => this.#cluster.node(node)?.sound === false),
       diskIdentity(),
+      punctual(this.#cluster, this.#groups, options.driftPpm),
+      ...(options.quiet ? [steady(this.#cluster)] : []),
       ...this.#workloads.flatMap((workload) => workload.checkers),
     ]
     this.#observer = new Observer(checkers, (error) => this.world.fail(error))
@@ -109,6 +114,10 @@ class Run {
     await this.#liveness()
     if (!this.world.failure) this.#check(() => void (this.#inconclusive = sum(this.#workloads, (workload) => workload.check())))
     return this.#result()
+  }
+
+  get #groups(): readonly GroupId[] {
+    return [META_GROUP, LOCKS_GROUP, ...Array.from({ length: this.#options.partitions }, (_, i) => partitionGroup(i))]
   }
 
   #advance(until: number, done?: () => boolean): Promise<void> {
@@ -218,8 +227,7 @@ class Run {
 
   /** The groups whose replicas all are, but for a minority, in the core: those must come back. */
   #groupsOf(core: readonly SimNode[]): GroupId[] {
-    const groups = [META_GROUP, LOCKS_GROUP, ...Array.from({ length: this.#options.partitions }, (_, i) => partitionGroup(i))]
-    return groups.filter((group) => {
+    return this.#groups.filter((group) => {
       const voters = core.flatMap((node) => node.running?.node.host.status(group)?.membership.voters ?? [])[0]
       const hosts = core.filter((node) => node.running?.node.host.replicaOf(group) != null)
       return voters === undefined || hosts.length >= 2
