@@ -1,6 +1,7 @@
 /** Callers that hang up while they wait, over a lock manager that answers as it is told. */
 import { expect, test } from 'vitest'
 import { grantedIn, toldGateway } from '../../../test/told-gateway.ts'
+import { TricordError } from '../../base/errors.ts'
 import { createApp } from '../app.ts'
 
 function bed() {
@@ -78,6 +79,32 @@ test('after 202 the caller knows where to ask: the end of the connection changes
   submitted[0]?.done(granted)
   await clock.settle()
   expect(submitted).toMatchObject([{ cancelled: false }])
+})
+
+test('a wait of up to 25 s is answered by then, leader or not, and given up', async () => {
+  const { clock, submitted, acquire } = bed()
+  const pending = acquire({ waitMs: 20_000 }, new AbortController().signal)
+  await clock.pass(24_900)
+  expect(submitted).toMatchObject([{ cancelled: false }])
+  await clock.pass(100)
+  const answer = await pending
+  expect([answer.status, await answer.json()]).toMatchObject([504, { code: 'UNKNOWN_OUTCOME' }])
+  expect(submitted).toMatchObject([{ cancelled: true }])
+  submitted[0]?.done(granted)
+  await clock.settle()
+  expect(submitted[1]?.command).toMatchObject({ type: 'lock_release', grantId: 'g_1' })
+})
+
+test('one that was named keeps its place instead; one of 25 s has a second more for the word that it is over', async () => {
+  const { clock, submitted, acquire } = bed()
+  const named = acquire({ waitMs: 20_000 }, new AbortController().signal, { 'idempotency-key': 'k' })
+  const longest = acquire({ waitMs: 25_000 }, new AbortController().signal)
+  await clock.pass(25_000)
+  const answer = await named
+  expect([answer.status, answer.headers.get('location')]).toEqual([202, '/v1/requests/k'])
+  expect(submitted).toMatchObject([{ cancelled: false }, { cancelled: false }])
+  submitted[1]?.done(new TricordError('WAIT_TIMEOUT', 'held for longer'))
+  expect((await longest).status).toBe(423)
 })
 
 test('a node that cannot serve yet says why, as a refusal', async () => {

@@ -4,7 +4,7 @@ import { TricordError } from '../../base/errors.ts'
 import type { LockCommand, ReleaseCommand } from '../../lock/types.ts'
 import { type Gateway, run } from '../gateway.ts'
 import { type CallScope, acquireCommand, answerOf, busyAnswer, commandOptions, releaseUnheard } from '../lock-calls.ts'
-import { ANSWER_WITHIN_MS, Wait, within } from '../long-calls.ts'
+import { ANSWER_WITHIN_MS, Wait, answerWithinMs, noAnswerYet, within } from '../long-calls.ts'
 import { type Call, type Env, idempotencyOf, namespaceOf, param, readJson, sessionOf } from '../request.ts'
 import { acquireBody, lockName, releaseBody, renewBody, statusQuery, validate } from '../schemas.ts'
 import { newSecret, secretIn, secretOfKey } from '../session-token.ts'
@@ -69,7 +69,11 @@ async function acquire(c: Call, gateway: Gateway): Promise<Response> {
       if (wait?.isGivenUp) releaseUnheard(gateway, scope, reply)
       return answerOf(reply, secret)
     })
-    const inTime = isLong ? await within(clock, granted, ANSWER_WITHIN_MS) : await granted
+    const inTime = command.waitMs === 0 ? await granted : await within(clock, granted, answerWithinMs(command.waitMs))
+    if (inTime === null && !scope.key) {
+      wait?.giveUp()
+      throw noAnswerYet()
+    }
     wait?.end()
     if (inTime === null) return c.json({ state: 'waiting', id }, 202, { location: `/v1/requests/${encodeURIComponent(id)}` })
     gateway.metrics.acquired('acquired', seconds())

@@ -204,6 +204,18 @@ describe('dequeue', () => {
     expect(queued).toHaveLength(1)
   })
 
+  test('a wait is answered within 25 s, leader or not, and what comes later goes back', async () => {
+    const { clock, queued, send } = bed()
+    const pending = send('/queues/q/dequeue', wait)
+    await clock.pass(25_000)
+    const answer = await pending
+    expect([answer.status, await answer.json()]).toMatchObject([504, { code: 'UNKNOWN_OUTCOME' }])
+    expect(queued).toMatchObject([{ cancelled: true }])
+    queued[0]?.done(deliveredOf(2))
+    await clock.settle()
+    expect(queued[1]?.command).toMatchObject({ type: 'queue_nack', items: givenBack })
+  })
+
   test('after the answer the end of the connection changes nothing', async () => {
     const { clock, queued, send } = bed()
     const caller = new AbortController()

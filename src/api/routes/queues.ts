@@ -4,7 +4,7 @@ import type { NodeId } from '../../base/ids.ts'
 import type { QueueCommand, QueueName, QueueStatus } from '../../queue/types.ts'
 import { invalid } from '../errors.ts'
 import { type Gateway, expectReply, runQueue } from '../gateway.ts'
-import { Wait } from '../long-calls.ts'
+import { Wait, answerWithinMs, noAnswerYet, within } from '../long-calls.ts'
 import {
   type Answer,
   type QueueScope,
@@ -137,10 +137,18 @@ async function dequeue(c: Call, gateway: Gateway): Promise<Response> {
   const scope = scopeOf(c, name, raw)
   // Who named the request can come back for it; else what the caller does not hear of is given back.
   const wait = command.waitMs > 0 && scope.key === undefined ? new Wait(c.req.raw.signal) : null
-  const reply = await runQueue(gateway, command, queueOptions(gateway, scope, command.waitMs), (cancel) => wait?.begin(cancel)).finally(
-    () => wait?.end(),
+  const delivered = runQueue(gateway, command, queueOptions(gateway, scope, command.waitMs), (cancel) => wait?.begin(cancel)).then(
+    (reply) => {
+      if (wait?.isGivenUp || (scope.key === undefined && isGone(c))) giveBack(gateway, name, expectReply(reply, 'delivered').messages)
+      return reply
+    },
   )
-  if (wait?.isGivenUp || (scope.key === undefined && isGone(c))) giveBack(gateway, name, expectReply(reply, 'delivered').messages)
+  const limitMs = answerWithinMs(command.waitMs)
+  const reply = await (command.waitMs === 0 ? delivered : within(gateway.backend.clock, delivered, limitMs)).finally(() => wait?.end())
+  if (reply === null) {
+    wait?.giveUp()
+    throw noAnswerYet()
+  }
   linkDelivered(gateway, name, c.get('span'), reply)
   return c.json(deliveredAnswer(reply))
 }
