@@ -61,6 +61,7 @@ export class Observer implements LogListener {
     if (!host) return
     let watched = this.#watched.get(node.id)
     if (watched?.life !== node.lives) this.#watched.set(node.id, (watched = { life: node.lives, groups: new Map() }))
+    for (const { group } of host.damaged) for (const checker of this.#checkers) checker.damaged?.(node.id, group)
     for (const group of host.groups()) {
       const status = host.status(group)
       const replica = host.replicaOf(group) ?? NOBODY

@@ -77,20 +77,22 @@ describe('the log of a node', () => {
 
   test.each([
     // Half of a batch that was never acknowledged: the beginning of a copy of earlier records.
-    ['with half of a batch behind it', ({ path, bytes, end }: Log) => patch(path, end, bytes.subarray(end - 300, end - 20))],
-    // Of what was acknowledged, if the disk lied about it: the others have it.
-    ['without the end of its last batch', ({ path, end }: Log) => patch(path, end - 12, Buffer.alloc(12))],
+    ['with half of a batch behind it', false, ({ path, bytes, end }: Log) => patch(path, end, bytes.subarray(end - 300, end - 20))],
+    // Of what was acknowledged, if the disk lied about it: the others have it. A leader that still knows of it shows it to the
+    // replica, which is then made anew; where another leads by now, it is filled up like any that was away.
+    ['without the end of its last batch', true, ({ path, end }: Log) => patch(path, end - 12, Buffer.alloc(12))],
   ])(
     'a torn tail, %s, is cut: the node serves, and what was answered is there',
-    async (how, damage) => {
+    async (how, acknowledged, damage) => {
       const name = `torn-${how.length}`
       const tokens = await hold(cluster.node('n3'), name, 20)
       const node = await killAndDamage(name, damage)
       await node.start()
-      expect(node.stderr).toContain('torn tail cut at')
-      expect(node.stderr).not.toContain('damaged')
+      // Two pipes: what was said first may be read last.
+      await expect.poll(() => node.stderr).toContain('torn tail cut at')
       await expectHeld(node, tokens)
-      await expect.poll(() => healthy(node), { timeout: 20_000 }).toBe(true)
+      await expect.poll(() => healthy(node), { timeout: 60_000 }).toBe(true)
+      if (!acknowledged) expect(node.stderr).not.toContain('damaged')
     },
     120_000,
   )

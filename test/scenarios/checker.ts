@@ -25,6 +25,7 @@ export class Checker {
 
   check(replica: Replica): void {
     if (!replica.alive) return
+    assert(replica.core.forgot === 0, `${replica.id} had acknowledged ${replica.core.forgot}, and does not have it`)
     this.#electionSafety(replica)
     this.#committed(replica)
     this.#logMatching(replica)

@@ -89,6 +89,11 @@ function reject(node: RaftNode, message: AppendEntries): void {
 
 export function onHeartbeat(node: RaftNode, message: Heartbeat): void {
   hearLeader(node, message.from)
+  // A leader tells nobody of more than it has acknowledged, so this log has lost something that was durable once.
+  if (message.commit > node.log.last) {
+    node.forgot = message.commit
+    return
+  }
   node.log.commitTo(message.commit)
   node.quiesced = message.quiesce && mayFollowToSleep(node)
   node.outbox.send({

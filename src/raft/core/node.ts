@@ -67,6 +67,9 @@ export class RaftNode {
   answeredReads: { readonly readId: number; readonly index: LogIndex }[] = []
   snapshotSource: () => SnapshotMeta | null = () => null
 
+  /** See RaftCore. */
+  forgot: LogIndex = 0
+
   /** As last handed to the storage. */
   saved: HardState
   /** Numbers of works: the last one made, the last one that needs a sync, the last one known durable. */

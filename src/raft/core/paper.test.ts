@@ -185,6 +185,19 @@ describe('5.4 safety', () => {
     expect(drain(raft)).toMatchObject([{ type: 'vote_response', granted }])
   })
 
+  test('one that is shown an acknowledgement which its log does not hold says nothing any more: no vote, no answer', () => {
+    const raft = core({ term: 3, commit: 1, log: [1, 1, 3] })
+    const beat = { type: 'heartbeat', from: 2, to: 1, term: 3, readSeq: 0, quiesce: false } as const
+    raft.step({ ...beat, commit: 3 })
+    expect([raft.commit, raft.forgot]).toEqual([3, 0])
+    drain(raft)
+    raft.step({ ...beat, commit: 4 })
+    expect([raft.commit, raft.forgot]).toEqual([3, 4])
+    raft.step(vote(9, 9, 9))
+    for (let i = 0; i < 50; i++) raft.tick()
+    expect([raft.role, raft.term, raft.hasReady()]).toEqual(['follower', 3, false])
+  })
+
   test('5.4.2: a leader commits by counting only entries of its own term (pitfall 1; Figure 8 is a transcript)', () => {
     const world = new World()
     const voters = { voters: [1, 2, 3], outgoing: [], learners: [], learnersNext: [] }

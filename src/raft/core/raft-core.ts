@@ -74,6 +74,11 @@ export interface RaftCore {
   readonly commit: LogIndex
   /** True while the group sleeps: the host need not tick it. */
   readonly quiesced: boolean
+  /**
+   * Not 0: the leader has this replica's word for the entries up to here, and they are not in its log, so its disk lost what it
+   * had called durable. It may have forgotten votes as well: from now on it says nothing, and the host must give it up.
+   */
+  readonly forgot: LogIndex
   tick(): void
   step(message: PeerMessage): void
   propose(data: Uint8Array): ProposeResult

@@ -65,13 +65,17 @@ class Raft implements RaftCore {
     return this.#node.quiesced
   }
 
+  get forgot(): LogIndex {
+    return this.#node.forgot
+  }
+
   get appliedMembership(): Membership {
     return this.#node.membership
   }
 
   tick(): void {
     const node = this.#node
-    if (node.quiesced) return
+    if (node.quiesced || node.forgot > 0) return
     node.ticks++
     if (node.role === 'leader') leader.tickLeader(node)
     else tickFollower(node)
@@ -79,7 +83,7 @@ class Raft implements RaftCore {
 
   step(message: PeerMessage): void {
     const node = this.#node
-    if (message.to !== node.self) return
+    if (message.to !== node.self || node.forgot > 0) return
     if (node.quiesced && disturbs(node, message)) awake(node)
     if (admit(node, message)) dispatch(node, message)
   }
@@ -149,7 +153,7 @@ class Raft implements RaftCore {
   }
 
   hasReady(): boolean {
-    return hasReady(this.#node)
+    return this.#node.forgot === 0 && hasReady(this.#node)
   }
 
   ready(): Ready {

@@ -124,6 +124,10 @@ export class Group implements ApplySink {
       this.traces.acknowledged(message.from, message.index, this.#shared.clock.now())
     }
     this.core.step(message)
+    if (this.core.forgot > 0) {
+      const { last } = this.core.status()
+      return this.#shared.lose(this, `its log ends at ${last}, it had acknowledged ${this.core.forgot}: the disk lost what it had synced`)
+    }
     this.#shared.dirty(this)
   }
 

@@ -30,7 +30,7 @@ const ROUNDS_MAX = 16
 /** Tries to get rid of the lead of a damaged replica: its peers may be damaged too, and somebody has to lead. */
 const HAND_OVERS = 5
 
-export type SharedParts = Omit<HostShared, 'dirty' | 'sendSnapshot' | 'changed' | 'ail' | 'storeIsBehind' | 'event' | 'reload'>
+export type SharedParts = Omit<HostShared, 'dirty' | 'sendSnapshot' | 'changed' | 'lose' | 'ail' | 'storeIsBehind' | 'event' | 'reload'>
 
 export class Host implements Actor {
   readonly shared: HostShared
@@ -59,6 +59,7 @@ export class Host implements Actor {
       dirty: (group) => void this.#dirty.add(group),
       sendSnapshot: (group, peer, term) => this.#sends.begin(group, peer, term),
       changed: (group) => this.#changed(group),
+      lose: (group, why) => this.#damaged(group, why),
       ail: (group, why) => this.#ail(group, why),
       storeIsBehind: () => this.checkpoints.behind,
       event: (group, event, index, time) => this.eventListeners.forEach((listener) => listener(group, event, index, time)),

@@ -30,6 +30,8 @@ export interface HostShared {
   /** A snapshot is wanted by a peer of the group. */
   sendSnapshot(group: Group, peer: number, term: number): void
   changed(group: Group): void
+  /** The log of this replica has lost what was durable: nothing of it may count any more. */
+  lose(group: Group, why: string): void
   /** The state of this replica was found damaged while it serves. */
   ail(group: Group, why: string): void
   /** The key-value store owes so much, over all groups, that no command is taken. */

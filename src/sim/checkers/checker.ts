@@ -30,6 +30,8 @@ export interface Checker {
   /** After each event, once all that changed in it was seen. */
   after?(): void
   written?(node: NodeId, group: GroupId, log: DurableGroup, index: LogIndex): void
+  /** Asked for as long as it is so. */
+  damaged?(node: NodeId, group: GroupId): void
   recovered?(node: NodeId, group: GroupId, before: DurableGroup, after: DurableGroup | null): void
   begunAgain?(node: NodeId, group: GroupId, replica: ReplicaId): void
 }

@@ -22,6 +22,9 @@ export function recovery(isRotten: (node: NodeId) => boolean): Checker {
     return null
   }
   return {
+    damaged(node, group) {
+      if (!isRotten(node)) violated('recovery', group, `${node} found its replica damaged, and nothing had rotted`)
+    },
     recovered(node, group, before, after) {
       if (after === null) {
         if (!isRotten(node)) violated('recovery', group, `${node} lost its replica, and nothing had rotted`)
