@@ -118,6 +118,18 @@ describe('bodies of deliveries', () => {
     expect(await stage.bodies(reply)).toEqual([])
   })
 
+  test('a delivery that is over is left out, though the message is there still', async () => {
+    const stage = new Stage(1 << 20)
+    stage.enqueue(2)
+    const reply = stage.dequeue(2)
+    expect(await stage.bodies(reply)).toEqual([0, 1])
+    const items = [{ id: 'm_1_1', token: 1, delayMs: 0, reason: '', countAttempt: true }]
+    stage.run({ type: 'queue_nack', ...NAME, items })
+    expect(await stage.bodies(reply)).toEqual([1])
+    const again = stage.dequeue(1)
+    expect([await stage.bodies(again), await stage.bodies(reply)]).toEqual([[0], [1]])
+  })
+
   test('one that should be there and is not is damage', async () => {
     const stage = new Stage(0)
     stage.enqueue(1)

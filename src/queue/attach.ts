@@ -5,23 +5,26 @@
  *   bare reply ──▶ bodies in memory? ──all──▶ attached reply
  *                     └── some are not ──▶ cold read, with the next ones ──▶ attached reply
  *
- * A message that is gone by now is left out. One that is there has a body; where the store has none, the replica is damaged.
+ * What is gone by now is left out, and so is a delivery that is over, though its answer is only asked for again: the message
+ * may be with somebody else. A message that is there has a body; where the store has none, the replica is damaged.
  */
 import type { Plain } from '../actors/envelope.ts'
 import { assert } from '../base/assert.ts'
 import type { AttachContext, ColdReads } from '../raft/machine.ts'
 import { type StoredBody, decodeStored } from './bodies.ts'
 import { messageId } from './ids.ts'
-import { bytesOf } from './note.ts'
+import { LEASED, bytesOf } from './note.ts'
 import type { BareMessage, BarePage } from './queries.ts'
 import type { Queue } from './queue.ts'
-import { attachBodies, attachDurable, bareDeliveries, receiptIndex } from './replies.ts'
+import { type BareDelivery, attachBodies, attachDurable, bareDeliveries, receiptIndex } from './replies.ts'
 import type { QueueTable } from './table.ts'
 import { type BrowsedMessage, QUEUE_LIMITS } from './types.ts'
 
 type Found = StoredBody | undefined
 type Eventually<T> = T | Promise<T>
 
+/** No message: numbers begin with 1. */
+const GONE = 0
 /** So many messages, and about so many bytes, are read ahead. */
 const AHEAD_MAX = 64
 const AHEAD_BYTES_MAX = 262_144
@@ -32,17 +35,23 @@ export function attach(table: QueueTable, reply: Plain, context: AttachContext):
   if (!Array.isArray(reply)) return isPage(reply) ? browsed(table, reply, context.cold) : reply
   const index = receiptIndex(reply)
   if (index !== null) return attachDurable(reply, context.durableOn(index))
-  const deliveries = bareDeliveries(reply)
-  if (deliveries === null) return reply
-  const { seqs } = deliveries
-  const queue = table.byNumber.get(deliveries.queue)
-  if (queue === undefined) {
-    return attachBodies(
+  const bare = bareDeliveries(reply)
+  if (bare === null) return reply
+  const queue = table.byNumber.get(bare.queue)
+  const isLive = ({ seq, token }: BareDelivery) => queue !== undefined && isLeased(queue, seq, token)
+  if (queue === undefined || !bare.deliveries.some(isLive)) return attachBodies(reply, [])
+  const seqs = bare.deliveries.map((delivery) => (isLive(delivery) ? delivery.seq : GONE))
+  const attached = (bodies: readonly Found[]) =>
+    attachBodies(
       reply,
-      seqs.map(() => undefined),
+      bodies.map((body, nth) => (isLive(bare.deliveries[nth] as BareDelivery) ? body : undefined)),
     )
-  }
-  return after(find(queue, seqs, context.cold, true), (bodies) => attachBodies(reply, bodies))
+  return after(find(queue, seqs, context.cold, true), attached)
+}
+
+function isLeased(queue: Queue, seq: number, token: number): boolean {
+  const note = queue.notes.get(seq)
+  return note !== undefined && note.state === LEASED && note.token === token
 }
 
 function isPage(reply: Plain): reply is Plain & BarePage {

@@ -75,7 +75,7 @@ function checkLane(queue: Queue, lane: Lane): number {
   const { runs } = lane
   let count = 0
   let end = 0
-  for (const [first, length] of runs) {
+  for (const [first, length] of [...runs].sort(([a], [b]) => a - b)) {
     assert(first >= end && length > 0, '(7) runs rise')
     count += length
     end = first + length

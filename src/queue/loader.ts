@@ -155,15 +155,20 @@ function readLane(table: QueueTable, queue: Queue, number: number, input: ByteRe
   runs.readEnd = input.varint()
   runs.writtenEnd = input.varint()
   runs.lastChunk = input.varint()
+  runs.firstChunk = input.varint()
   lane.stored = true
   queue.linkLane(lane)
+  for (const [first, count] of runs.open()) queue.presence.addRun(first, count)
   return true
 }
 
 function readRuns(queue: Queue, number: number, page: number, input: ByteReader): boolean {
   const lane = queue.lanes.get(number)
   if (lane === undefined) return false
-  return readPage(lane.runs.chunks, new Chunk(RUNS, queue.number, number, page, input.varint(), 0), input)
+  const chunk = new Chunk(RUNS, queue.number, number, page, input.varint(), 0)
+  readPage(lane.runs.chunks, chunk, input)
+  for (const [first, count] of lane.runs.inPage(chunk)) queue.presence.addRun(first, count)
+  return true
 }
 
 function readPage(pages: Chunk[], page: Chunk, input: ByteReader): boolean {

@@ -296,7 +296,6 @@ export class Queue extends Stored implements Heaped {
   /** A lane as it was stored, its notes linked: what follows from it. */
   restore(lane: Lane): void {
     this.ready += lane.runs.size
-    for (const [first, count] of lane.runs) this.presence.addRun(first, count)
     if (lane.runs.size > 0) this.schedule.oldest.add(lane)
     if (!lane.isDeliverable) return
     const since = lane.headSince(this.marks, this.lastSeq)

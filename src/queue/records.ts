@@ -4,7 +4,7 @@
  *
  *   COUNTERS                    last queue, when graves are due
  *   QUEUE    queue              namespace, name, config, last seq, token, lane, turn, marks (5), settled (2)
- *   LANE     queue lane         group, turn, since, runs (11)
+ *   LANE     queue lane         group, turn, since, runs (12)
  *   RUNS     queue lane page    base, entries             MARKS     queue page    base, base time, entries
  *   NOTE     queue seq          lane, traits, state, since, ttlMs, changedAt, token, failures, visibilityMs, deadline (leased), texts
  *   WAITER   ticket             queue, deadline, max, visibilityMs + 1, consumer, watcher
@@ -86,7 +86,7 @@ function writeQueue({ name, config, lastSeq, lastToken, lastLane, lastTurn, mark
 function writeLane({ group, turn, since, runs }: Lane): void {
   out.text(group)
   numbers(turn, since, runs.size, runs.first, runs.count, runs.traits, runs.lastFirst, runs.lastCount, runs.lastTraits)
-  numbers(runs.readAt, runs.readEnd, runs.writtenEnd, runs.lastChunk)
+  numbers(runs.readAt, runs.readEnd, runs.writtenEnd, runs.lastChunk, runs.firstChunk)
 }
 
 function writeChunk({ kind, base, baseTime, bytes, length }: Chunk): void {

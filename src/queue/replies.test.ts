@@ -30,7 +30,8 @@ test('a dequeue is answered with messages once their bodies are attached, withou
   replies.addDelivery(bare, { ...delivery, seq: 5, token: 10 })
   replies.addDelivery(bare, { ...delivery, seq: 6, token: 11, attempt: 2, checkpoint: '{"page":3}' })
   expect(() => read(bare)).toThrow('with their bodies')
-  expect(replies.bareDeliveries(bare)).toEqual({ queue: 2, seqs: [4, 5, 6] })
+  const deliveries = [4, 5, 6].map((seq) => ({ seq, token: seq + 5 }))
+  expect(replies.bareDeliveries(bare)).toEqual({ queue: 2, deliveries })
   const body = Uint8Array.of(1, 2)
   const attached = replies.attachBodies(bare, [{ enqueuedAt: 100, body }, undefined, { enqueuedAt: 101, body }])
   const { seq: _, ...rest } = delivery

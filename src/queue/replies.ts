@@ -135,16 +135,24 @@ export function attachDurable(reply: Plain, durableOn: readonly NodeId[]): Plain
   return tuple
 }
 
-/** What a bare reply delivers, for whom to look up the bodies; null for any other reply, and where nothing is delivered. */
-export function bareDeliveries(reply: Plain): { readonly queue: number; readonly seqs: readonly number[] } | null {
-  const tuple = reply as readonly Plain[]
-  if (tuple[0] !== DELIVERED || tuple.length === DELIVERED_HEAD) return null
-  const seqs: number[] = []
-  for (let at = DELIVERED_HEAD; at < tuple.length; at += DELIVERY_WIDTH) seqs.push(tuple[at] as number)
-  return { queue: tuple[1] as number, seqs }
+/** A delivery of a bare reply: which message, under which token. */
+export interface BareDelivery {
+  readonly seq: number
+  readonly token: number
 }
 
-/** A delivering reply, attached. A delivery whose body is undefined (acknowledged since) is left out. */
+/** What a bare reply delivers, for whom to look up the bodies; null for any other reply, and where nothing is delivered. */
+export function bareDeliveries(reply: Plain): { readonly queue: number; readonly deliveries: readonly BareDelivery[] } | null {
+  const tuple = reply as readonly Plain[]
+  if (tuple[0] !== DELIVERED || tuple.length === DELIVERED_HEAD) return null
+  const deliveries: BareDelivery[] = []
+  for (let at = DELIVERED_HEAD; at < tuple.length; at += DELIVERY_WIDTH) {
+    deliveries.push({ seq: tuple[at] as number, token: tuple[at + 1] as number })
+  }
+  return { queue: tuple[1] as number, deliveries }
+}
+
+/** A delivering reply, attached. A delivery whose body is undefined (it is over by now) is left out. */
 export function attachBodies(reply: Plain, bodies: readonly (AttachedBody | undefined)[]): Plain {
   const bare = reply as readonly Plain[]
   const attached: Plain[] = [DELIVERED_WITH, bare[1] as number]

@@ -33,6 +33,8 @@ export class Runs {
   /** The end of the run that was written last. */
   writtenEnd = 0
   lastChunk = 0
+  /** Of the first page, where there is one. */
+  firstChunk = 0
 
   constructor(changes: Changes<Stored>, queue: number, lane: number) {
     this.#changes = changes
@@ -67,20 +69,28 @@ export class Runs {
 
   /** Every run: first, count. */
   *[Symbol.iterator](): Generator<readonly [first: number, count: number]> {
+    yield* this.open()
+    for (const chunk of this.chunks) yield* this.inPage(chunk)
+  }
+
+  /** The open runs. */
+  *open(): Generator<readonly [first: number, count: number]> {
     if (this.count > 0) yield [this.first, this.count]
-    let end = this.readEnd
-    for (const [nth, chunk] of this.chunks.entries()) {
-      const reader = new ChunkReader(chunk, nth === 0 ? this.readAt : 0)
-      if (nth > 0) end = chunk.base
-      while (!reader.isAtEnd) {
-        const first = end + reader.next()
-        const count = reader.next()
-        reader.next()
-        yield [first, count]
-        end = first + count
-      }
-    }
     if (this.lastCount > 0) yield [this.lastFirst, this.lastCount]
+  }
+
+  /** The runs of a page that were not read yet. */
+  *inPage(chunk: Chunk): Generator<readonly [first: number, count: number]> {
+    const isFirst = chunk.number === this.firstChunk
+    const reader = new ChunkReader(chunk, isFirst ? this.readAt : 0)
+    let end = isFirst ? this.readEnd : chunk.base
+    while (!reader.isAtEnd) {
+      const first = end + reader.next()
+      const count = reader.next()
+      reader.next()
+      yield [first, count]
+      end = first + count
+    }
   }
 
   /** Forgets everything, pages too. */
@@ -103,6 +113,7 @@ export class Runs {
       const base = chunk === undefined ? this.first + this.count : this.writtenEnd
       chunk = new Chunk(RUNS, this.#queue, this.#lane, ++this.lastChunk, base, 0)
       if (this.chunks.length === 0) {
+        this.firstChunk = chunk.number
         this.readAt = 0
         this.readEnd = base
       }
@@ -137,6 +148,8 @@ export class Runs {
     this.#changes.removed(chunk)
     this.readAt = 0
     const next = this.chunks[0]
-    if (next !== undefined) this.readEnd = next.base
+    if (next === undefined) return
+    this.firstChunk = next.number
+    this.readEnd = next.base
   }
 }
