@@ -45,6 +45,26 @@ describe('granting', () => {
     expect(details).toMatchObject({ name: 'a', queueLength: 1, holders: [{ owner: 'first', token: 1 }] })
   })
 
+  test('a refusal stays small: of the metadata of many holders it has what fits into the size of one', () => {
+    const bed = new Bed()
+    const metadata = { note: 'x'.repeat(600) }
+    for (let i = 0; i < 20; i++) bed.take('a', 'shared', { owner: `o${i}`, metadata })
+    const { details } = refusalOf(bed.acquire('a', 'exclusive'))
+    const holders = details['holders'] as readonly { readonly owner: string; readonly metadata?: object }[]
+    expect(holders.map((holder) => holder.metadata)).toEqual([metadata, ...Array.from({ length: 15 }, () => undefined)])
+    expect(JSON.stringify(details).length).toBeLessThan(4_096)
+    expect(bed.status('a').holders.map((holder) => holder.metadata)).toEqual(Array.from({ length: 20 }, () => metadata))
+  })
+
+  test('a wait that is given up is told nothing of the holders', () => {
+    const bed = new Bed()
+    bed.take('a')
+    const ticket = bed.queue('a')
+    bed.cancel(ticket)
+    expect(refusalOf(bed.answerOf(ticket))).toMatchObject({ code: 'WAIT_TIMEOUT', details: { name: 'a', queueLength: 0 } })
+    expect(refusalOf(bed.answerOf(ticket)).details).not.toHaveProperty('holders')
+  })
+
   test('readers share; a writer waits for all of them; later readers wait behind the writer', () => {
     const bed = new Bed()
     const readers = [bed.take('a', 'shared'), bed.take('a', 'shared')]

@@ -10,6 +10,7 @@ import type { Plain } from '../actors/envelope.ts'
 import type { OpenSession, SessionCommand } from './codec.ts'
 import type { LockTable } from './table.ts'
 import type { Refused } from './types.ts'
+import type { Lock } from './lock.ts'
 import type { Ending, Session } from './session.ts'
 import type { Tally } from './tally.ts'
 import type { Claim, Waiter } from './waiter.ts'
@@ -97,20 +98,25 @@ export function endGrant(table: LockTable, tally: Tally, ctx: ApplyContext, gran
   ctx.emit(grantEvent(how, grant))
 }
 
-/** Ends a wait whose caller has gone. */
+/** Ends a wait whose caller has gone: nobody reads who holds the lock, and a session may take 10,000 waits with it. */
 export function cancelWait(table: LockTable, tally: Tally, ctx: ApplyContext, waiter: Waiter): void {
   tally.cancelled += 1
-  endWait(table, ctx, waiter, 'was cancelled')
+  const lock = endWait(table, waiter)
+  const details = { name: lock.name, queueLength: lock.queueLength }
+  ctx.settle(waiter.ticket, refused(refuse('WAIT_TIMEOUT', `the wait for ${lock.name} was cancelled`, details)))
 }
 
 /** Ends a wait at its deadline. */
 export function timeOutWait(table: LockTable, tally: Tally, ctx: ApplyContext, waiter: Waiter): void {
   tally.timedOut += 1
-  endWait(table, ctx, waiter, `was not granted within ${waiter.request.waitMs} ms`)
+  const lock = endWait(table, waiter)
+  const message = `the wait for ${lock.name} was not granted within ${waiter.request.waitMs} ms`
+  ctx.settle(waiter.ticket, refused(refuse('WAIT_TIMEOUT', message, contentionDetails(lock, ctx.time))))
 }
 
-function endWait(table: LockTable, ctx: ApplyContext, waiter: Waiter, why: string): void {
+/** Gives the first lock that stood against it. */
+function endWait(table: LockTable, waiter: Waiter): Lock {
   const { lock } = blockedClaim(waiter) ?? (waiter.claims[0] as Claim)
   table.unwait(waiter)
-  ctx.settle(waiter.ticket, refused(refuse('WAIT_TIMEOUT', `the wait for ${lock.name} ${why}`, contentionDetails(lock, ctx.time))))
+  return lock
 }

@@ -30,6 +30,10 @@ export function grantView(grant: Grant, time: Millis): GrantView {
 }
 
 function holderView(grant: Grant, time: Millis): HolderView {
+  return { ...outerView(grant, time), metadata: parseMetadata(grant.metadata) }
+}
+
+function outerView(grant: Grant, time: Millis): Omit<HolderView, 'metadata'> {
   return {
     owner: grant.owner,
     mode: modeName(grant.mode),
@@ -38,7 +42,6 @@ function holderView(grant: Grant, time: Millis): HolderView {
     count: grant.count,
     heldMs: Math.max(0, time - grant.grantedAt),
     remainingMs: Math.max(0, grant.deadline - time),
-    metadata: parseMetadata(grant.metadata),
   }
 }
 
@@ -63,9 +66,19 @@ function waiterView(claim: Claim, position: number, time: Millis): WaiterView {
   }
 }
 
-/** The details of LOCK_HELD and WAIT_TIMEOUT. */
+/**
+ * The details of LOCK_HELD and WAIT_TIMEOUT. They are kept as long as the answer, under its idempotency key for ten minutes:
+ * so of the metadata only what fits together into the size of one, the oldest holders' first. The status shows it all.
+ */
 export function contentionDetails(lock: Lock, time: Millis): Readonly<Record<string, unknown>> {
-  return { name: lock.name, holders: holderViews(lock, time, LIMITS.refusalHoldersMax), queueLength: lock.queueLength }
+  const holders: Partial<HolderView>[] = []
+  let left: number = LIMITS.metadataBytesMax
+  for (const grant of lock.holders()) {
+    if (holders.length === LIMITS.refusalHoldersMax) break
+    left -= grant.metadata.length
+    holders.push(left < 0 ? outerView(grant, time) : holderView(grant, time))
+  }
+  return { name: lock.name, holders, queueLength: lock.queueLength }
 }
 
 /** The status of a name; `lock` null: nobody holds it or waits for it. */

@@ -60,6 +60,8 @@ export interface HostStats {
   takeCommitLatencies(): readonly number[]
   readonly proposals: number
   readonly commandsApplied: number
+  /** Of all groups on this node. `evicted`: forgotten before their ten minutes, for want of room. */
+  idempotencyKeys(): { readonly count: number; readonly bytes: number; readonly evicted: number }
   readonly walFsyncs: number
   readonly walBytes: number
   readonly walSegments: number

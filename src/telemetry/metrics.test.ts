@@ -6,6 +6,7 @@ type Group = ReturnType<NodeReadings['groups']>[number]
 const host = (): ReturnType<NodeReadings['host']> => ({
   elections: 3,
   proposals: 0,
+  idempotencyKeys: () => ({ count: 3, bytes: 1_000, evicted: 2 }),
   commandsApplied: 0,
   snapshotsSent: 0,
   snapshotsReceived: 0,
@@ -50,6 +51,7 @@ test('counters follow what they are read from; latencies are counted once', asyn
   expect(text).toContain('leader_elections_total{node="n1"} 3')
   expect(text).toContain('consensus_commit_latency_seconds_count{node="n1"} 2')
   expect(text).toContain('tricord_disk_low{node="n1"} 1')
+  expect(text).toContain('tricord_idempotency_keys_evicted_total{node="n1"} 2')
 })
 
 test('a disk that does not tell its free bytes is no reason to tell nothing', async () => {

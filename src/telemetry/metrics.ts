@@ -65,6 +65,13 @@ function hostMetrics(registry: Registry, readings: NodeReadings): Collect {
   const elections = following(registry, 'leader_elections_total', 'Elections this node won, over all groups')
   const proposals = following(registry, 'tricord_proposals_total', 'Commands taken into the log by this node as leader')
   const applied = following(registry, 'tricord_commands_applied_total', 'Commands applied by this node, over all groups')
+  const keys = gauge(registry, 'tricord_idempotency_keys', 'Idempotency keys with their answers, over all groups of this node')
+  const keyBytes = gauge(registry, 'tricord_idempotency_key_bytes', 'About what they take; 128 MiB of a group are kept')
+  const evicted = following(
+    registry,
+    'tricord_idempotency_keys_evicted_total',
+    'Idempotency keys forgotten before their ten minutes, for want of room',
+  )
   const fsyncs = following(registry, 'tricord_wal_fsyncs_total', 'Write-ahead log batches made durable')
   const written = following(registry, 'tricord_wal_written_bytes_total', 'Bytes written to the write-ahead log')
   const sent = following(registry, 'tricord_snapshots_sent_total', 'Snapshots streamed to peers')
@@ -91,6 +98,10 @@ function hostMetrics(registry: Registry, readings: NodeReadings): Collect {
     elections(stats.elections)
     proposals(stats.proposals)
     applied(stats.commandsApplied)
+    const known = stats.idempotencyKeys()
+    keys.set(known.count)
+    keyBytes.set(known.bytes)
+    evicted(known.evicted)
     fsyncs(stats.walFsyncs)
     written(stats.walBytes)
     sent(stats.snapshotsSent)

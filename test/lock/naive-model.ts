@@ -69,7 +69,7 @@ export class NaiveModel {
       const due = [
         ...this.holds.map((hold) => ({ at: hold.deadline, id: hold.token, kind: 2, end: () => this.#drop(hold) })),
         ...this.sessions.map((session) => ({ at: session.deadline, id: session.number, kind: 1, end: () => this.#expire(session) })),
-        ...this.waits.map((wait) => ({ at: wait.deadline, id: wait.ticket, kind: 0, end: () => this.#giveUp(wait) })),
+        ...this.waits.map((wait) => ({ at: wait.deadline, id: wait.ticket, kind: 0, end: () => this.#endWait(wait, false) })),
       ].filter(({ at }) => at <= this.time)
       due.sort((a, b) => a.at - b.at || a.id - b.id || a.kind - b.kind)
       if (due[0] === undefined) break
@@ -86,7 +86,7 @@ export class NaiveModel {
 
   cancel(ticket: number): void {
     const wait = this.waits.find((each) => each.ticket === ticket)
-    if (wait !== undefined) this.#giveUp(wait)
+    if (wait !== undefined) this.#endWait(wait, true)
     this.#pump()
   }
 
@@ -291,7 +291,7 @@ export class NaiveModel {
   #expire(session: OpenSession): void {
     const ends = this.holds.filter((hold) => hold.session === session.number).map(({ deadline }) => deadline)
     if (!session.lingers || Math.max(0, ...ends) <= this.time) return this.#end(session)
-    for (const wait of this.#byTicket(session)) this.#giveUp(wait)
+    for (const wait of this.#byTicket(session)) this.#endWait(wait, true)
     session.deadline = Math.max(...ends)
   }
 
@@ -304,11 +304,12 @@ export class NaiveModel {
     this.sessions.splice(this.sessions.indexOf(session), 1)
   }
 
-  #giveUp(wait: Wait): void {
+  #endWait(wait: Wait, isCancelled: boolean): void {
     const { namespace, items } = wait.command
     const name = this.#blocker(wait) ?? (items[0]?.name as string)
     this.waits.splice(this.waits.indexOf(wait), 1)
-    this.settledLog.push({ ticket: wait.ticket, reply: no('WAIT_TIMEOUT', this.#contention(namespace, name)) })
+    const { holders, ...details } = this.#contention(namespace, name)
+    this.settledLog.push({ ticket: wait.ticket, reply: no('WAIT_TIMEOUT', isCancelled ? details : { ...details, holders }) })
   }
 
   #drop(hold: Hold): void {

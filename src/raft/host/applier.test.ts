@@ -13,7 +13,7 @@ import type { Membership } from '../core/types.ts'
 import { Applier } from './applier.ts'
 import { NO_COLD } from './cold-digest.ts'
 import { RecordDigest } from './digest.ts'
-import { CLIENT_IDLE_MS, KEY_LIFE_MS, RequestTable } from './requests.ts'
+import { CLIENT_IDLE_MS, KEYS_BYTES_MAX, KEY_LIFE_MS, RequestTable } from './requests.ts'
 import { StateStore, loadState } from './state-store.ts'
 import { REFUSED, SETTLED, WAITING } from './wire.ts'
 
@@ -161,6 +161,37 @@ describe('Applier', () => {
       }),
       { numRuns: 300 },
     )
+  })
+
+  it('keeps keys while there is room for their answers; the oldest goes first, and is counted; the sum survives a restart', async () => {
+    const replica = new Replica()
+    const { requests } = replica.applier
+    const client = requests.touch(5, 1, [], 0)
+    const reply = 'x'.repeat(1024 * 1024)
+    for (let sequence = 1; sequence <= 130; sequence++) {
+      const command = {
+        sequence,
+        key: { key: `k${sequence}`, fingerprint: 'f' },
+        traceparent: '',
+        cancels: 0,
+        body: toyCommand({ add: 1 }),
+      }
+      const admission = requests.admit(client, command, 0)
+      if (admission.kind === 'apply') requests.complete(client, command, admission.ticket, { refused: false, reply }, 0)
+    }
+    expect([requests.keys.size, requests.keysEvicted, requests.stateOf('k3', 0), requests.stateOf('k4', 0)?.reply]).toEqual([
+      127,
+      3,
+      undefined,
+      reply,
+    ])
+    expect(requests.keyBytes).toBeLessThanOrEqual(KEYS_BYTES_MAX)
+    await replica.drain()
+    await replica.restart()
+    expect(replica.applier.requests.keyBytes).toBe(requests.keyBytes)
+    expect([...replica.applier.requests.keys.keys()]).toEqual([...requests.keys.keys()])
+    requests.advance(KEY_LIFE_MS)
+    expect([requests.keys.size, requests.keyBytes]).toEqual([0, 0])
   })
 
   it('forgets answers below low, keys after their life, clients after theirs, and takes them out of the store', async () => {

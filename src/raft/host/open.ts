@@ -121,7 +121,7 @@ class Face implements GroupHost {
     this.id = host.id
     this.recovered = host.replicas.groups
     this.logHoles = holes
-    this.stats = statsOf(host.shared, wal)
+    this.stats = statsOf(host, wal)
     host.wake()
   }
 
@@ -201,7 +201,7 @@ class Face implements GroupHost {
   }
 }
 
-function statsOf({ counters, disk }: Host['shared'], wal: Wal): HostStats {
+function statsOf({ replicas, shared: { counters, disk } }: Host, wal: Wal): HostStats {
   return {
     get elections() {
       return counters.elections
@@ -212,6 +212,15 @@ function statsOf({ counters, disk }: Host['shared'], wal: Wal): HostStats {
     },
     get commandsApplied() {
       return counters.commandsApplied
+    },
+    idempotencyKeys() {
+      const total = { count: 0, bytes: 0, evicted: 0 }
+      for (const { applier } of replicas.live()) {
+        total.count += applier.requests.keys.size
+        total.bytes += applier.requests.keyBytes
+        total.evicted += applier.requests.keysEvicted
+      }
+      return total
     },
     get walFsyncs() {
       return wal.stats.fsyncs

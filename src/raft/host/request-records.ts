@@ -11,7 +11,7 @@ import { assert } from '../../base/assert.ts'
 import { ByteReader, ByteWriter } from '../bytes.ts'
 import { readPlain, writePlain } from '../plain.ts'
 import { AnswerPages } from './answer-pages.ts'
-import type { Answer, Client, Deferred, KeyEntry, RequestTable, Wait } from './requests.ts'
+import { type Answer, type Client, type Deferred, type KeyEntry, type RequestTable, type Wait, keyBytesOf } from './requests.ts'
 
 const CLIENT = 1
 const PAGE = 2
@@ -197,7 +197,11 @@ export class RequestRecords {
     }
     const keys = [...this.#table.keys].sort(([, a], [, b]) => a.order - b.order)
     this.#table.keys.clear()
-    for (const [key, entry] of keys) this.#table.keys.set(key, entry)
+    this.#table.keyBytes = 0
+    for (const [key, entry] of keys) {
+      this.#table.keys.set(key, entry)
+      this.#table.keyBytes += keyBytesOf(key, entry)
+    }
   }
 }
 

@@ -4,7 +4,7 @@
  *
  *   (client, sequence) ──> answer                 until the client says, by `low`, that it has it
  *                     └──> ticket ──> answer      a wait: until the client acknowledges the answer by name
- *   idempotency key ─────> ticket or answer       10 minutes of cluster time after the answer
+ *   idempotency key ─────> ticket or answer       10 minutes of cluster time after the answer, while there is room
  *
  * Invariants:
  *  1. A sequence below the client's `low` that is not a wait is never applied: it is a late duplicate.
@@ -17,12 +17,16 @@ import type { Plain } from '../../actors/envelope.ts'
 import { assert } from '../../base/assert.ts'
 import type { Millis } from '../../base/ids.ts'
 import type { Command } from '../batch.ts'
+import { plainBytes } from '../plain.ts'
 import { RequestRecords } from './request-records.ts'
 
 export const CLIENT_IDLE_MS = 600_000
 export const KEY_LIFE_MS = 600_000
 export const CLIENTS_MAX = 10_000
-export const KEYS_MAX = 100_000
+/** Of the keys of a group with their answers. Beyond it the oldest is forgotten before its time, and that is counted. */
+export const KEYS_BYTES_MAX = 128 * 1024 * 1024
+/** What a key costs besides its texts: three hundred thousand of a usual answer fit. */
+const KEY_BYTES = 256
 export const ATTACHED_MAX = 16
 const EXPIRED_PER_ENTRY_MAX = 1_000
 
@@ -86,6 +90,10 @@ export class RequestTable {
   /** Keys with an answer, in order of the answers. */
   readonly keys = new Map<string, KeyEntry>()
   readonly records: RequestRecords = new RequestRecords(this)
+  /** What the answered keys take, about; the same on every replica. */
+  keyBytes = 0
+  /** Keys forgotten for want of room since this replica was loaded: no part of the state. */
+  keysEvicted = 0
   /** The counter behind tickets and every order; persisted by the host with the applied index. */
   ordinal = 0
 
@@ -197,7 +205,11 @@ export class RequestTable {
     entry.answer = answer
     entry.expiresAt = time + KEY_LIFE_MS
     entry.order = ++this.ordinal
-    if (this.keys.size >= KEYS_MAX) this.#forgetKey(this.keys.keys().next().value!)
+    this.keyBytes += keyBytesOf(key, entry)
+    while (this.keyBytes > KEYS_BYTES_MAX && this.keys.size > 0) {
+      this.#forgetKey(this.keys.keys().next().value!)
+      this.keysEvicted++
+    }
     this.keys.set(key, entry)
     this.records.keyChanged(key)
   }
@@ -206,7 +218,7 @@ export class RequestTable {
     const entry = this.waitingKeys.get(key) ?? this.keys.get(key)
     if (entry === undefined) return
     this.waitingKeys.delete(key)
-    this.keys.delete(key)
+    if (this.keys.delete(key)) this.keyBytes -= keyBytesOf(key, entry)
     this.records.keyChanged(key)
   }
 
@@ -276,6 +288,11 @@ export class RequestTable {
     for (const [sequence, deferred] of client.deferred) this.records.waitGone(client.id, sequence, deferred.written)
     this.records.clientGone(client.id)
   }
+}
+
+/** Of a key with its answer. */
+export function keyBytesOf(key: string, { fingerprint, answer }: KeyEntry): number {
+  return KEY_BYTES + key.length + fingerprint.length + plainBytes(answer?.reply ?? null)
 }
 
 const IDEMPOTENCY_KEY_REUSED: Answer = {
