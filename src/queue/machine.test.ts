@@ -259,3 +259,63 @@ describe('dedup', () => {
     expect([...bed.store.keys()].filter((key) => key.startsWith('08'))).toEqual([])
   })
 })
+
+describe('the store', () => {
+  test('holds the bodies of the messages that are there, and no other', () => {
+    const bed = new Bed()
+    configure(bed, { maxLength: 12, overflow: 'drop-head', maxDeliveries: 1 })
+    const stored = () => {
+      bed.drain()
+      return bed.cold.size
+    }
+    enqueue(bed, [...several(8), message({ ttlMs: 50 }), message({ delayMs: 90 })])
+    expect(stored()).toBe(10)
+    const [first, second] = take(bed, 2) as [DeliveredMessage, DeliveredMessage]
+    ack(bed, [first])
+    expect(stored()).toBe(9)
+    bed.run({ type: 'queue_nack', ...NAME, items: [{ ...second, delayMs: null, reason: 'bad', countAttempt: true }] })
+    expect([status(bed).dead, stored()]).toEqual([1, 9])
+    bed.pass(60)
+    expect(stored()).toBe(8)
+    enqueue(bed, several(7))
+    expect([status(bed).total, stored()]).toEqual([13, 13])
+    const [rest] = [take(bed, 2)]
+    enqueue(bed, [message()])
+    ack(bed, rest)
+    ack(bed, take(bed, 20))
+    expect([status(bed).total, stored()]).toEqual([2, 2])
+  })
+})
+
+describe('room in a transaction', () => {
+  const setUp = () => {
+    const bed = new Bed()
+    configure(bed, { maxLength: 2, overflow: 'drop-head' })
+    return bed
+  }
+
+  test('what an ack before it sets free may be dropped', () => {
+    const bed = setUp()
+    enqueue(bed, several(2, { group: 'g' }))
+    const [{ id, token }] = take(bed) as [DeliveredMessage]
+    expect(enqueue(bed, several(1))).toMatchObject({ code: 'QUEUE_FULL' })
+    const reply = bed.run({
+      type: 'tx',
+      ops: [
+        { type: 'queue_ack', ...NAME, items: [{ id, token }], fence: null },
+        { type: 'queue_enqueue', ...NAME, messages: several(2) },
+      ],
+    })
+    expect(reply).toMatchObject({ type: 'transacted' })
+    expect(seqs(take(bed, 5))).toEqual([3, 4])
+  })
+
+  test('what an enqueue before it drops is not there to be dropped again', () => {
+    const bed = setUp()
+    enqueue(bed, [message({ group: 'g' }), message()])
+    expect(seqs(take(bed))).toEqual([1])
+    const ops = [several(1), several(2)].map((messages) => ({ type: 'queue_enqueue', ...NAME, messages }) as const)
+    expect(bed.run({ type: 'tx', ops })).toMatchObject({ code: 'QUEUE_FULL', details: { op: 1 } })
+    expect(seqs(take(bed, 5))).toEqual([2])
+  })
+})
