@@ -32,9 +32,10 @@ const step = fc.oneof(
       pattern: fc.constantFrom(...(Object.keys(PATTERNS) as (keyof typeof PATTERNS)[])),
       batches: fc.integer({ min: 1, max: 3 }),
       apartMs: fc.constantFrom(0, 1, 20),
-      dedup: fc.boolean(),
+      dedup: fc.constantFrom(false, true),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('trickle' as const), count: fc.constantFrom(100, 500) }) },
   { weight: 8, arbitrary: fc.record({ type: fc.constant('take' as const), max: fc.constantFrom(1, 100, 256, 256) }) },
   {
     weight: 8,
@@ -44,7 +45,10 @@ const step = fc.oneof(
       times: fc.integer({ min: 1, max: 3 }),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ type: fc.constant('pass' as const), ms: fc.constantFrom(1, 100, 500, 900, 30_000).map(Number) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ type: fc.constant('pass' as const), ms: fc.constantFrom(1, 100, 900, 2_500, 2_500, 30_000).map(Number) }),
+  },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('copy' as const), seed: fc.nat(), instead: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('redrive' as const) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('again' as const) }) },
@@ -58,7 +62,13 @@ class DeepRun {
 
   constructor() {
     this.run.looks = false
-    const config = { maxDeliveries: 2, backoff: { baseMs: 100, jitter: 0 }, maxLength: 3_000, overflow: 'drop-head' } as const
+    const config = {
+      maxDeliveries: 2,
+      backoff: { baseMs: 100, jitter: 0 },
+      maxLength: 3_000,
+      overflow: 'drop-head',
+      dedupWindowMs: 2_000,
+    } as const
     this.run.command({ type: 'queue_put', ...NAME, config })
   }
 
@@ -66,6 +76,7 @@ class DeepRun {
     const { run } = this
     if (next.type === 'pass' || next.type === 'copy') return run.take(next)
     if (next.type === 'fill') this.#fill(next.pattern, next.batches, next.apartMs, next.dedup)
+    else if (next.type === 'trickle') for (let left = next.count; left > 0; left--) this.#trickle()
     else if (next.type === 'take') {
       run.command({ type: 'queue_dequeue', ...NAME, max: next.max, waitMs: 0, visibilityMs: null, consumer: 'w', watcher: 'n' })
     } else if (next.type === 'redrive') run.command({ type: 'queue_redrive', ...NAME, max: 1_000, reason: '' })
@@ -80,12 +91,12 @@ class DeepRun {
 
   #fill(pattern: keyof typeof PATTERNS, batches: number, apartMs: number, dedup: boolean): void {
     for (; batches > 0; batches--) {
-      const messages = Array.from({ length: 256 }, (): NewMessage => {
+      const messages = Array.from({ length: 256 }, (_, at): NewMessage => {
         const nth = ++this.#nth
         const plain = {
           body: new Uint8Array(4).fill(nth),
           group: '',
-          dedupId: dedup ? `d${nth % 700}` : '',
+          dedupId: dedup ? `d${at}` : '',
           delayMs: 0,
           priority: 0,
           ttlMs: 0,
@@ -95,6 +106,13 @@ class DeepRun {
       this.run.command({ type: 'queue_enqueue', ...NAME, messages })
       if (apartMs > 0) this.run.take({ type: 'pass', ms: apartMs })
     }
+  }
+
+  /** One by one, each in a millisecond of its own. */
+  #trickle(): void {
+    const message = { body: new Uint8Array(1), group: '', dedupId: '', delayMs: 0, priority: ++this.#nth % 2, ttlMs: 0 }
+    this.run.command({ type: 'queue_enqueue', ...NAME, messages: [message] })
+    this.run.pass(1)
   }
 
   #settle(type: 'ack' | 'nack', every: number): void {

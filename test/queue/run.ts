@@ -49,15 +49,7 @@ export class Run {
   take(next: Step): void {
     this.#steps += 1
     if (next.type === 'pass') {
-      this.bed.pass(next.ms)
-      this.copied?.pass(next.ms)
-      // What is too much for one entry happens in those that follow.
-      while (this.bed.machine.nextDeadline() <= this.bed.time) {
-        this.bed.pass(0)
-        this.copied?.pass(0)
-      }
-      this.#watch(null)
-      this.model.advance(this.bed.time)
+      this.pass(next.ms)
     } else if (next.type === 'cancel') {
       const ticket = this.bed.ticket - next.back
       this.bed.cancel(ticket)
@@ -71,6 +63,19 @@ export class Run {
       this.command(this.#commandOf(next))
     }
     this.compare()
+  }
+
+  /** Without the comparison of all that can be seen. */
+  pass(ms: number): void {
+    this.bed.pass(ms)
+    this.copied?.pass(ms)
+    // What is too much for one entry happens in those that follow.
+    while (this.bed.machine.nextDeadline() <= this.bed.time) {
+      this.bed.pass(0)
+      this.copied?.pass(0)
+    }
+    this.#watch(null)
+    this.model.advance(this.bed.time)
   }
 
   compareStores(): void {
