@@ -144,6 +144,6 @@ test('the machine and the naive model cannot be told apart by deep queues', { ti
       deep.run.compareStores()
       expect(deep.run.bed.machine.dirty).toBe(0)
     }),
-    LONG === undefined ? { numRuns: 8, seed: 3 } : { numRuns: Number(LONG) },
+    LONG === undefined ? { numRuns: 6, seed: 3 } : { numRuns: Number(LONG) },
   )
 })
