@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ConfigError } from './config.ts'
-import { configOf } from './embedded.ts'
+import { configOf, startEmbedded } from './embedded.ts'
 
 test('each node of an embedded cluster has ports of its own', () => {
   const ports = (port: number, metricsPort: number) =>
@@ -25,3 +28,29 @@ test('what is set for all nodes by the environment counts; what each has of its 
   const config = (set: string) => configOf({ port: 0, sets: [set] }, ['n1'], 'n1', 0)
   for (const set of ['http.port=1', 'cluster.peers=n1', 'storage.data_directory=/x']) expect(() => config(set)).toThrow(ConfigError)
 })
+
+test('the same key gives the same session, secret included, on any node and after a restart', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'tricord-embedded-'))
+  const fail = (error: unknown): void => expect.unreachable(String(error))
+  const start = () => startEmbedded({ nodes: 3, port: 0, data, sets: ['cluster.partitions=1'], onBug: fail, onDiskFatal: fail })
+  const open = async (url: string): Promise<unknown> => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': 'order-1' }
+    const answer = await fetch(`${url}/v1/sessions`, { method: 'POST', body: '{"ttlMs":60000}', headers })
+    return answer.json()
+  }
+  try {
+    const first = await start()
+    const opened = await open(first.nodes[0]!.url)
+    expect(opened).toEqual({ session: expect.stringMatching(/^s_\w+\.[\w-]{22}$/), ttlMs: 60_000 })
+    expect(await open(first.nodes[1]!.url)).toEqual(opened)
+    const secrets = new Set(first.nodes.map(({ node }) => node.secret))
+    expect([...secrets]).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)])
+    await first.stop()
+    const again = await start()
+    expect(await open(again.nodes[2]!.url)).toEqual(opened)
+    expect(again.nodes.map(({ node }) => node.secret)).toEqual([...secrets, ...secrets, ...secrets])
+    await again.stop()
+  } finally {
+    rmSync(data, { recursive: true, force: true })
+  }
+}, 30_000)

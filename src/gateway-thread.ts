@@ -9,20 +9,22 @@ import { createPortTransport } from './io/transport-port.ts'
 export interface GatewayThreadOptions {
   /** The number that the cluster was formed with. */
   readonly partitions: number
+  /** The cluster's. */
+  readonly secret: string
   readonly onBug: (error: unknown) => void
 }
 
 export async function startGatewayThread(
   system: ActorSystem,
   config: Config,
-  { partitions, onBug }: GatewayThreadOptions,
+  { partitions, secret, onBug }: GatewayThreadOptions,
 ): Promise<Server> {
   const { node, incarnation, clock } = system
   const { port1, port2 } = new MessageChannel()
   const transport = createPortTransport(node, incarnation, port1, clock)
   system.attach(`${node}:gw`, transport)
   const worker = new Worker(new URL('./gateway-worker.js', import.meta.url), {
-    workerData: { config, node, incarnation, partitions, port: port2 },
+    workerData: { config, node, incarnation, partitions, secret, port: port2 },
     transferList: [port2],
   })
   let onClosed = (): void => undefined

@@ -21,6 +21,7 @@ export interface GatewayWorkerData {
   readonly node: string
   readonly incarnation: number
   readonly partitions: number
+  readonly secret: string
   readonly port: MessagePort
 }
 
@@ -35,7 +36,7 @@ const DRAIN_MAX = 4_096
 const say = (message: GatewayWorkerMessage): void => parentPort?.postMessage(message)
 const onBug = (error: unknown): void => say({ type: 'bug', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) })
 
-async function run({ config, node, incarnation, partitions, port }: GatewayWorkerData): Promise<void> {
+async function run({ config, node, incarnation, partitions, secret, port }: GatewayWorkerData): Promise<void> {
   const [clock, random] = [new SystemClock(), new SystemRandom()]
   const telemetry = startTelemetry(process.env, { node, version: VERSION, clock, random: () => random.next() })
   const id = `${node}:gw`
@@ -55,7 +56,7 @@ async function run({ config, node, incarnation, partitions, port }: GatewayWorke
   })
   if (!system.peers.has(node)) await new Promise<void>((resolve) => system.onPeer(() => resolve()))
   const partitioning = { partitions, hash: await loadHash() }
-  const backend = createBackend(system, { node, pendingMax: config.limits.pending_commands_max, partitioning })
+  const backend = createBackend(system, { node, pendingMax: config.limits.pending_commands_max, partitioning, secret })
   const server = await startServer(backend, serverOptions(config, { ownThread: true, onBug }, telemetry !== null))
   say({ type: 'ready', url: server.url })
   if (parentPort) await once(parentPort, 'message')

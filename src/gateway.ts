@@ -31,6 +31,8 @@ export interface GatewayOptions {
   readonly pendingMax: number
   /** Where queues live: the number of partitions that the cluster was formed with, and the hash. */
   readonly partitioning: Partitioning
+  /** The cluster's: what the secrets of sessions that are opened under a key are made of. */
+  readonly secret: string
 }
 
 export function createBackend(system: ActorSystem, options: GatewayOptions): Backend {
@@ -40,6 +42,7 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
   return {
     node: options.node,
     version: VERSION,
+    secret: options.secret,
     clock: system.clock,
     random: system.random,
     locks: createLocks(proposer),

@@ -45,6 +45,8 @@ export interface Node {
   readonly system: ActorSystem
   readonly cluster: Cluster
   readonly host: GroupHost
+  /** The cluster's: for the gateway alone. */
+  readonly secret: string
   readonly locks: LockMachine
   /** Hands leadership over, makes everything durable, closes. */
   stop(drainTimeoutMs: number): Promise<void>
@@ -80,6 +82,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     system,
     cluster,
     host,
+    secret: started.secret,
     locks,
     async stop(drainTimeoutMs) {
       started.close()

@@ -66,12 +66,13 @@ export async function serve(config: Config, identity: Identity, ports: Ports, op
 function startGateway(node: Node, config: Config, hash: Hash, options: ServeOptions): Promise<Server> {
   const { partitions } = node.cluster.ring()
   if (config.http.gateway === 'worker' && import.meta.url.endsWith('.js')) {
-    return startGatewayThread(node.system, config, { partitions, onBug: options.onBug })
+    return startGatewayThread(node.system, config, { partitions, secret: node.secret, onBug: options.onBug })
   }
   const backend = createBackend(node.system, {
     node: node.id,
     pendingMax: config.limits.pending_commands_max,
     partitioning: { partitions, hash },
+    secret: node.secret,
   })
   return startServer(backend, serverOptions(config, { ownThread: false, onBug: options.onBug }, options.traced))
 }

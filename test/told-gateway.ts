@@ -54,7 +54,17 @@ export function toldGateway() {
     },
   }
   const random = { bytes: (length: number) => new Uint8Array(length) }
-  const backend = { node: 'n1', version: '1', clock, random, locks, queues, lostLeases, ready: async () => readiness }
+  const backend = {
+    node: 'n1',
+    version: '1',
+    secret: 'of the cluster',
+    clock,
+    random,
+    locks,
+    queues,
+    lostLeases,
+    ready: async () => readiness,
+  }
   const settings = { defaultLeaseMs: 30_000, waitMsMax: 60_000, bodyBytesMax: 2_000_000, commandTimeoutMs: 10_000 }
   const gateway = {
     backend,

@@ -12,6 +12,8 @@ import type { LostLeases, Queues } from '../queue/types.ts'
 export interface Backend {
   readonly node: NodeId
   readonly version: string
+  /** Of the cluster, the same on every node; it leaves no gateway. */
+  readonly secret: string
   readonly clock: Clock
   readonly random: Random
   readonly locks: Locks

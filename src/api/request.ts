@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import type { Context } from 'hono'
 import { TricordError } from '../base/errors.ts'
 import type { Random } from '../io/random.ts'
+import type { Backend } from './backend.ts'
 import type { CommandOptions, SessionProof } from '../lock/types.ts'
 import type { QueueName } from '../queue/types.ts'
 import { invalid } from './errors.ts'
@@ -129,15 +130,15 @@ export function idempotencyKey(
   return { key: hashOfKey(namespace, key), fingerprint }
 }
 
-/** What the log and the request table know a key by: from the key itself a session's secret follows. */
+/** What the log and the request table know a key by: they need not name what callers have named. */
 export function hashOfKey(namespace: string, key: string): string {
   return hash('sha256', `key\n${namespace}\n${key}`, 'base64url').slice(0, 22)
 }
 
 /** The secret of the session that a request opens. */
-export function secretFor(c: Call, namespace: string, random: Random): Secret {
+export function secretFor(c: Call, namespace: string, { random, secret }: Backend): Secret {
   const key = c.req.header('idempotency-key')
-  return key === undefined ? newSecret(random) : secretOfKey(namespace, key)
+  return key === undefined ? newSecret(random) : secretOfKey(secret, namespace, key)
 }
 
 function sortKeys(value: unknown): unknown {

@@ -2,7 +2,7 @@
  * Session secrets. The client holds `<id>.<secret>`; the log and the state machines only ever see a hash of the secret, so
  * whoever reads a disk or a snapshot cannot act for a session.
  */
-import { hash } from 'node:crypto'
+import { createHmac, hash } from 'node:crypto'
 import { TricordError } from '../base/errors.ts'
 import type { Random } from '../io/random.ts'
 import type { SessionProof } from '../lock/types.ts'
@@ -25,11 +25,11 @@ export function newSecret(random: Random): Secret {
 }
 
 /**
- * The secret of what is done under an idempotency key: the same each time, so that the same key gives the same answer. The log
- * has a hash of the key alone, from which it cannot be had.
+ * The secret of what is done under an idempotency key: the same each time and on every node, so that the same key gives the same
+ * answer. Keys are guessable (an order's number), so it takes the cluster's own secret to make it.
  */
-export function secretOfKey(namespace: string, key: string): Secret {
-  const text = hash('sha256', `secret\n${namespace}\n${key}`, 'base64url').slice(0, 22)
+export function secretOfKey(clusterSecret: string, namespace: string, key: string): Secret {
+  const text = createHmac('sha256', clusterSecret).update(`${namespace}\n${key}`).digest('base64url').slice(0, 22)
   return { text, proof: proofOf(text) }
 }
 

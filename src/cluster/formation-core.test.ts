@@ -29,35 +29,35 @@ const coreOf = (id: string, uid = `u-${id}`, peers = PEERS): FormationCore => {
 describe('formation', () => {
   test('only the lowest founder makes it, and only once it has heard all the others', () => {
     const core = coreOf('n1')
-    expect(core.step('x')).toEqual({ type: 'wait', missing: ['n3', 'n2'] })
+    expect(core.step('x', 'secret')).toEqual({ type: 'wait', missing: ['n3', 'n2'] })
     core.hear(claimOf('n2', 'u-n2'))
-    expect(core.step('x')).toEqual({ type: 'wait', missing: ['n3'] })
+    expect(core.step('x', 'secret')).toEqual({ type: 'wait', missing: ['n3'] })
     core.hear(claimOf('n3', 'u-n3'))
-    const step = core.step('x')
+    const step = core.step('x', 'secret')
     expect(step).toMatchObject({ type: 'adopt', formation: { clusterId: 'x', name: 'c' }, member: { member: 1, id: 'n1' } })
     const other = coreOf('n2')
     for (const id of ['n1', 'n3']) other.hear(claimOf(id, `u-${id}`))
-    expect(other.step('y')).toEqual({ type: 'wait', missing: [] })
+    expect(other.step('y', 'secret')).toEqual({ type: 'wait', missing: [] })
   })
 
   test('a single node forms at once', () => {
-    expect(coreOf('n1', 'u', ['n1']).step('x')).toMatchObject({ type: 'adopt', member: { member: 1 } })
+    expect(coreOf('n1', 'u', ['n1']).step('x', 'secret')).toMatchObject({ type: 'adopt', member: { member: 1 } })
   })
 
   test('who is named with another disk, or not at all, is refused with the way out', () => {
     const core = coreOf('n1')
     for (const id of ['n2', 'n3']) core.hear(claimOf(id, `u-${id}`))
-    const step = core.step('x')
+    const step = core.step('x', 'secret')
     const formation = step.type === 'adopt' ? step.formation : null
     const emptied = coreOf('n2', 'another')
     emptied.hear(claimOf('n3', 'u-n3', formation))
-    expect(emptied.step('y')).toMatchObject({
+    expect(emptied.step('y', 'secret')).toMatchObject({
       type: 'refuse',
       reason: expect.stringMatching(/tricord members remove n2.*--join/) as string,
     })
     const stranger = coreOf('n9', 'u-n9', [...PEERS, 'n9'])
     stranger.hear(claimOf('n1', 'u-n1', formation))
-    expect(stranger.step('y')).toMatchObject({ type: 'refuse', reason: expect.stringContaining('--join') as string })
+    expect(stranger.step('y', 'secret')).toMatchObject({ type: 'refuse', reason: expect.stringContaining('--join') as string })
   })
 
   /** Each node: what is on its disk, and the core of this life. Crashes lose the core, never the disk. */
@@ -83,7 +83,7 @@ describe('formation', () => {
         const store = (id: string): void => {
           const node = nodes.get(id)!
           if (node.disk) return
-          const step = node.core.step(`f${ids++}`)
+          const step = node.core.step(`f${ids++}`, 'secret')
           expect(step.type).not.toBe('refuse')
           if (step.type !== 'adopt') return
           node.disk = step.formation

@@ -49,23 +49,23 @@ export class FormationCore {
     this.#claims.set(claim.id, claim)
   }
 
-  /** What follows from what was heard so far. `clusterId` is used where this node makes the formation. */
-  step(clusterId: string): FormationStep {
+  /** What follows from what was heard so far. `clusterId` and `secret` are used where this node makes the formation. */
+  step(clusterId: string, secret: string): FormationStep {
     for (const { formation } of this.#claims.values()) if (formation) return this.#consider(formation)
     const { peers } = this.#settings
     const missing = peers.filter((peer) => peer !== this.#self.id && !this.#claims.has(peer))
     const lowest = [...peers].sort()[0]
     if (missing.length > 0 || lowest !== this.#self.id) return { type: 'wait', missing }
-    return this.#consider(this.#found(clusterId))
+    return this.#consider(this.#found(clusterId, secret))
   }
 
-  #found(clusterId: string): Formation {
+  #found(clusterId: string, secret: string): Formation {
     const founders = [...this.#settings.peers].sort().map((id, at): Member => {
       const { uid, url, version } = id === this.#self.id ? this.#self : (this.#claims.get(id) as Claim)
       return { member: at + 1, id, uid, url, version, state: 'active' }
     })
     const { partitions, replicas } = this.#settings
-    return { clusterId, name: this.#cluster, partitions, replicas, founders }
+    return { clusterId, secret, name: this.#cluster, partitions, replicas, founders }
   }
 
   #consider(formation: Formation): FormationStep {

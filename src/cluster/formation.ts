@@ -9,6 +9,7 @@ import type { Formation, Identity, Member } from './types.ts'
 
 export const FORMATION_PATH = 'formation'
 const SAY_INTERVAL_MS: Millis = 250
+const SECRET_BYTES = 32
 
 export interface FormationOptions extends FormationSettings {
   readonly url: string
@@ -84,8 +85,7 @@ class FormationActor implements Actor {
 
   #step(ctx: ActorContext): void {
     if (this.#storing) return
-    const clusterId = Array.from(ctx.random.bytes(8), (byte) => byte.toString(16).padStart(2, '0')).join('')
-    const step = this.#core.step(clusterId)
+    const step = this.#core.step(hex(ctx.random.bytes(8)), hex(ctx.random.bytes(SECRET_BYTES)))
     if (step.type === 'refuse') return this.#reject(new IdentityError(step.reason))
     if (step.type === 'wait') {
       const key = step.missing.join()
@@ -101,6 +101,10 @@ class FormationActor implements Actor {
     }
     ctx.pipeToSelf(this.#options.store(step.formation, step.member), stored, this.#reject)
   }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function readClaim(payload: Plain): Claim | null {

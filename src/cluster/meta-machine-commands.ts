@@ -111,8 +111,8 @@ export function isMember(value: unknown): value is Member {
 
 export function isFormation(value: unknown): value is Plain & Formation {
   if (typeof value !== 'object' || value === null) return false
-  const { clusterId, name, partitions, replicas, founders } = value as { readonly [key: string]: Plain }
-  if (!isText(clusterId) || !isText(name) || !isCount(partitions) || !isCount(replicas)) return false
+  const { clusterId, secret = '', name, partitions, replicas, founders } = value as { readonly [key: string]: Plain }
+  if (!isText(clusterId) || !isText(secret) || !isText(name) || !isCount(partitions) || !isCount(replicas)) return false
   return (
     partitions > 0 &&
     partitions <= PARTITIONS_MAX &&

@@ -47,6 +47,8 @@ export interface StartedCluster {
   readonly host: GroupHost
   readonly directory: ClusterDirectory
   readonly detector: FailureDetector
+  /** Known to every node, and to nobody else. */
+  readonly secret: string
   /** Stops moving things. Call it before the host is drained. */
   close(): void
 }
@@ -79,6 +81,7 @@ export async function startCluster(
     host,
     directory,
     detector,
+    secret: formation.secret ?? formation.clusterId,
     close() {
       system.stop(RECONCILER_PATH)
       proposer.close()

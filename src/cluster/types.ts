@@ -46,6 +46,8 @@ export interface MetaView {
 /** Made once, by the founding members together; stored on each of them before any group starts. */
 export interface Formation {
   readonly clusterId: string
+  /** What secrets that every node has to know are made of; never shown and never logged. Clusters of before it have none. */
+  readonly secret?: string
   readonly name: string
   readonly partitions: number
   readonly replicas: number

@@ -56,8 +56,8 @@ async function acquire(c: Call, gateway: Gateway): Promise<Response> {
   // A call that may be answered 202 has to have a name.
   const id = given ?? c.get('requestId')
   const scope = scopeOf(c, raw, isLong ? id : undefined)
-  const { random, clock } = gateway.backend
-  const implicit = scope.key ? secretOfKey(scope.namespace, id) : newSecret(random)
+  const { random, clock, secret: ofCluster } = gateway.backend
+  const implicit = scope.key ? secretOfKey(ofCluster, scope.namespace, id) : newSecret(random)
   const secret = scope.session ? secretIn(c.req.header('tricord-session') ?? '') : implicit.text
   const command = acquireCommand(gateway, scope, nameOf(c), body, implicit.proof)
   // A caller that hangs up waits no more, unless it named the request so as to come back for it.

@@ -14,12 +14,16 @@ export function requestRoutes(app: Hono<Env>, { backend, settings }: Gateway, pr
     if (outcome instanceof TricordError) throw outcome
     if (outcome === 'waiting') return c.json({ state: 'waiting', id }, 202, { location: `/v1/requests/${encodeURIComponent(id)}` })
     if (outcome === 'unknown') throw new TricordError('NOT_FOUND', `no request ${id} is known: answers are kept for 10 minutes`)
-    return c.json(answerOf(outcome, secretFor(c, outcome, secretOfKey(namespace, id).text)))
+    return c.json(answerOf(outcome, secretFor(c, outcome, secretOfKey(backend.secret, namespace, id).text)))
   })
 }
 
-/** Of an explicit session the secret is known only to who sends it. */
+/**
+ * A key may be guessed, and here nothing else is asked for: the secret of a session that was opened under it is told to who repeats
+ * the call itself, and of one that was there before only to who sends it.
+ */
 function secretFor(c: Call, outcome: Answered, ofKey: string): string {
+  if (outcome.type === 'opened') return ''
   const session = outcome.type === 'granted' ? (outcome.grants[0]?.session ?? '') : ''
   if (session === '' || isImplicit(session)) return ofKey
   return sessionOf(c)?.id === session ? secretIn(c.req.header('tricord-session') ?? '') : ''

@@ -36,7 +36,7 @@ async function open(c: Call, gateway: Gateway): Promise<Response> {
   const { ttlMs = gateway.settings.defaultLeaseMs, name = '', metadata = null } = validate(sessionBody, raw)
   const namespace = namespaceOf(c)
   const key = idempotencyOf(c, namespace, raw)
-  const secret = secretFor(c, namespace, gateway.backend.random)
+  const secret = secretFor(c, namespace, gateway.backend)
   const scope = { namespace, session: null, ...(key && { key }), traceparent: c.get('traceparent') }
   const command = { type: 'session_open', namespace, proof: secret.proof, ttlMs, lingers: false, name, metadata } as const
   return c.json(answerOf(await run(gateway, command, commandOptions(gateway, scope)), secret.text), 201)
