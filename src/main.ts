@@ -17,6 +17,7 @@ import { SystemRandom } from './io/random-system.ts'
 import { DiskFullError } from './io/storage.ts'
 import { createFileStorage } from './io/storage-file.ts'
 import { NatsOptionsError, NatsUnavailableError, connectNats } from './io/transport-nats.ts'
+import { SoleCopyError } from './raft/host/recover.ts'
 import { serve } from './serve.ts'
 import { type Log, createLog } from './telemetry/log.ts'
 import { type Telemetry, startTelemetry } from './telemetry/sdk.ts'
@@ -102,9 +103,10 @@ function notUsable(error: Error): never {
   throw error
 }
 
+/** Of the key-value engines too: what they cannot open for another reason than damage or a full disk is the disk's fault. */
 function errnoOf(error: unknown): string {
-  const { code, syscall } = error instanceof Error ? (error as NodeJS.ErrnoException) : {}
-  return syscall === undefined ? '' : (code ?? '')
+  const { code = '', syscall } = error instanceof Error ? (error as NodeJS.ErrnoException) : {}
+  return syscall !== undefined || code.startsWith('LEVEL_') ? code : ''
 }
 
 function telemetryOf(node: string, clock: Clock, random: Random, log: Log): Telemetry | null {
@@ -184,6 +186,7 @@ function exitCodeOf(error: unknown): number | null {
     error instanceof DirectoryLockedError
   )
     return EXIT_USAGE
+  if (error instanceof SoleCopyError) return EXIT_DISK
   if (error instanceof NatsUnavailableError || error instanceof DiskFullError) return EXIT_TRY_LATER
   return error instanceof CallError ? EXIT_FAILED : null
 }

@@ -72,6 +72,7 @@ export function gatedStorage(storage: Storage, { writes = free, gets = free, ite
         close: () => kv.close(),
       }
     },
+    setAside: (directory) => storage.setAside(directory),
     freeBytes: () => storage.freeBytes(),
     lock: () => storage.lock(),
     close: () => storage.close(),

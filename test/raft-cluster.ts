@@ -107,9 +107,10 @@ export class RaftCluster {
       { clock: this.clock, random: this.#random.fork(), transport, storage },
       this.#hostOptions(node),
     )
-    let host: GroupHost | null = null
-    void opening.then((opened) => (host = opened))
-    await this.clock.until(() => host !== null, `${node.name} starts`)
+    let settled = false
+    const settle = (): void => void (settled = true)
+    opening.then(settle, settle)
+    await this.clock.until(() => settled, `${node.name} starts`)
     node.host = await opening
     node.host.onEvent((_group, event) => node.events.push(event))
     node.proposer = createProposer(node.system, { raft: node.host.id })

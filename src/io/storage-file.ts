@@ -176,6 +176,17 @@ class FileStorage implements Storage {
     return openKv(this.#engine, this.#full(directory))
   }
 
+  async setAside(directory: string): Promise<string> {
+    const names = new Set(await readdir(this.#root))
+    let count = 1
+    while (names.has(`${directory}.damaged-${count}`)) count++
+    const aside = `${directory}.damaged-${count}`
+    // Already done by one that did not come to the end.
+    if (names.has(directory)) await rename(this.#full(directory), this.#full(aside))
+    await syncDirectory(this.#root)
+    return aside
+  }
+
   async freeBytes(): Promise<number> {
     await makeDirectory(this.#root)
     const { bavail, bsize } = await statfs(this.#root)

@@ -112,6 +112,16 @@ class MemoryStorage implements Storage {
     return kv
   }
 
+  async setAside(directory: string): Promise<string> {
+    const { stores } = this.#disk
+    let count = 1
+    while (stores.has(`${directory}.damaged-${count}`)) count++
+    const [aside, kv] = [`${directory}.damaged-${count}`, stores.get(directory)]
+    stores.delete(directory)
+    if (kv) stores.set(aside, kv)
+    return aside
+  }
+
   async freeBytes(): Promise<number> {
     return this.#disk.freeBytes
   }

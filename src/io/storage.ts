@@ -39,6 +39,11 @@ export interface Storage {
   syncDirectory(directory: string): Promise<void>
   /** The key-value store kept in `directory`. One opening at a time. */
   kv(directory: string): Promise<Kv>
+  /**
+   * Keeps the store of that directory, which is not open, under another name, so that the next opening begins an empty one:
+   * it is damaged, and somebody may want to look at it. Resolves with that name once it is durable.
+   */
+  setAside(directory: string): Promise<string>
   /** Free bytes on the disk that holds the root. */
   freeBytes(): Promise<number>
   /** Refuses a second process on the same root (a lock file); call once at start. */

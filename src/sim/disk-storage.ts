@@ -200,6 +200,18 @@ class SimStorage implements Storage {
     })
   }
 
+  setAside(directory: string): Promise<string> {
+    return this.#queue.run(() => {
+      const { stores } = this.#disk
+      const store = this.#disk.store(directory)
+      assert(!store.open, `${directory} is open`)
+      const aside = `${directory}.damaged-${stores.size}`
+      stores.delete(directory)
+      stores.set(aside, store)
+      return aside
+    })
+  }
+
   freeBytes(): Promise<number> {
     // What the system knows without asking the platter: no time, and no dice.
     return this.#queue.run(() => (this.#disk.full ? 0 : FREE_BYTES), 0)

@@ -70,6 +70,21 @@ export function testStorage(name: string, make: () => Promise<{ readonly storage
       await again.close()
     })
 
+    test('a store that is set aside is kept under another name each time, and the next is empty', async () => {
+      const asides = []
+      for (const life of [1, 2]) {
+        const kv = await storage.kv('kv')
+        expect(await kv.get(bytes(1))).toBeUndefined()
+        await kv.batch([{ key: bytes(1), value: bytes(life) }], { sync: true })
+        await kv.close()
+        asides.push(await storage.setAside('kv'))
+      }
+      expect(new Set(asides).size).toBe(2)
+      const old = await storage.kv(asides[0] ?? '')
+      expect([...((await old.get(bytes(1))) ?? [])]).toEqual([1])
+      await old.close()
+    })
+
     test('says how much room is left', async () => {
       expect(await storage.freeBytes()).toBeGreaterThan(0)
     })

@@ -1,5 +1,5 @@
 /** What a disk does to one node: a torn tail, a flipped bit, no space. The cluster loses nothing that it has answered. */
-import { open, readFile, readdir } from 'node:fs/promises'
+import { open, readFile, readdir, rename, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startLoad } from './load.ts'
@@ -114,6 +114,81 @@ describe('the log of a node', () => {
     await expectHeld(node, tokens)
     await cluster.node('n1').start()
   }, 180_000)
+})
+
+describe('the key-value store of a node', () => {
+  const sets = ['storage.engine=leveldb', 'cluster.partitions=8', 'consensus.checkpoint_interval_ms=50']
+
+  /** Files of the store whose names match, once there are any. */
+  async function files(node: NodeProcess, name: RegExp): Promise<string[]> {
+    const directory = join(node.data, 'state')
+    return (await readdir(directory)).filter((file) => name.test(file)).map((file) => join(directory, file))
+  }
+
+  /** Started twice, what the engine had in its own log is in a table. */
+  async function restart(node: NodeProcess): Promise<void> {
+    await node.kill()
+    await node.start()
+  }
+
+  const DAMAGES = [
+    ['a manifest that rotted', /^MANIFEST/, (path: string) => patch(path, 20, Buffer.alloc(40, 0x5a))],
+    ['tables that end too early', /\.ldb$/, (path: string) => truncate(path, 1_000)],
+    ['a table that is gone', /\.ldb$/, (path: string) => rm(path)],
+  ] as const
+
+  describe('of three', () => {
+    let cluster: ProcessCluster
+    beforeAll(async () => {
+      cluster = await startProcesses({ sets })
+    })
+    afterAll(() => cluster.stop())
+
+    test.each(DAMAGES)(
+      'damaged (%s): it says so, sets it aside, and is repaired from the others',
+      async (how, name, damage) => {
+        const label = `store-${how.length}`
+        const tokens = await hold(cluster.node('n1'), label, 40)
+        const node = cluster.node('n3')
+        await restart(node)
+        await expect.poll(() => healthy(node), { timeout: 60_000 }).toBe(true)
+        await expect.poll(async () => (await files(node, name)).length, { timeout: 20_000 }).toBeGreaterThan(0)
+        const epoch = await epochOf(cluster.node('n1'))
+        await node.kill()
+        for (const path of await files(node, name)) await damage(path)
+        await node.start()
+        expect(node.stderr).toMatch(/the key-value store is damaged: .*set aside/)
+        expect((await readdir(node.data)).some((file) => file.startsWith('state.damaged-'))).toBe(true)
+        await expect.poll(() => epochOf(node), { timeout: 30_000 }).toBeGreaterThan(epoch)
+        await expect.poll(() => healthy(node), { timeout: 60_000 }).toBe(true)
+        // A majority without n1 needs what n3 was given.
+        await cluster.node('n1').kill()
+        await expectHeld(node, tokens)
+        await cluster.node('n1').start()
+        await expect.poll(() => healthy(node), { timeout: 60_000 }).toBe(true)
+      },
+      240_000,
+    )
+  })
+
+  test('of the only node, damaged: it does not start, and nothing is lost once the store is repaired', async () => {
+    const cluster = await startProcesses({ count: 1, sets })
+    try {
+      const [node] = cluster.nodes as readonly [NodeProcess]
+      const tokens = await hold(node, 'only', 20)
+      await node.kill()
+      const [manifest = ''] = await files(node, /^MANIFEST/)
+      await rename(manifest, `${node.data}/kept`)
+      for (let attempt = 0; attempt < 2; attempt++) {
+        expect(await node.launch()).toMatchObject({ code: 74, stderr: expect.stringMatching(/only copy of .*locks.*does not start/) })
+      }
+      await rename(`${node.data}/kept`, manifest)
+      await node.start()
+      await expectHeld(node, tokens)
+    } finally {
+      await cluster.stop()
+    }
+  }, 120_000)
 })
 
 describe.skipIf(!mayMount())('a full disk', () => {

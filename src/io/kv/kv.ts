@@ -7,7 +7,8 @@
  *  1. A batch is atomic and batches take effect in the order of their calls.
  *  2. After a power cut a prefix of the batches survives, at least up to the last one with `sync`.
  *  3. An iterator sees the store as it was when it was made.
- *  4. No space is told as DiskFullError; nothing of that batch counts, and it may be tried again (`reopening.ts`).
+ *  4. Damage that the engine notices is told as KvDamagedError (`damage.ts`).
+ *  5. No space is told as DiskFullError; nothing of that batch counts, and it may be tried again (`reopening.ts`).
  */
 
 /** `value` null deletes. */

@@ -1,16 +1,18 @@
 /**
- * A store that survives a full disk. An engine that failed to write has lost its place in its own log: what it would add
- * there later could be unreadable after a restart, even though it says yes. So after such a failure nothing more is
- * written through it: the store is closed and opened again, which recovers what was whole, and the caller repeats its batch.
+ * A store that survives a full disk, and tells damage from other errors (damage.ts). An engine that failed to write has
+ * lost its place in its own log: what it would add there later could be unreadable after a restart, even though it says yes.
+ * So after such a failure nothing more is written through it: the store is closed and opened again, which recovers what was
+ * whole, and the caller repeats its batch.
  *
  *   batch ──no space──> broken ──batch──> close, open ──> batch
  *                          └──iterators open, or still no space──> DiskFullError: again later
  */
 import { DiskFullError } from '../storage.ts'
+import { KvDamagedError, damageOf } from './damage.ts'
 import type { Kv, KvIterator, KvOp, KvRange } from './kv.ts'
 
 export async function openReopening(open: () => Promise<Kv>): Promise<Kv> {
-  return new ReopeningKv(open, await orDiskFull(open()))
+  return new ReopeningKv(open, await told(open()))
 }
 
 /** Engines tell it in words alone. */
@@ -19,11 +21,13 @@ function isDiskFull(error: unknown): boolean {
   return /no space left on device|disk quota exceeded|ENOSPC|EDQUOT/i.test(error.message) || isDiskFull(error.cause)
 }
 
-async function orDiskFull<T>(work: Promise<T>): Promise<T> {
+async function told<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    throw isDiskFull(error) ? new DiskFullError('no space left on the disk', { cause: error }) : error
+    if (isDiskFull(error)) throw new DiskFullError('no space left on the disk', { cause: error })
+    const damage = damageOf(error)
+    throw damage === null ? error : new KvDamagedError(`the key-value store is damaged: ${damage}`, { cause: error })
   }
 }
 
@@ -44,11 +48,11 @@ class ReopeningKv implements Kv {
   }
 
   get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#isOpen ? this.#kv.get(key) : this.#queue(async () => (await this.#whole()).get(key))
+    return told(this.#isOpen ? this.#kv.get(key) : this.#queue(async () => (await this.#whole()).get(key)))
   }
 
   getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
-    return this.#isOpen ? this.#kv.getMany(keys) : this.#queue(async () => (await this.#whole()).getMany(keys))
+    return told(this.#isOpen ? this.#kv.getMany(keys) : this.#queue(async () => (await this.#whole()).getMany(keys)))
   }
 
   batch(ops: readonly KvOp[], options: { readonly sync: boolean }): Promise<void> {
@@ -65,7 +69,7 @@ class ReopeningKv implements Kv {
     let inner: Promise<KvIterator> | null = this.#isOpen ? Promise.resolve(this.#kv.iterate(range)) : null
     const opened = (): Promise<KvIterator> => (inner ??= this.#queue(async () => (await this.#whole()).iterate(range)))
     return {
-      next: async (max) => (await opened()).next(max),
+      next: async (max) => told((await opened()).next(max)),
       close: async () => {
         this.#iterators--
         await (await inner?.catch(() => null))?.close()
@@ -82,7 +86,7 @@ class ReopeningKv implements Kv {
   #write(run: (kv: Kv) => Promise<void>): Promise<void> {
     return this.#queue(async () => {
       try {
-        await orDiskFull(run(await this.#whole()))
+        await told(run(await this.#whole()))
       } catch (error) {
         this.#broken ||= error instanceof DiskFullError
         throw error
@@ -103,7 +107,7 @@ class ReopeningKv implements Kv {
       this.#isOpen = false
       await this.#kv.close()
     }
-    this.#kv = await orDiskFull(this.#open())
+    this.#kv = await told(this.#open())
     this.#isOpen = true
     this.#broken = false
     return this.#kv

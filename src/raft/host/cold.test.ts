@@ -1,6 +1,7 @@
 /** Cold records of one generation: layers in memory over the store, checksums, and the sum that says what there should be. */
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { KvDamagedError } from '../../io/kv/damage.ts'
 import { createMemoryKv } from '../../io/kv/memory.ts'
 import type { Kv, KvOp } from '../../io/kv/kv.ts'
 import { NO_COLD } from './cold-digest.ts'
@@ -78,7 +79,7 @@ describe('cold records', () => {
 
   test('the engine’s word for a rotten block is taken; any other trouble says nothing of the records', async () => {
     await land(drain({ a: 'A' }))
-    kv.getMany = () => Promise.reject(new Error('Corruption: block checksum mismatch'))
+    kv.getMany = () => Promise.reject(new KvDamagedError('Corruption: block checksum mismatch'))
     await expect(cold.get([bytes('a')])).rejects.toMatchObject({ name: 'AssertionError' })
     kv.getMany = () => Promise.reject(new Error('IO error: too many open files'))
     await expect(cold.get([bytes('a')])).rejects.toMatchObject({ name: 'ColdUnreadable' })

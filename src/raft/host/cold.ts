@@ -10,6 +10,7 @@
  */
 import { AssertionError, assert } from '../../base/assert.ts'
 import type { GroupId } from '../../base/ids.ts'
+import { KvDamagedError } from '../../io/kv/damage.ts'
 import type { Kv, KvOp } from '../../io/kv/kv.ts'
 import type { ColdReads } from '../machine.ts'
 import { CHECKSUM_BYTES, ColdDigest, type ColdSum, coldHash, openCold, sealCold } from './cold-digest.ts'
@@ -127,9 +128,7 @@ export class ColdRecords implements ColdReads {
     try {
       return await this.#kv.getMany(keys)
     } catch (error) {
-      // The engines have checksums of their own, and tell of them in words.
-      if (error instanceof Error && /corrupt/i.test(error.message))
-        throw new AssertionError(`a cold record is unreadable: ${error.message}`)
+      if (error instanceof KvDamagedError) throw new AssertionError(`a cold record is unreadable: ${error.message}`)
       throw new ColdUnreadable(`the key-value store: ${String(error)}`, { cause: error })
     }
   }

@@ -23,7 +23,7 @@ import { Router } from './router.ts'
 import type { Gathered, HostShared } from './shared.ts'
 import { SnapshotReceives } from './snapshot-receive.ts'
 import { SnapshotSends } from './snapshot-send.ts'
-import { StateStore, loadState } from './state-store.ts'
+import { type LoadedState, StateStore, loadState } from './state-store.ts'
 
 /** Rounds over dirty groups in one flush; what is left comes in the next turn. */
 const ROUNDS_MAX = 16
@@ -200,7 +200,7 @@ export class Host implements Actor {
     const { machine } = group.applier
     const wanted = (): boolean => !group.closed && group.installed === generation
     machine.reset()
-    outgoing.ctx.pipeToSelf(loadState(kv, group.id, generation, machine, wanted), (loaded) => {
+    const done = (loaded: LoadedState | string): void => {
       this.#loading.delete(group)
       if (group.closed) return
       if (group.installed !== generation) return this.#reload(group)
@@ -209,7 +209,8 @@ export class Host implements Actor {
       const { header, requests, digest } = loaded
       group.adopt(new Applier(machine, requests, header), new StateStore(kv, group.id, generation, header, digest))
       this.checkpoints.clear(group, generations(group.id, 0, generation))
-    })
+    }
+    outgoing.ctx.pipeToSelf(loadState(kv, group.id, generation, machine, wanted), done, this.#options.onDiskFatal)
   }
 
   #damaged(group: Group, why: string): void {

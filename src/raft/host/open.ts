@@ -12,21 +12,18 @@ import type { Recovered, Wal } from '../../io/wal/wal.ts'
 import type { Membership, ProposeResult } from '../core/types.ts'
 import type { GroupHost, GroupHostOptions, GroupStatus, HostStats } from '../group-host.ts'
 import type { StateMachine } from '../machine.ts'
-import { recoverGroup } from './build.ts'
 import { Uptime } from './cluster-clock.ts'
 import { DiskWatch } from './disk-watch.ts'
 import { drainHost } from './drain.ts'
 import type { Group } from './group.ts'
 import { Host } from './host.ts'
-import { generations, groupOfKey, wholeGroup } from './keys.ts'
 import type { RaftObserver } from './observer.ts'
 import { Outgoing } from './outgoing.ts'
+import { noting, recoverHost } from './recover.ts'
 import { HostCounters } from './stats.ts'
 import { RAFT_PATH } from './wire.ts'
 
 const WAL_DIRECTORY = 'wal'
-const STATE_DIRECTORY = 'state'
-const GENERATION_END = 2 ** 32 - 1
 /** One envelope per command in flight is far below this; beyond it the host is not keeping up and says so. */
 const MAILBOX_MAX = 1_000_000
 
@@ -34,8 +31,8 @@ export interface HostOptions extends GroupHostOptions {
   readonly observer?: RaftObserver
 }
 
-export async function openGroupHost(system: ActorSystem, ports: Ports, options: HostOptions): Promise<GroupHost> {
-  const kv = await ports.storage.kv(STATE_DIRECTORY)
+export async function openGroupHost(system: ActorSystem, ports: Ports, given: HostOptions): Promise<GroupHost> {
+  const options = { ...given, onDiskFatal: noting(ports.storage, given.onDiskFatal) }
   const recovered = await openWal(ports.storage, ports.clock, {
     directory: WAL_DIRECTORY,
     segmentBytes: options.segmentBytes,
@@ -43,8 +40,8 @@ export async function openGroupHost(system: ActorSystem, ports: Ports, options: 
     onDiskFull: (full) => options.onLog(full ? 'error' : 'info', full ? 'the disk is full' : 'there is space on the disk again'),
   })
   for (const finding of recovered.findings) options.onLog('warn', finding)
-  const host = new Host(partsOf(ports, options, kv, recovered.wal), system.node)
-  await recover(host, recovered, kv, options)
+  const make = (kv: Kv): Host => new Host(partsOf(ports, options, kv, recovered.wal), system.node)
+  const { host, kv } = await recoverHost(ports.storage, recovered, options, make)
   system.spawn(RAFT_PATH, host, { mailboxMax: MAILBOX_MAX })
   system.onPeer((node) => host.nodeReborn(node))
   return new Face(host, system, kv, recovered, options)
@@ -63,40 +60,6 @@ function partsOf(ports: Ports, options: HostOptions, kv: Kv, wal: Wal): Construc
     outgoing: new Outgoing(options.directory),
     counters: new HostCounters(),
     disk: new DiskWatch({ wal, freeBytes: () => ports.storage.freeBytes(), options }),
-  }
-}
-
-async function recover(host: Host, recovered: Recovered, kv: Kv, options: HostOptions): Promise<void> {
-  for (const { group, replica } of recovered.damaged) host.replicas.markDamaged(group, replica)
-  const keep = new Map<GroupId, number>()
-  for (const found of recovered.groups) {
-    const group = await recoverGroup(host.shared, found)
-    if (typeof group === 'string') {
-      options.onLog('error', `a replica is damaged: ${group}`, { group: found.group, replica: found.replica })
-      host.replicas.markDamaged(found.group, found.replica)
-    } else {
-      host.replicas.adopt(group)
-      keep.set(group.id, group.store.generation)
-      host.shared.dirty(group)
-    }
-  }
-  await sweep(kv, keep)
-}
-
-/** Deletes what a crash left behind: groups that were removed, generations that were replaced or never finished. */
-async function sweep(kv: Kv, keep: ReadonlyMap<GroupId, number>): Promise<void> {
-  for (const [group, generation] of keep) {
-    await kv.clear(generations(group, 0, generation))
-    await kv.clear(generations(group, generation + 1, GENERATION_END))
-  }
-  for (let from: GroupId | null = 0; from !== null;) {
-    const iterator = kv.iterate({ gte: wholeGroup(from).gte! })
-    const [first] = await iterator.next(1)
-    await iterator.close()
-    if (first === undefined) return
-    const group = groupOfKey(first[0])
-    if (!keep.has(group)) await kv.clear(wholeGroup(group))
-    from = group + 1
   }
 }
 

@@ -11,6 +11,7 @@
 import type { Plain } from '../../actors/envelope.ts'
 import type { GroupId, Millis, ReplicaId, Term } from '../../base/ids.ts'
 import { crc32 } from '../../io/crc32.ts'
+import { KvDamagedError } from '../../io/kv/damage.ts'
 import type { KvIterator, KvPair } from '../../io/kv/kv.ts'
 import { ByteWriter } from '../bytes.ts'
 import { isCount } from './codec.ts'
@@ -100,7 +101,8 @@ export class SnapshotSends {
       stream.iterator.next(pairsToRead(stream)),
       (pairs) => this.#pack(stream, pairs),
       (error) => {
-        this.#shared.options.onLog('error', 'a snapshot could not be read', { group: stream.group.id, error: error.message })
+        if (error instanceof KvDamagedError) this.#shared.ail(stream.group, error.message)
+        else this.#shared.options.onLog('error', 'a snapshot could not be read', { group: stream.group.id, error: error.message })
         this.#end(stream, false)
       },
     )
