@@ -4,6 +4,7 @@
  */
 import type { ActorId, Plain } from '../actors/envelope.ts'
 import type { GroupId, LogIndex, MemberId, Millis, NodeId, ReplicaId } from '../base/ids.ts'
+import type { LatencyCounts } from '../base/latency-histogram.ts'
 import type { Membership, ProposeResult } from './core/types.ts'
 import type { RaftStatus } from './core/raft-core.ts'
 import type { StateMachine } from './machine.ts'
@@ -56,8 +57,8 @@ export type DiskRoom = 'enough' | 'low' | 'full'
 
 export interface HostStats {
   readonly elections: number
-  /** Drained by the reader. Milliseconds. */
-  takeCommitLatencies(): readonly number[]
+  /** From proposal to commit, where this node led. */
+  readonly commitLatencies: LatencyCounts
   readonly proposals: number
   readonly commandsApplied: number
   /** Of all groups on this node. `evicted`: forgotten before their ten minutes, for want of room. */
@@ -66,7 +67,8 @@ export interface HostStats {
   readonly walBytes: number
   readonly walSegments: number
   readonly walQueuedBytes: number
-  takeFsyncDurations(): readonly number[]
+  /** Write and fsync of a batch of the log. */
+  readonly fsyncDurations: LatencyCounts
   readonly diskRoom: DiskRoom
   readonly snapshotsSent: number
   readonly snapshotsReceived: number

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { LatencyHistogram } from '../base/latency-histogram.ts'
 import { type NodeReadings, createNodeMetrics } from './metrics.ts'
 
 type Group = ReturnType<NodeReadings['groups']>[number]
@@ -15,8 +16,8 @@ const host = (): ReturnType<NodeReadings['host']> => ({
   walSegments: 1,
   walQueuedBytes: 0,
   diskRoom: 'low',
-  takeCommitLatencies: () => [2],
-  takeFsyncDurations: () => [],
+  commitLatencies: new LatencyHistogram(),
+  fsyncDurations: new LatencyHistogram(),
 })
 const group = (name: string, role: string): Group => ({ name, status: { role, term: 4, commit: 9, applied: 8 } as Group['status'] })
 
@@ -44,12 +45,26 @@ test('a group that is not here any more is not told of any more', async () => {
   expect(text).not.toContain('group="p0"')
 })
 
-test('counters follow what they are read from; latencies are counted once', async () => {
-  const metrics = createNodeMetrics('n1', readings({}), 10)
+test('counters follow what they are read from; every latency is counted, once, however seldom somebody scrapes', async () => {
+  const commitLatencies = new LatencyHistogram()
+  const metrics = createNodeMetrics('n1', readings({ host: () => ({ ...host(), commitLatencies }) }), 10)
+  for (let i = 0; i < 30_000; i++) commitLatencies.observe(i % 3 === 0 ? 0.7 : 4)
+  commitLatencies.observe(60_000)
   await metrics.text()
   const text = await metrics.text()
   expect(text).toContain('leader_elections_total{node="n1"} 3')
-  expect(text).toContain('consensus_commit_latency_seconds_count{node="n1"} 2')
+  expect(text).toContain('# TYPE consensus_commit_latency_seconds histogram')
+  const series = text.split('\n').filter((line) => line.startsWith('consensus_commit_latency_seconds'))
+  const bucket = (le: string, value: number) => `consensus_commit_latency_seconds_bucket{le="${le}",node="n1"} ${value}`
+  expect(series).toHaveLength(17)
+  expect(series[0]).toBe(bucket('0.0005', 0))
+  expect(series).toContain(bucket('0.001', 10_000))
+  expect(series).toContain(bucket('0.003', 10_000))
+  expect(series).toContain(bucket('0.005', 30_000))
+  expect(series).toContain(bucket('5', 30_000))
+  expect(series).toContain(bucket('+Inf', 30_001))
+  expect(series).toContain('consensus_commit_latency_seconds_count{node="n1"} 30001')
+  expect(Number(series.find((line) => line.includes('_sum'))?.split(' ')[1])).toBeCloseTo(7 + 80 + 60)
   expect(text).toContain('tricord_disk_low{node="n1"} 1')
   expect(text).toContain('tricord_idempotency_keys_evicted_total{node="n1"} 2')
 })

@@ -2,9 +2,11 @@
  * The node's Prometheus metrics. Hot paths count into plain numbers (HostStats, ActorSystemStats); this file reads them
  * when somebody scrapes. Names are the requirements' where they gave one.
  */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import type { ActorSystemStats } from '../actors/actor.ts'
+import type { LatencyCounts } from '../base/latency-histogram.ts'
 import type { GroupStatus, HostStats } from '../raft/group-host.ts'
+import { LatencyMetric } from './latency-metric.ts'
 import { type QueueReading, queueMetrics } from './queue-metrics.ts'
 
 export interface NodeReadings {
@@ -22,8 +24,6 @@ export interface NodeReadings {
 export interface NodeMetrics {
   text(): Promise<string>
 }
-
-const LATENCY_BUCKETS = [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]
 
 export function createNodeMetrics(node: string, readings: NodeReadings, queuesMax: number): NodeMetrics {
   const registry = new Registry()
@@ -81,18 +81,10 @@ function hostMetrics(registry: Registry, readings: NodeReadings): Collect {
   const full = gauge(registry, 'tricord_disk_full', '1 while the disk is full and writes are held back')
   const low = gauge(registry, 'tricord_disk_low', '1 while the disk has less room than storage.disk_low_bytes, or is full')
   const free = gauge(registry, 'tricord_disk_free_bytes', 'Free bytes on the disk of the data directory')
-  const commit = new Histogram({
-    name: 'consensus_commit_latency_seconds',
-    help: 'From proposal to commit, on the leader',
-    buckets: LATENCY_BUCKETS,
-    registers: [registry],
-  })
-  const fsync = new Histogram({
-    name: 'tricord_wal_fsync_duration_seconds',
-    help: 'Write and fsync of one write-ahead log batch',
-    buckets: LATENCY_BUCKETS,
-    registers: [registry],
-  })
+  const commit = (): LatencyCounts => readings.host().commitLatencies
+  const fsync = (): LatencyCounts => readings.host().fsyncDurations
+  void new LatencyMetric(registry, 'consensus_commit_latency_seconds', 'From proposal to commit, on the leader', commit)
+  void new LatencyMetric(registry, 'tricord_wal_fsync_duration_seconds', 'Write and fsync of one write-ahead log batch', fsync)
   return async () => {
     const stats = readings.host()
     elections(stats.elections)
@@ -112,8 +104,6 @@ function hostMetrics(registry: Registry, readings: NodeReadings): Collect {
     low.set(stats.diskRoom === 'enough' ? 0 : 1)
     // A disk that fails says so elsewhere, and a failed scrape would be taken for a bug.
     free.set(await readings.freeDiskBytes().catch(() => NaN))
-    for (const ms of stats.takeCommitLatencies()) commit.observe(ms / 1_000)
-    for (const ms of stats.takeFsyncDurations()) fsync.observe(ms / 1_000)
   }
 }
 

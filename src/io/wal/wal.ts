@@ -16,6 +16,7 @@
  *     (Disk full is the exception that says so: see WalOptions.onDiskFull.)
  */
 import type { GroupId, LogIndex, ReplicaId, Term } from '../../base/ids.ts'
+import type { LatencyCounts } from '../../base/latency-histogram.ts'
 
 /** What a record says. `entry` payloads are opaque here. */
 export type WalRecord =
@@ -83,8 +84,8 @@ export interface WalStats {
   readonly segments: number
   /** On the disk, by all segments. */
   readonly segmentBytes: number
-  /** Duration of the last batches' write+fsync in ms, for a histogram: drained by the reader. */
-  takeFsyncDurations(): readonly number[]
+  /** Write and fsync of each batch. */
+  readonly fsyncDurations: LatencyCounts
 }
 
 export interface Wal {

@@ -9,6 +9,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { GroupId, LogIndex } from '../../base/ids.ts'
+import { LatencyHistogram } from '../../base/latency-histogram.ts'
 import type { Clock } from '../clock.ts'
 import { DiskFullError, type File, type Storage } from '../storage.ts'
 import { toRaw } from './group-log.ts'
@@ -22,7 +23,6 @@ const SLAB_BYTES = 64 * 1024
 /** One unit may be far larger than a batch should be; its memory is given back. */
 const SLAB_KEPT_MAX = 2 * BATCH_BYTES_MAX
 const FULL_RETRY_MS = 1_000
-const DURATIONS_KEPT_MAX = 4_096
 const MARKER_ENTRY_BYTES = 8
 
 type Body = Omit<RawRecord, 'sequence' | 'batch'>
@@ -76,7 +76,7 @@ export class WalWriter implements Wal {
   #fsyncs = 0
   #bytesWritten = 0
   #records = 0
-  #durations: number[] = []
+  readonly #durations = new LatencyHistogram()
   #removing: Promise<void> = Promise.resolve()
 
   constructor(storage: Storage, clock: Clock, options: WalOptions, start: WriterStart) {
@@ -106,11 +106,7 @@ export class WalWriter implements Wal {
       queuedBytes: this.#queuedBytes,
       segments: this.#segments.length,
       segmentBytes: this.#segments.reduce((sum, { bytes }) => sum + bytes, 0),
-      takeFsyncDurations: () => {
-        const taken = this.#durations
-        this.#durations = []
-        return taken
-      },
+      fsyncDurations: this.#durations,
     }
   }
 
@@ -167,7 +163,7 @@ export class WalWriter implements Wal {
       this.#queue.splice(0, units.length)
       const took = this.#clock.now() - began
       this.#fsyncs++
-      if (this.#durations.length < DURATIONS_KEPT_MAX) this.#durations.push(took)
+      this.#durations.observe(took)
       for (const unit of units) {
         this.#queuedBytes -= unit.bytes
         unit.done(took)

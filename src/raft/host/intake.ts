@@ -160,7 +160,7 @@ export class Intake {
   committed(index: LogIndex, now: Millis): void {
     while (this.#proposed.length > 0 && this.#proposed[0]!.index <= index) {
       const { index: at, at: since } = this.#proposed.shift()!
-      if (at === index) this.#shared.counters.committed(now - since)
+      if (at === index) this.#shared.counters.commitLatencies.observe(now - since)
     }
   }
 }

@@ -169,7 +169,7 @@ function statsOf({ replicas, shared: { counters, disk } }: Host, wal: Wal): Host
     get elections() {
       return counters.elections
     },
-    takeCommitLatencies: () => counters.takeCommitLatencies(),
+    commitLatencies: counters.commitLatencies,
     get proposals() {
       return counters.proposals
     },
@@ -197,7 +197,7 @@ function statsOf({ replicas, shared: { counters, disk } }: Host, wal: Wal): Host
     get walQueuedBytes() {
       return wal.stats.queuedBytes
     },
-    takeFsyncDurations: () => wal.stats.takeFsyncDurations(),
+    fsyncDurations: wal.stats.fsyncDurations,
     get diskRoom() {
       return disk.room
     },

@@ -1,7 +1,5 @@
-/** The host's counters, and latencies kept in bounded lists until the reader drains them. */
-import type { Millis } from '../../base/ids.ts'
-
-const SAMPLES_MAX = 10_000
+/** The host's counters: plain numbers that only grow. */
+import { LatencyHistogram } from '../../base/latency-histogram.ts'
 
 export class HostCounters {
   elections = 0
@@ -9,15 +7,6 @@ export class HostCounters {
   commandsApplied = 0
   snapshotsSent = 0
   snapshotsReceived = 0
-  #commitLatencies: Millis[] = []
-
-  committed(latencyMs: Millis): void {
-    if (this.#commitLatencies.length < SAMPLES_MAX) this.#commitLatencies.push(latencyMs)
-  }
-
-  takeCommitLatencies(): readonly Millis[] {
-    const taken = this.#commitLatencies
-    this.#commitLatencies = []
-    return taken
-  }
+  /** From proposal to commit, of the entries that this node proposed as leader. */
+  readonly commitLatencies = new LatencyHistogram()
 }
