@@ -325,6 +325,24 @@ describe('a cluster', () => {
     for (const group of groups.slice(1)) expect(await bed.add('n1', group, 1)).toEqual({ ok: true, reply: 2 })
   })
 
+  test('one that dies just before another leaves is not counted on', async () => {
+    await threeNodes()
+    const groups = bed.node('n1').view!.placements.map(({ group }) => group)
+    for (const group of groups) {
+      await bed.until(() => bed.leaderOf(group) !== null, 'a leader')
+      if (bed.leaderOf(group)!.id === 'n1') continue
+      await bed.until(() => bed.leaderOf(group)?.started?.host.transferLeadership(group, 1024) === true, 'n1 may lead')
+      await bed.until(() => bed.leaderOf(group)?.id === 'n1', 'n1 leads')
+    }
+    await bed.kill('n2')
+    await bed.ask(api('n1').removeMember('n3'), 'removal')
+    expect(bed.node('n1').started!.detector.isUp('n2')).toBe(true)
+    await bed.clock.pass(10_000)
+    for (const group of groups.slice(1)) expect(await bed.add('n1', group, 1)).toEqual({ ok: true, reply: 1 })
+    await bed.start(['n2'], FOUNDERS)
+    await bed.until(() => stateOf('n1', 'n3') === undefined && bed.node('n3').left && bed.settled, 'n3 has left')
+  })
+
   test('a node that was removed while it was away finds out, and gives up what it holds', async () => {
     await threeNodes()
     await bed.start(['n4'], FOUNDERS, true)

@@ -2,6 +2,9 @@
  * Who answers? Every node pings every other; silence for `timeoutMs` means down, one answer means up. Nothing is decided
  * by the verdict: it only wakes sleeping groups whose leader is gone, keeps moves away from the dead, and is shown in the
  * cluster's status. Pings and pongs say besides how much room the sender's disk has: leads go to where they can be written.
+ *
+ * A verdict is of the past. Who has to know that a node is there now asks it, and waits until it has answered that question
+ * or a later one: pongs carry the time of their ping back.
  */
 import type { Actor, ActorContext } from '../actors/actor.ts'
 import { type Envelope, type Plain, actorId, nodeOf } from '../actors/envelope.ts'
@@ -44,6 +47,12 @@ export class Verdicts {
   }
 }
 
+/** [room, when it was asked], of the clock of the node that asked. Numbers, whatever came. */
+function readRoom(payload: Plain): readonly [room: DiskRoom, askedAt: Millis] {
+  const [room, askedAt] = Array.isArray(payload) ? (payload as readonly Plain[]) : []
+  return [(typeof room === 'number' && ROOMS[room]) || 'enough', typeof askedAt === 'number' ? askedAt : -Infinity]
+}
+
 export interface FailureDetectorOptions {
   readonly peers: () => readonly NodeId[]
   readonly timeoutMs: Millis
@@ -51,9 +60,15 @@ export interface FailureDetectorOptions {
   readonly room: () => DiskRoom
   readonly onDown: (node: NodeId) => void
   readonly onUp: (node: NodeId) => void
+  /** A node has answered what `ask` asked. */
+  readonly onAnswer: () => void
 }
 
 export interface FailureDetector extends Actor {
+  /** Asks now, instead of with the next round of pings. */
+  ask(node: NodeId): void
+  /** Monotonic time of this node when it put the last question that the node has answered; -Infinity: none. */
+  answered(node: NodeId): Millis
   isUp(node: NodeId): boolean
   /** Monotonic time of this node; null: not up. */
   upSince(node: NodeId): Millis | null
@@ -74,6 +89,10 @@ class Detector implements FailureDetector {
   readonly #options: FailureDetectorOptions
   readonly #verdicts: Verdicts
   readonly #rooms = new Map<NodeId, DiskRoom>()
+  readonly #answered = new Map<NodeId, Millis>()
+  /** Asked by `ask`, and not answered yet. */
+  readonly #asked = new Set<NodeId>()
+  #ctx: ActorContext | null = null
 
   constructor(options: FailureDetectorOptions) {
     this.#options = options
@@ -92,8 +111,24 @@ class Detector implements FailureDetector {
     return this.#rooms.get(node) ?? 'enough'
   }
 
+  ask(node: NodeId): void {
+    const ctx = this.#ctx
+    if (!ctx) return
+    this.#asked.add(node)
+    ctx.enter(() => this.#ping(ctx, node))
+  }
+
+  answered(node: NodeId): Millis {
+    return this.#answered.get(node) ?? -Infinity
+  }
+
   start(ctx: ActorContext): void {
+    this.#ctx = ctx
     this.#tick(ctx)
+  }
+
+  stop(): void {
+    this.#ctx = null
   }
 
   receive(envelope: Envelope, ctx: ActorContext): void {
@@ -101,28 +136,42 @@ class Detector implements FailureDetector {
       case 'tick':
         return envelope.senderId === ctx.self ? this.#tick(ctx) : undefined
       case 'node_ping':
-        ctx.send(envelope.senderId, 'node_pong', this.#room())
-        return this.#heard(envelope, ctx)
+        ctx.send(envelope.senderId, 'node_pong', this.#word(readRoom(envelope.payload)[1]))
+        return void this.#heard(envelope, ctx)
       case 'node_pong':
-        return this.#heard(envelope, ctx)
+        return this.#onPong(envelope, ctx)
     }
   }
 
-  #room(): Plain {
-    return ROOMS.indexOf(this.#options.room())
+  #ping(ctx: ActorContext, node: NodeId): void {
+    ctx.send(actorId(node, DETECTOR_PATH), 'node_ping', this.#word(ctx.clock.now()))
   }
 
-  #heard({ senderId, payload }: Envelope, ctx: ActorContext): void {
+  #word(askedAt: Millis): Plain {
+    return [ROOMS.indexOf(this.#options.room()), askedAt]
+  }
+
+  #heard({ senderId, payload }: Envelope, ctx: ActorContext): Millis {
     const node = nodeOf(senderId)
-    this.#rooms.set(node, (typeof payload === 'number' && ROOMS[payload]) || 'enough')
+    const [room, askedAt] = readRoom(payload)
+    this.#rooms.set(node, room)
     if (this.#verdicts.heard(node, ctx.clock.now())) this.#options.onUp(node)
+    return askedAt
+  }
+
+  #onPong(envelope: Envelope, ctx: ActorContext): void {
+    const node = nodeOf(envelope.senderId)
+    const askedAt = this.#heard(envelope, ctx)
+    if (askedAt > ctx.clock.now()) return
+    this.#answered.set(node, Math.max(askedAt, this.answered(node)))
+    if (this.#asked.delete(node)) this.#options.onAnswer()
   }
 
   #tick(ctx: ActorContext): void {
     const now = ctx.clock.now()
     for (const peer of this.#options.peers()) {
       if (peer === ctx.node) continue
-      ctx.send(actorId(peer, DETECTOR_PATH), 'node_ping', this.#room())
+      this.#ping(ctx, peer)
       if (this.#verdicts.silent(peer, now)) this.#options.onDown(peer)
     }
     ctx.after(this.#options.timeoutMs / PINGS_PER_TIMEOUT, 'tick')

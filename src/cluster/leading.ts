@@ -5,6 +5,9 @@
  * A leader speaks of its membership, or changes it, only once it has applied everything it found in its log: before, there
  * may be a change that it knows nothing of. And once an entry after its own last change is applied: before, perhaps nobody
  * else knows that the change is committed, and a voter that it tells to be out may still be needed.
+ *
+ * Voters are changed only once a majority of the next ones has answered a question that was put to them for it: what the
+ * failure detector thinks is of the past, and a node that died since would leave the group without a majority for ever.
  */
 import { type GroupId, type LogIndex, type MemberId, type Millis, type ReplicaId, type Term, memberOf, replicaId } from '../base/ids.ts'
 import type { GroupHost, GroupStatus } from '../raft/group-host.ts'
@@ -17,6 +20,8 @@ import type { Placement } from './types.ts'
 
 /** How long a request to be let in counts; it is repeated until it is met. */
 const ASKING_MS: Millis = 3_000
+/** How long an answer counts, and how long one is waited for before it is asked for again. */
+const ANSWER_MS: Millis = 1_000
 const TRANSFERS_MAX = 4
 
 export interface LeadingDeps {
@@ -41,6 +46,8 @@ export class Leading {
   readonly #restore = new LeaderRestore()
   readonly #reigns = new Map<GroupId, Reign>()
   readonly #asking = new Map<GroupId, Map<ReplicaId, Millis>>()
+  /** Changes of voters that wait for answers of those that come to decide. */
+  readonly #wishes = new Map<GroupId, { readonly voters: string; readonly since: Millis }>()
   /** Groups in which a replica is on its way in, with our help. */
   #moving = new Set<GroupId>()
   #missing: (readonly [group: GroupId, replica: ReplicaId])[] = []
@@ -99,6 +106,7 @@ export class Leading {
       if (!status || status.role !== 'leader') {
         this.#reigns.delete(group)
         this.#asking.delete(group)
+        this.#wishes.delete(group)
         continue
       }
       this.#note(status, now)
@@ -128,16 +136,38 @@ export class Leading {
       alive: (replica) => this.#alive(replica),
       mayAdd: others.size < this.#movesMax,
     })
+    if (step.type !== 'change') this.#wishes.delete(group)
     if (step.type === 'steady') return true
     if (step.moving) moving.add(group)
     if (step.type === 'wait') for (const replica of step.missing) this.#missing.push([group, replica])
-    if (step.type !== 'change') return false
+    if (step.type !== 'change' || !this.#mayChange(status, step.voters, now)) return false
     const proposed = host.proposeMembership(group, step.voters, step.learners)
     if (!proposed.ok) return false
     const reign = this.#reigns.get(group)
     if (reign) reign.from = proposed.index
     onLog('info', 'the membership of a group changes', { group, voters: step.voters, learners: step.learners })
     return false
+  }
+
+  /** Asks a change's next voters, and again after a while; true once enough have answered. */
+  #mayChange({ group, membership }: GroupStatus, voters: readonly ReplicaId[], now: Millis): boolean {
+    const { detector, directory, member } = this.#deps
+    const key = voters.join()
+    if (key === membership.voters.join()) {
+      this.#wishes.delete(group)
+      return true
+    }
+    const nodes = voters.filter((replica) => memberOf(replica) !== member).map((replica) => directory.nodeOf(memberOf(replica)))
+    let wish = this.#wishes.get(group)
+    if (wish?.voters !== key || now - wish.since >= ANSWER_MS) {
+      this.#wishes.set(group, (wish = { voters: key, since: now }))
+      for (const node of nodes) if (node !== null) detector.ask(node)
+    }
+    const { since } = wish
+    const silent = nodes.filter((node) => node === null || detector.answered(node) < since)
+    if (silent.length * 2 >= voters.length) return false
+    this.#wishes.delete(group)
+    return true
   }
 
   /** True: this group goes, or is going, to a node whose disk has more room; of those, to the one with most of the log. */

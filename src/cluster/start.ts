@@ -69,7 +69,7 @@ export async function startCluster(
   if (!joined.founded) founding.begin(ports.storage, joined, options.onDiskFatal)
   const ledger = await ReplicaLedger.open(ports.storage, founding.groups)
   const proposer = createProposer(system, { raft: host.id, path: PROPOSER_PATH })
-  const detector = watch(host, directory, options)
+  const detector = watch(host, directory, options, () => reconciler?.poke())
   const parts = { ...options, host, directory, detector, proposer, ledger, formation, member, founding: () => founding.underWay }
   const facts = { system, uid: identity.uid, metaView: () => metaViewOf(host), onLeft: () => left(options) }
   reconciler = new Reconciler({ ...parts, ...facts })
@@ -126,7 +126,7 @@ function sayWhatIsFixed({ partitions, replicas }: Formation, options: ClusterOpt
   options.onLog('warn', 'cluster.partitions and cluster.replicas stay what they were when the cluster formed', { partitions, replicas })
 }
 
-function watch(host: GroupHost, directory: ClusterDirectory, options: ClusterOptions): FailureDetector {
+function watch(host: GroupHost, directory: ClusterDirectory, options: ClusterOptions, onAnswer: () => void): FailureDetector {
   return createFailureDetector({
     peers: () => directory.members.map(({ id }) => id),
     timeoutMs: options.failureTimeoutMs,
@@ -139,6 +139,7 @@ function watch(host: GroupHost, directory: ClusterDirectory, options: ClusterOpt
       options.onLog('info', `${node} is up`)
       host.nodeUp(node)
     },
+    onAnswer,
   })
 }
 
