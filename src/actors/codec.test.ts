@@ -51,6 +51,13 @@ describe('the codec', () => {
     expect([...(back as Uint8Array)]).toEqual([1, 2, 255])
   })
 
+  test('what is undefined is absent, and in a list null', () => {
+    const bytes = new Packr({ useRecords: false }).pack({ a: undefined, b: [1, undefined, { c: undefined }] })
+    const back = unpackPlain(bytes)
+    expect(back).toStrictEqual({ b: [1, null, {}] })
+    expect(unpackPlain(new Packr().pack(undefined))).toBeUndefined()
+  })
+
   test('refuses what is not plain: dates, errors, expressions, large integers, sets, deep nests', () => {
     const foreign = new Packr({ useRecords: false, moreTypes: true, mapsAsObjects: false })
     for (const value of [new Date(0), new Error('x'), /x/, 2n ** 60n, new Set([1])]) {

@@ -4,7 +4,7 @@
  *
  *   0x01 [receiver_id, sender_id, msg_id, msg_type, timestamp, in_reply_to, timeout_ms, traceparent, payload]
  *
- * Decoding never throws: bytes of another version, malformed bytes and extension types (RegExp, Error, Date, bigint,
+ * `undefined` is absent, as in JSON: a member that is so is none, and in a list it is null. Decoding never throws: bytes of another version, malformed bytes and extension types (RegExp, Error, Date, bigint,
  * which MessagePack decoders make out of untrusted bytes) come back as null, and the caller counts them.
  */
 import { Packr } from 'msgpackr'
@@ -52,16 +52,23 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | null {
   return { receiverId, senderId, msgId, msgType, timestamp, inReplyTo, timeoutMs, traceparent, payload: payload ?? null }
 }
 
-/** Strings, numbers, booleans, null, bytes, arrays and plain objects of these; nothing deeper than DEPTH_MAX. */
+/** Strings, numbers, booleans, null, bytes, arrays and plain objects of these; nothing deeper than DEPTH_MAX. Takes out what is undefined. */
 function isPlain(value: unknown, depth: number): value is Plain {
   if (typeof value !== 'object') return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
   if (value === null || value instanceof Uint8Array) return true
   if (depth === DEPTH_MAX) return false
   if (Array.isArray(value)) {
-    for (const item of value) if (!isPlain(item, depth + 1)) return false
+    for (let at = 0; at < value.length; at++) {
+      if (value[at] === undefined) value[at] = null
+      else if (!isPlain(value[at], depth + 1)) return false
+    }
     return true
   }
   if (Object.getPrototypeOf(value) !== Object.prototype) return false
-  for (const key in value) if (!isPlain((value as Record<string, unknown>)[key], depth + 1)) return false
+  const members = value as Record<string, unknown>
+  for (const key in members) {
+    if (members[key] === undefined) delete members[key]
+    else if (!isPlain(members[key], depth + 1)) return false
+  }
   return true
 }

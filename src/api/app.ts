@@ -49,7 +49,7 @@ function headersOf(c: Call, gateway: Gateway): Record<string, string> {
   return { 'tricord-request-id': c.get('requestId'), 'tricord-node': gateway.backend.node }
 }
 
-async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Promise<void> {
+async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Promise<Response | undefined> {
   const { backend, metrics, settings, startSpan } = gateway
   const requestId = newRequestId(backend.random)
   c.set('requestId', requestId)
@@ -61,23 +61,27 @@ async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Prom
   c.set('span', span)
   c.set('traceparent', span?.traceparent ?? '')
   const began = backend.clock.now()
-  checkRequest(c, settings.bodyBytesMax)
-  await next()
-  const { status } = c.res
+  const refusal = refusalOf(c, settings.bodyBytesMax)
+  const refused = refusal === null ? undefined : problemResponse(refusal, requestId, headersOf(c, gateway))
+  if (refused === undefined) await next()
+  const { status } = refused ?? c.res
   metrics.requests.inc({ method: c.req.method, status })
   metrics.requestSeconds.observe((backend.clock.now() - began) / 1_000)
   // The route is known only now; the name of a lock does not belong into the name of a span.
   span?.rename(`${c.req.method} ${c.req.routePath}`)
   span?.end({ 'http.response.status_code': status }, status >= 500 ? `HTTP ${status}` : undefined)
+  return refused
 }
 
-function checkRequest(c: Call, bodyBytesMax: number): void {
+/** What no route is to see. */
+function refusalOf(c: Call, bodyBytesMax: number): TricordError | null {
   const length = Number(c.req.header('content-length') ?? 0)
-  if (length > bodyBytesMax) throw tooLarge(`has ${length} bytes`, bodyBytesMax)
+  if (length > bodyBytesMax) return tooLarge(`has ${length} bytes`, bodyBytesMax)
   try {
     if (c.req.path.includes('%')) decodeURIComponent(c.req.path)
+    return null
   } catch {
-    throw invalid([{ path: 'path', message: 'malformed percent-encoding' }])
+    return invalid([{ path: 'path', message: 'malformed percent-encoding' }])
   }
 }
 

@@ -16,7 +16,7 @@ function bed() {
         signal,
       }),
     )
-  return { clock, submitted, readiness, app, acquire }
+  return { clock, submitted, readiness, gateway, app, acquire }
 }
 
 const granted = grantedIn('s_g_1')
@@ -105,6 +105,21 @@ test('one that was named keeps its place instead; one of 25 s has a second more 
   expect(submitted).toMatchObject([{ cancelled: false }, { cancelled: false }])
   submitted[1]?.done(new TricordError('WAIT_TIMEOUT', 'held for longer'))
   expect((await longest).status).toBe(423)
+})
+
+test('a request that no route sees is counted, and its span ends', async () => {
+  const { app, gateway } = bed()
+  const ended: unknown[] = []
+  const span = { traceparent: '', rename: () => {}, link: () => {}, end: (attributes: unknown) => void ended.push(attributes) }
+  Object.assign(gateway, { startSpan: () => span })
+  const answer = await app.request('/locks/%zz/status')
+  expect([answer.status, answer.headers.get('tricord-node'), answer.headers.get('tricord-request-id')]).toEqual([
+    400,
+    'n1',
+    expect.any(String),
+  ])
+  expect(ended).toEqual([{ 'http.response.status_code': 400 }])
+  expect(await gateway.metrics.registry.metrics()).toContain('http_requests_total{method="GET",status="400",node="n1"} 1')
 })
 
 test('a node that cannot serve yet says why, as a refusal', async () => {
