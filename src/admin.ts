@@ -31,6 +31,28 @@ export interface AdminOperations {
 }
 export type AdminOperation = keyof AdminOperations
 
+const LENGTH_MAX = 1_024
+const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= LENGTH_MAX
+const areTexts = (value: unknown): boolean => Array.isArray(value) && value.length <= LENGTH_MAX && value.every(isText)
+const isNothing = (value: Plain): boolean => value === null
+const membersOf = (value: Plain): Readonly<Record<string, unknown>> => (typeof value === 'object' && value !== null ? { ...value } : {})
+
+/** Whoever can reach the node can ask: what does not have the form of its operation is refused, and is no bug. */
+const ARGUMENTS: Readonly<Record<AdminOperation, (argument: Plain) => boolean>> = {
+  status: isNothing,
+  ring: isNothing,
+  explain: isText,
+  plan: (argument) => areTexts(membersOf(argument)['add']) && areTexts(membersOf(argument)['remove']),
+  add_member: (argument) => isText(membersOf(argument)['id']) && isText(membersOf(argument)['url']),
+  remove_member: isText,
+  ready: isNothing,
+  metrics: isNothing,
+}
+
+function isOperation(value: unknown): value is AdminOperation {
+  return typeof value === 'string' && Object.hasOwn(ARGUMENTS, value)
+}
+
 export interface AdminDeps {
   readonly cluster: Cluster
   readonly metrics: () => Promise<string>
@@ -43,9 +65,13 @@ export function createAdmin(deps: AdminDeps): Actor {
         ctx.fail(envelope, 'INVALID_ARGUMENT', `admin does not take ${envelope.msgType}`)
         return
       }
-      const [operation, argument] = envelope.payload as [AdminOperation, never]
+      const [operation, argument] = envelope.payload as readonly Plain[]
+      if (!isOperation(operation) || !ARGUMENTS[operation](argument ?? null)) {
+        ctx.fail(envelope, 'INVALID_ARGUMENT', 'admin has no such operation, or it takes another argument')
+        return
+      }
       ctx.pipeToSelf(
-        answer(deps, operation, argument),
+        answer(deps, operation, argument as never),
         (reply) => ctx.reply(envelope, ADMIN_REPLY, reply as Plain),
         (error) => {
           if (!(error instanceof TricordError)) throw error
@@ -75,7 +101,5 @@ async function answer(deps: AdminDeps, operation: AdminOperation, argument: neve
       return cluster.ready()
     case 'metrics':
       return deps.metrics()
-    default:
-      throw new TricordError('INVALID_ARGUMENT', `admin has no operation ${String(operation)}`)
   }
 }

@@ -4,8 +4,9 @@
  *
  *   0x01 [receiver_id, sender_id, msg_id, msg_type, timestamp, in_reply_to, timeout_ms, traceparent, payload]
  *
- * `undefined` is absent, as in JSON: a member that is so is none, and in a list it is null. Decoding never throws: bytes of another version, malformed bytes and extension types (RegExp, Error, Date, bigint,
- * which MessagePack decoders make out of untrusted bytes) come back as null, and the caller counts them.
+ * `undefined` is absent, as in JSON: a member that is so is none, and in a list it is null. Decoding never throws: bytes of
+ * another version, malformed bytes and extension types (RegExp, Error, Date, bigint, which MessagePack decoders make out of
+ * untrusted bytes) come back as null, and the caller counts them.
  */
 import { Packr } from 'msgpackr'
 import type { Envelope, Plain } from './envelope.ts'

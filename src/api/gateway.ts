@@ -78,8 +78,8 @@ function submitted<C extends { readonly type: string }, A extends { readonly typ
   })
 }
 
-/** A reply of the kind that the command asks for; anything else is a bug of the state machine. */
+/** A reply of the kind that the command asks for; anything else is not of this version. */
 export function expectReply<A extends { readonly type: string }, T extends A['type']>(reply: A, type: T): Extract<A, { type: T }> {
-  if (reply.type !== type) throw new Error(`expected a reply of type ${type}, got ${reply.type}`)
+  if (reply.type !== type) throw new TricordError('UNKNOWN_OUTCOME', `the leader answered ${reply.type} instead of ${type}`)
   return reply as Extract<A, { type: T }>
 }

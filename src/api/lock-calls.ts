@@ -57,7 +57,7 @@ export function answerOf(reply: Answered, secret = ''): Record<string, unknown> 
 
 function grantAnswer({ grants, waitedMs }: Extract<Answered, { type: 'granted' }>, secret: string): Record<string, unknown> {
   const [grant] = grants
-  if (!grant) throw new Error('a grant without a lock')
+  if (!grant) throw new TricordError('UNKNOWN_OUTCOME', 'the leader answered with a grant without a lock')
   return { acquired: true, ...grant, session: tokenOf(grant.session, secret), waitedMs }
 }
 

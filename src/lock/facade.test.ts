@@ -1,4 +1,5 @@
 /** The facade over a proposer that applies to a machine at once and answers later, as the real one does. */
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Bed, acquireCommand } from '../../test/lock/bed.ts'
 import { LOCKS_GROUP } from '../base/ids.ts'
@@ -102,4 +103,40 @@ test('what became of a command, by its key', async () => {
   expect(await locks.outcome('k', 100)).toMatchObject({ type: 'granted', grants: [{ name: 'a' }] })
   proposer.known = { state: 'answered', result: { ok: false, error: new TricordError('OVERLOADED', 'full') } }
   expect(await locks.outcome('k', 100)).toMatchObject({ code: 'OVERLOADED' })
+})
+
+test('an answer that cannot be read is an outcome that nobody knows, and throws nothing', async () => {
+  const kinds = fc.constantFrom<Plain>(0, 1, 2, 3, 4, 5, 6, 7)
+  const anything = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Plain>
+  const reply = fc.oneof(anything, fc.tuple(kinds, anything, anything, anything, anything), fc.tuple(kinds))
+  await fc.assert(
+    fc.asyncProperty(reply as fc.Arbitrary<Plain>, async (said) => {
+      const answer = Promise.resolve({ reply: said, appliedIndex: 1, time: 1 })
+      const outcome: KeyOutcome = { state: 'answered', result: { ok: true, reply: said } }
+      const proposer: Proposer = {
+        pending: 0,
+        submit: (_group, _command, _options, done) => {
+          queueMicrotask(() => done({ ok: true, reply: said }))
+          return { cancel: () => {} }
+        },
+        query: () => answer,
+        outcome: () => Promise.resolve(outcome),
+        close: () => {},
+      }
+      const locks = createLocks(proposer)
+      const options = { timeoutMs: 1_000, consistency: 'stale' } as const
+      const refused = (error: unknown): TricordError => {
+        expect(error).toBeInstanceOf(TricordError)
+        return error as TricordError
+      }
+      const answers = [
+        await submit(proposer, acquireCommand([['a', 'exclusive']])),
+        await locks.outcome('k', 1_000),
+        await locks.status('n', 'a', options).catch(refused),
+        await locks.sessions('n', '', 1, 1_000).catch(refused),
+      ]
+      for (const one of answers) if (one instanceof TricordError) expect(typeof one.retryable).toBe('boolean')
+    }),
+    { numRuns: 500 },
+  )
 })

@@ -5,6 +5,7 @@
 import { LOCKS_GROUP } from '../base/ids.ts'
 import { TricordError } from '../base/errors.ts'
 import type { Plain } from '../actors/envelope.ts'
+import { isViewOrTuple, readOr, refusalOf, unreadable } from '../raft/unreadable.ts'
 import type { Proposer, QueryOptions, SubmitOptions, SubmitResult } from '../raft/proposer.ts'
 import type { Answered, CommandOptions, LockCommand, LockStatus, LockQuery, Locks, SessionView } from './types.ts'
 import { decodeReply } from './replies.ts'
@@ -31,16 +32,19 @@ export function createLocks(proposer: Proposer): Locks {
 
 function outcomeOf(result: SubmitResult): Answered | TricordError {
   if (!result.ok) return result.error
-  const reply = decodeReply(result.reply)
-  return reply.type === 'refused' ? new TricordError(reply.code, reply.message, reply.details) : reply
+  const reply = readOr(() => decodeReply(result.reply))
+  if (reply instanceof TricordError) return reply
+  return reply.type === 'refused' ? refusalOf(reply) : reply
 }
 
 async function ask(proposer: Proposer, question: LockQuery, options: QueryOptions): Promise<Plain> {
   const { reply } = await proposer.query(LOCKS_GROUP, question, options)
+  if (!isViewOrTuple(reply)) throw unreadable('neither a view nor a refusal')
   if (!Array.isArray(reply)) return reply
   // Views are objects; a tuple is a refusal.
-  const refusal = decodeReply(reply)
-  if (refusal.type === 'refused') throw new TricordError(refusal.code, refusal.message, refusal.details)
+  const refusal = readOr(() => decodeReply(reply))
+  if (refusal instanceof TricordError) throw refusal
+  if (refusal.type === 'refused') throw refusalOf(refusal)
   return reply
 }
 

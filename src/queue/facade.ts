@@ -9,6 +9,7 @@ import { TricordError } from '../base/errors.ts'
 import type { Hash } from '../base/hash.ts'
 import { partitionGroup } from '../base/ids.ts'
 import { partitionOf } from '../cluster/ring.ts'
+import { isViewOrTuple, readOr, refusalOf, unreadable } from '../raft/unreadable.ts'
 import type { Proposer, QueryOptions, Submission, SubmitOptions, SubmitResult } from '../raft/proposer.ts'
 import { encodeCommand } from './codec.ts'
 import { decodeReply } from './replies.ts'
@@ -53,7 +54,10 @@ export function createQueues(proposer: Proposer, partitioning: Partitioning): Qu
     async list(namespace, cursor, limit, options) {
       const question = { type: 'queue_list', namespace, cursor, limit } as const
       const all = Array.from({ length: partitioning.partitions }, (_, partition) => ask(proposer, partition, question, options))
-      return mergePages((await Promise.all(all)) as unknown as QueuePage[], limit)
+      const pages = (await Promise.all(all)) as unknown as QueuePage[]
+      const merged = readOr(() => mergePages(pages, limit))
+      if (merged instanceof TricordError) throw merged
+      return merged
     },
     async browse(name, { state, cursor, limit }, options) {
       const question = { type: 'queue_browse', ...only(name), state, cursor, limit } as const
@@ -82,16 +86,19 @@ function crossPartition(command: QueueCommand): TricordError {
 
 function outcomeOf(result: SubmitResult, partition: number): Answered | TricordError {
   if (!result.ok) return result.error
-  const reply = decodeReply(result.reply, partition)
-  return reply.type === 'refused' ? new TricordError(reply.code, reply.message, reply.details) : reply
+  const reply = readOr(() => decodeReply(result.reply, partition))
+  if (reply instanceof TricordError) return reply
+  return reply.type === 'refused' ? refusalOf(reply) : reply
 }
 
 async function ask(proposer: Proposer, partition: number, question: QueueQuery, options: QueryOptions): Promise<Plain> {
   const { reply } = await proposer.query(partitionGroup(partition), question as unknown as Plain, options)
+  if (!isViewOrTuple(reply)) throw unreadable('neither a view nor a refusal')
   if (!Array.isArray(reply)) return reply
   // Views are objects; a tuple is a refusal.
-  const refusal = decodeReply(reply, partition)
-  if (refusal.type === 'refused') throw new TricordError(refusal.code, refusal.message, refusal.details)
+  const refusal = readOr(() => decodeReply(reply, partition))
+  if (refusal instanceof TricordError) throw refusal
+  if (refusal.type === 'refused') throw refusalOf(refusal)
   return reply
 }
 

@@ -15,6 +15,7 @@ import type { GroupId, Millis } from '../../base/ids.ts'
 import type { Timer } from '../../io/clock.ts'
 import type { KeyOutcome, Proposer, QueryAnswer, QueryOptions, Submission, SubmitOptions, SubmitResult } from '../proposer.ts'
 import { isCount } from './codec.ts'
+import { unreadable } from '../unreadable.ts'
 import { Deadlines } from './deadlines.ts'
 import { Lane, Pending } from './lane.ts'
 import { encodePropose } from './propose-codec.ts'
@@ -144,6 +145,7 @@ class ProposerActor implements Proposer, Actor {
 
   async outcome(group: GroupId, key: string, options: QueryOptions): Promise<KeyOutcome> {
     const { reply } = await askQuery(this.#system, this.#options.raft, group, { key, request: null }, options)
+    if (!Array.isArray(reply)) throw unreadable('what became of a key')
     const [state, refused, answer = null] = reply as readonly Plain[]
     if (state !== 'answered') return { state: state === 'waiting' ? 'waiting' : 'unknown' }
     return { state: 'answered', result: refused === true ? { ok: false, error: errorOf(answer) } : { ok: true, reply: answer } }

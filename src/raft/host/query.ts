@@ -7,6 +7,8 @@ import type { ActorId, Plain } from '../../actors/envelope.ts'
 import { TricordError } from '../../base/errors.ts'
 import type { GroupId, Millis } from '../../base/ids.ts'
 import type { QueryAnswer, QueryOptions } from '../proposer.ts'
+import { unreadable } from '../unreadable.ts'
+import { isCount } from './codec.ts'
 import { type QueryMessage, encodeQuery } from './propose-codec.ts'
 
 /** Of one try: a message may have been lost, or its leader have died. */
@@ -43,6 +45,7 @@ function curable({ code }: TricordError): boolean {
 }
 
 function answerOf(payload: Plain): QueryAnswer {
-  const [reply, appliedIndex, time] = payload as readonly [Plain, number, number]
+  const [reply, appliedIndex, time] = Array.isArray(payload) ? (payload as readonly Plain[]) : []
+  if (reply === undefined || !isCount(appliedIndex) || typeof time !== 'number') throw unreadable('no answer to a query')
   return { reply, appliedIndex, time }
 }
