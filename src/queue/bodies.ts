@@ -158,7 +158,8 @@ function headOf(enqueuedAt: Millis, group: string, priority: number): Uint8Array
   return last.head
 }
 
-const FROM_TEXT = new TextDecoder()
+/** A group may begin with U+FEFF, which a decoder else swallows. */
+const FROM_TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
  * Of a record: its body is a view, and the group is read when it is asked for. By hand, for this is done for every message

@@ -19,7 +19,8 @@ import type { QueueTable } from './table.ts'
 import type { QueueConfig } from './types.ts'
 import { Waiter } from './waiter.ts'
 
-const FROM_TEXT = new TextDecoder()
+/** A name may begin with U+FEFF, which a decoder else swallows. */
+const FROM_TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
 
 interface Early {
   readonly key: Uint8Array

@@ -319,3 +319,20 @@ describe('room in a transaction', () => {
     expect(seqs(take(bed, 5))).toEqual([2])
   })
 })
+
+describe('texts', () => {
+  test('one that begins with U+FEFF is another than the one without, also after a restart', () => {
+    const bed = new Bed()
+    const [bare, marked] = ['r', '\ufeffr']
+    enqueue(bed, [message({ group: marked, dedupId: marked }), message({ group: bare, dedupId: bare })])
+    const fenced = (on: Bed, resource: string, token: number) =>
+      on.run({ type: 'queue_ack', ...NAME, items: [{ id: 'm_1_1', token: 1 }], fence: { resource, token } })
+    fenced(bed, marked, 9)
+    const copy = bed.copy()
+    expect(fenced(copy, marked, 8)).toMatchObject({ code: 'FENCED', details: { highest: 9 } })
+    expect(fenced(copy, bare, 8)).toMatchObject({ type: 'settled' })
+    expect(copy.browse(NAME, 'ready', 10)).toMatchObject([{ group: marked }, { group: bare }])
+    expect(take(copy, 5).map(({ group }) => group)).toEqual([marked, bare])
+    expect(enqueue(copy, [message({ dedupId: marked })])).toMatchObject({ items: [{ id: 'm_1_1', deduplicated: true }] })
+  })
+})
