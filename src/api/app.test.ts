@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePort } from '../../test/nats-server.ts'
+import { held, toldRoutes, untold } from '../../test/told-answer.ts'
 import { type EmbeddedCluster, startEmbedded } from '../embedded.ts'
 
 const bugs: unknown[] = []
@@ -25,6 +26,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await cluster.stop()
   expect(bugs).toEqual([])
+  // In a cluster of one nobody else comes, and the one cannot leave.
+  expect(toldRoutes.filter((route) => !held.has(route))).toEqual(['post /v1/cluster/members', 'delete /v1/cluster/members/{id}'])
 })
 
 interface Answer {
@@ -38,6 +41,7 @@ async function send(method: string, path: string, body?: unknown, headers: Recor
   const response = await fetch(base + path, { method, headers: { ...type, ...headers }, ...(body !== undefined && { body: text }) })
   const answer = await response.text()
   const json = response.headers.get('content-type')?.includes('json')
+  if (json && answer !== '') expect(untold(method, path, response.status, JSON.parse(answer))).toBe('')
   return {
     status: response.status,
     headers: response.headers,

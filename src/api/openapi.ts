@@ -2,6 +2,27 @@
 import { z } from 'zod'
 import { VERSION } from '../version.ts'
 import {
+  acquireAnswer,
+  clusterAnswer,
+  closeAnswer,
+  explainAnswer,
+  healthAnswer,
+  joiningAnswer,
+  keepaliveAnswer,
+  leavingAnswer,
+  planAnswer,
+  problemAnswer,
+  readyAnswer,
+  releaseAnswer,
+  renewAnswer,
+  requestAnswer,
+  ringAnswer,
+  sessionAnswer,
+  sessionsAnswer,
+  statusAnswer,
+  waitingAnswer,
+} from './answer-schemas.ts'
+import {
   ackBody,
   browseQuery,
   confirmQuery,
@@ -36,18 +57,66 @@ interface Operation {
   readonly body?: z.ZodType
   readonly query?: z.ZodObject
   readonly success?: number
+  /** What it answers then; where it is not given it is no JSON, or not told. */
+  readonly answer?: z.ZodType
+  /** It may also be answered 202: ask again. */
+  readonly later?: boolean
 }
 
 export const OPERATIONS: readonly Operation[] = [
-  { method: 'post', path: '/v1/locks/{name}/acquire', summary: 'Acquire a lock, or wait for it', tag: 'Locks', body: acquireBody },
-  { method: 'post', path: '/v1/locks/{name}/release', summary: 'Release a grant', tag: 'Locks', body: releaseBody },
-  { method: 'post', path: '/v1/locks/{name}/renew', summary: 'Extend the lease of a grant', tag: 'Locks', body: renewBody },
-  { method: 'get', path: '/v1/locks/{name}/status', summary: 'Who holds the lock and who waits', tag: 'Locks', query: statusQuery },
-  { method: 'post', path: '/v1/sessions', summary: 'Open a session', tag: 'Sessions', body: sessionBody, success: 201 },
-  { method: 'get', path: '/v1/sessions', summary: 'List the sessions of the namespace', tag: 'Sessions', query: sessionsQuery },
-  { method: 'post', path: '/v1/sessions/{id}/keepalive', summary: 'Extend a session by its TTL', tag: 'Sessions' },
-  { method: 'delete', path: '/v1/sessions/{id}', summary: 'End a session and release all it owns', tag: 'Sessions' },
-  { method: 'get', path: '/v1/requests/{id}', summary: 'What became of a call that was answered 202', tag: 'Locks' },
+  {
+    method: 'post',
+    path: '/v1/locks/{name}/acquire',
+    summary: 'Acquire a lock, or wait for it',
+    tag: 'Locks',
+    body: acquireBody,
+    answer: acquireAnswer,
+    later: true,
+  },
+  { method: 'post', path: '/v1/locks/{name}/release', summary: 'Release a grant', tag: 'Locks', body: releaseBody, answer: releaseAnswer },
+  {
+    method: 'post',
+    path: '/v1/locks/{name}/renew',
+    summary: 'Extend the lease of a grant',
+    tag: 'Locks',
+    body: renewBody,
+    answer: renewAnswer,
+  },
+  {
+    method: 'get',
+    path: '/v1/locks/{name}/status',
+    summary: 'Who holds the lock and who waits',
+    tag: 'Locks',
+    query: statusQuery,
+    answer: statusAnswer,
+  },
+  {
+    method: 'post',
+    path: '/v1/sessions',
+    summary: 'Open a session',
+    tag: 'Sessions',
+    body: sessionBody,
+    success: 201,
+    answer: sessionAnswer,
+  },
+  {
+    method: 'get',
+    path: '/v1/sessions',
+    summary: 'List the sessions of the namespace',
+    tag: 'Sessions',
+    query: sessionsQuery,
+    answer: sessionsAnswer,
+  },
+  { method: 'post', path: '/v1/sessions/{id}/keepalive', summary: 'Extend a session by its TTL', tag: 'Sessions', answer: keepaliveAnswer },
+  { method: 'delete', path: '/v1/sessions/{id}', summary: 'End a session and release all it owns', tag: 'Sessions', answer: closeAnswer },
+  {
+    method: 'get',
+    path: '/v1/requests/{id}',
+    summary: 'What became of a call that was answered 202',
+    tag: 'Locks',
+    answer: requestAnswer,
+    later: true,
+  },
   {
     method: 'get',
     path: '/v1/ws',
@@ -111,7 +180,7 @@ export const OPERATIONS: readonly Operation[] = [
   },
   { method: 'post', path: '/v1/queues/{queue}/redrive', summary: 'Move dead messages back', tag: 'Queues', body: redriveBody },
   { method: 'post', path: '/v1/tx', summary: 'Several operations, all or none, where one {tag} joins them', tag: 'Queues', body: txBody },
-  { method: 'get', path: '/v1/cluster/status', summary: 'Nodes, groups and their leaders', tag: 'Cluster' },
+  { method: 'get', path: '/v1/cluster/status', summary: 'Nodes, groups and their leaders', tag: 'Cluster', answer: clusterAnswer },
   {
     method: 'post',
     path: '/v1/cluster/members',
@@ -119,33 +188,40 @@ export const OPERATIONS: readonly Operation[] = [
     tag: 'Cluster',
     body: memberBody,
     success: 201,
+    answer: joiningAnswer,
   },
-  { method: 'delete', path: '/v1/cluster/members/{id}', summary: 'Have a node leave: what it holds moves to the others', tag: 'Cluster' },
-  { method: 'get', path: '/v1/ring', summary: 'The placement table', tag: 'Cluster' },
-  { method: 'get', path: '/v1/ring/explain', summary: 'Where a queue or a cache key lives', tag: 'Cluster', query: explainQuery },
-  { method: 'post', path: '/v1/ring/plan', summary: 'What would move if nodes came or went', tag: 'Cluster', body: ringPlanBody },
-  { method: 'get', path: '/v1/health', summary: 'The node is there', tag: 'Health' },
-  { method: 'get', path: '/v1/livez', summary: 'The node is there', tag: 'Health' },
-  { method: 'get', path: '/v1/readyz', summary: 'The node can serve', tag: 'Health' },
+  {
+    method: 'delete',
+    path: '/v1/cluster/members/{id}',
+    summary: 'Have a node leave: what it holds moves to the others',
+    tag: 'Cluster',
+    answer: leavingAnswer,
+  },
+  { method: 'get', path: '/v1/ring', summary: 'The placement table', tag: 'Cluster', answer: ringAnswer },
+  {
+    method: 'get',
+    path: '/v1/ring/explain',
+    summary: 'Where a queue or a cache key lives',
+    tag: 'Cluster',
+    query: explainQuery,
+    answer: explainAnswer,
+  },
+  {
+    method: 'post',
+    path: '/v1/ring/plan',
+    summary: 'What would move if nodes came or went',
+    tag: 'Cluster',
+    body: ringPlanBody,
+    answer: planAnswer,
+  },
+  { method: 'get', path: '/v1/health', summary: 'The node is there', tag: 'Health', answer: healthAnswer },
+  { method: 'get', path: '/v1/livez', summary: 'The node is there', tag: 'Health', answer: healthAnswer },
+  { method: 'get', path: '/v1/readyz', summary: 'The node can serve', tag: 'Health', answer: readyAnswer },
   { method: 'get', path: '/v1/metrics', summary: 'Prometheus text', tag: 'Health' },
 ]
 
-const PROBLEM = {
-  type: 'object',
-  required: ['type', 'title', 'status', 'detail', 'code', 'retryable', 'outcome', 'requestId'],
-  properties: {
-    type: { type: 'string' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    detail: { type: 'string' },
-    code: { type: 'string' },
-    retryable: { type: 'boolean' },
-    outcome: { enum: ['not-applied', 'unknown'] },
-    requestId: { type: 'string' },
-  },
-}
-
 const schemaOf = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12' })
+const json = (schema: z.ZodType) => ({ content: { 'application/json': { schema: schemaOf(schema) } } })
 
 export function openApiDocument(): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {}
@@ -154,7 +230,7 @@ export function openApiDocument(): Record<string, unknown> {
     openapi: '3.1.0',
     info: { title: 'Tricord', version: VERSION, license: { name: 'MIT' } },
     paths,
-    components: { schemas: { Problem: PROBLEM } },
+    components: { schemas: { Problem: schemaOf(problemAnswer) } },
   }
 }
 
@@ -171,7 +247,11 @@ function describe(operation: Operation): Record<string, unknown> {
     summary: operation.summary,
     tags: [operation.tag],
     parameters: [...inPath, ...inQuery],
-    ...(operation.body && { requestBody: { content: { 'application/json': { schema: schemaOf(operation.body) } } } }),
-    responses: { [operation.success ?? 200]: { description: 'Done' }, default: problem },
+    ...(operation.body && { requestBody: json(operation.body) }),
+    responses: {
+      [operation.success ?? 200]: { description: 'Done', ...(operation.answer && json(operation.answer)) },
+      ...(operation.later && { 202: { description: 'It still waits; `Location` tells where to ask', ...json(waitingAnswer) } }),
+      default: problem,
+    },
   }
 }

@@ -9,7 +9,7 @@
  */
 import type { Actor, ActorContext } from '../../actors/actor.ts'
 import { type ActorId, type Envelope, type Plain, nodeOf } from '../../actors/envelope.ts'
-import type { GroupId, LogIndex, Millis, NodeId } from '../../base/ids.ts'
+import type { GroupId, LogIndex, Millis, NodeId, ReplicaId } from '../../base/ids.ts'
 import type { GroupHostOptions } from '../group-host.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { isCount, readBeats, decodePeer } from './codec.ts'
@@ -93,7 +93,9 @@ export class Host implements Actor {
     switch (msgType) {
       case 'heartbeat':
       case 'heartbeat_response':
-        for (const { group, message } of readBeats(msgType, payload)) this.replicas.get(group)?.step(message)
+        for (const { group, message } of readBeats(msgType, payload)) {
+          if (this.#speaksFor(envelope, message.from)) this.replicas.get(group)?.step(message)
+        }
         return
       case 'propose':
         return this.#router.propose(envelope)
@@ -102,7 +104,7 @@ export class Host implements Actor {
       case 'raft_tick':
         return this.#onTick(envelope, ctx)
       case 'snapshot_chunk':
-        return this.#onChunk(payload)
+        return this.#onChunk(envelope)
       case 'snapshot_chunk_response':
         return this.#sends.response(payload)
       default:
@@ -110,16 +112,25 @@ export class Host implements Actor {
     }
   }
 
-  #onPeer({ msgType, payload, traceparent }: Envelope): void {
+  /** No node says what another's replica says. Of a replica that the table does not know yet nobody can tell. */
+  #speaksFor({ senderId }: Envelope, replica: ReplicaId): boolean {
+    const node = this.shared.outgoing.nodeOf(replica)
+    return node === null || node === nodeOf(senderId)
+  }
+
+  #onPeer(envelope: Envelope): void {
+    const { msgType, payload, traceparent } = envelope
     const decoded = decodePeer(msgType, payload)
-    if (decoded === null) return this.#options.onLog('warn', 'a message that is none was dropped', { msgType })
+    if (decoded === null || !this.#speaksFor(envelope, decoded.message.from))
+      return this.#options.onLog('warn', 'a message that is none was dropped', { msgType })
     this.replicas.get(decoded.group)?.step(decoded.message, traceparent)
   }
 
-  #onChunk(payload: Plain): void {
-    const id = Array.isArray(payload) ? payload[0] : null
+  #onChunk(envelope: Envelope): void {
+    const { payload } = envelope
+    const id = Array.isArray(payload) ? (payload as readonly Plain[])[0] : null
     const group = isCount(id) ? this.replicas.get(id) : null
-    if (group !== null) this.#receives.chunk(group, payload)
+    if (group !== null) this.#receives.chunk(group, payload, (from) => this.#speaksFor(envelope, from))
   }
 
   #onTick(envelope: Envelope, ctx: ActorContext): void {

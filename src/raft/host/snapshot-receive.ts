@@ -62,9 +62,10 @@ export class SnapshotReceives {
     this.#clear = clear
   }
 
-  chunk(group: Group, payload: Plain): void {
+  /** `isFrom`: whether the sender may speak for this replica. */
+  chunk(group: Group, payload: Plain, isFrom: (replica: ReplicaId) => boolean): void {
     const chunk = decodeChunk(payload)
-    if (chunk === null || chunk.to !== group.replica || chunk.term < group.core.term) return
+    if (chunk === null || !isFrom(chunk.from) || chunk.to !== group.replica || chunk.term < group.core.term) return
     const session = this.#sessions.get(group.id)
     if (session !== undefined && session.stream === chunk.stream) return this.#goOn(session, chunk)
     if (chunk.sequence !== 0) return this.#respond(group, chunk, 0, CHUNK_GIVEN_UP)
