@@ -25,6 +25,10 @@ export interface BenchCluster {
   /** kill -9 of the node at `at`; starting it again resolves with the ms until it was ready. */
   kill(at: number): Promise<void>
   restart(at: number): Promise<number>
+  /** Asks the node at `at` to hand over and end; resolves with the ms until it has. */
+  end(at: number): Promise<number>
+  /** Starts another node, which joins; resolves with the ms until it was ready. */
+  join(id: string): Promise<number>
   /** What the probe of each node saw since it was last asked; null of a node that is not there. */
   takeStalls(): Promise<(ProbeReading | null)[]>
   /** Sum over the nodes of one counter of /metrics. */
@@ -52,6 +56,8 @@ export interface BenchOptions {
   /** A directory that every thread of every node writes its CPU profile to. */
   readonly profiles?: string | undefined
   readonly environment?: Readonly<Record<string, string>>
+  /** More settings, `key.path=value`. */
+  readonly sets?: readonly string[]
   /** Whether `stall-probe.ts` watches the nodes' event loops. */
   readonly probed?: boolean
   /** More flags for Node itself. */
@@ -68,6 +74,7 @@ export async function startBenchCluster(options: BenchOptions = {}): Promise<Ben
     `nats.servers=nats://127.0.0.1:${port}`,
     'http.port=0',
     'log.level=error',
+    ...(options.sets ?? []),
   ]
   await new Promise((resolve) => setTimeout(resolve, 300))
   const { profiles, environment = {}, probed = false } = options
@@ -76,17 +83,18 @@ export async function startBenchCluster(options: BenchOptions = {}): Promise<Ben
     ...(probed ? ['--import', PROBE] : []),
     ...(options.flags ?? []),
   ]
-  const launch = (id: string): ChildProcess =>
-    spawn(process.execPath, [...flags, MAIN, 'node', ...sets(id).flatMap((set) => ['--set', set])], {
+  const launch = (id: string, more: readonly string[] = []): ChildProcess =>
+    spawn(process.execPath, [...flags, MAIN, 'node', ...sets(id).flatMap((set) => ['--set', set]), ...more], {
       stdio: probed ? ['ignore', 'pipe', 'inherit', 'ipc'] : ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...environment, UV_THREADPOOL_SIZE: '16' },
     })
-  const nodes = IDS.map(launch)
+  const ids = [...IDS]
+  const nodes = ids.map((id) => launch(id))
   const urls = await Promise.all(nodes.map(ready))
   const processes = (): ChildProcess[] => [nats, ...nodes]
   return {
     urls,
-    ids: IDS,
+    ids,
     cpuSeconds: () => processes().map(({ pid }) => cpuSecondsOf(pid ?? 0)),
     residentBytes: () => nodes.map(({ pid }) => residentBytesOf(pid ?? 0)),
     async kill(at) {
@@ -98,9 +106,27 @@ export async function startBenchCluster(options: BenchOptions = {}): Promise<Ben
     takeStalls: () => Promise.all(nodes.map(takeStalls)),
     async restart(at) {
       const began = performance.now()
-      const node = launch(IDS[at] ?? '')
+      const node = launch(ids[at] ?? '')
       nodes[at] = node
       urls[at] = await ready(node)
+      return performance.now() - began
+    },
+    async end(at) {
+      const began = performance.now()
+      const node = nodes[at]
+      if (node && isUp(node)) {
+        const ended = once(node, 'exit')
+        node.kill('SIGTERM')
+        await ended
+      }
+      return performance.now() - began
+    },
+    async join(id) {
+      const began = performance.now()
+      const node = launch(id, ['--join'])
+      ids.push(id)
+      nodes.push(node)
+      urls.push(await ready(node))
       return performance.now() - began
     },
     async counter(name) {
@@ -108,13 +134,17 @@ export async function startBenchCluster(options: BenchOptions = {}): Promise<Ben
       return texts.reduce((sum, text) => sum + Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1] ?? 0), 0)
     },
     async stop() {
-      const ended = nodes.map((node) => (node.exitCode === null ? once(node, 'exit') : Promise.resolve([])))
+      const ended = nodes.map((node) => (isUp(node) ? once(node, 'exit') : Promise.resolve([])))
       for (const node of nodes) node.kill('SIGTERM')
       await Promise.all(ended)
       nats.kill('SIGKILL')
       rmSync(root, { recursive: true, force: true })
     },
   }
+}
+
+function isUp({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null
 }
 
 async function takeStalls(node: ChildProcess): Promise<ProbeReading | null> {

@@ -24,6 +24,8 @@ export class BatchingSocket {
   private constructor(socket: WebSocket) {
     this.#socket = socket
     socket.on('message', (bytes: Buffer) => this.#take(bytes))
+    socket.on('close', () => this.#lost())
+    socket.on('error', () => {})
   }
 
   static async open(url: string): Promise<BatchingSocket> {
@@ -34,6 +36,7 @@ export class BatchingSocket {
 
   call(op: string, members: object): Promise<Result> {
     return new Promise((resolve, reject) => {
+      if (this.#socket.readyState !== WebSocket.OPEN) return reject(new Error('the connection is closed'))
       const id = this.#next++
       this.#waiting.set(id, { resolve, reject })
       if (this.#outgoing.length === 0) setImmediate(() => this.#flush())
@@ -46,7 +49,15 @@ export class BatchingSocket {
   }
 
   #flush(): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return this.#lost()
     while (this.#outgoing.length > 0) this.#socket.send(this.#packr.pack(this.#outgoing.splice(0, OPS_PER_FRAME_MAX)))
+  }
+
+  /** Nobody will answer any more. */
+  #lost(): void {
+    this.#outgoing = []
+    for (const { reject } of this.#waiting.values()) reject(new Error('the connection was closed'))
+    this.#waiting.clear()
   }
 
   #take(bytes: Buffer): void {

@@ -16,7 +16,7 @@ const TOLD_MS = 20
 const NANOSECONDS = 1e6
 
 export interface Stall {
-  /** Since the process began. */
+  /** Since the process began, which was at `timeOrigin` of the reading. */
   readonly atMs: number
   readonly ms: number
   /** Of these: on a core; waiting for one; in the collector (a part of the first two). */
@@ -26,6 +26,7 @@ export interface Stall {
   readonly gcKinds: string
 }
 export interface ProbeReading {
+  readonly timeOrigin: number
   readonly stalls: readonly Stall[]
   readonly samples: number
   /** Ms by which the timer was late. */
@@ -69,6 +70,7 @@ class Probe {
     const { rss, heapUsed, external } = process.memoryUsage()
     const at = (quantile: number) => late[Math.min(late.length - 1, Math.floor(late.length * quantile))] ?? 0
     const reading = {
+      timeOrigin: performance.timeOrigin,
       stalls: this.#gaps.map((gap) => this.#told(gap)),
       samples: late.length,
       p999: at(0.999),
