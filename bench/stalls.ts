@@ -21,6 +21,8 @@ export interface PhaseStalls {
   readonly rssMib: number
   readonly heapMib: number
   readonly longest: readonly Stall[]
+  /** Stalls in which the thread waited for a core: from and to by the wall, and how long it waited. */
+  readonly waits: readonly (readonly [from: number, to: number, waitedMs: number])[]
 }
 
 /** Reads every node, and begins anew. */
@@ -29,7 +31,7 @@ export async function readStalls(cluster: BenchCluster): Promise<PhaseStalls[]> 
   return readings.flatMap((reading, at) => (reading ? [summary(cluster.ids[at] ?? '', reading)] : []))
 }
 
-function summary(node: string, { stalls, p999, max, rss, heapUsed, external }: ProbeReading): PhaseStalls {
+function summary(node: string, { timeOrigin, stalls, p999, max, rss, heapUsed, external }: ProbeReading): PhaseStalls {
   const over = stalls.filter(({ ms }) => ms > AIM_MS)
   return {
     node,
@@ -42,6 +44,7 @@ function summary(node: string, { stalls, p999, max, rss, heapUsed, external }: P
     rssMib: Math.round(rss / MIB),
     heapMib: Math.round((heapUsed + external) / MIB),
     longest: [...stalls].sort((a, b) => b.ms - a.ms).slice(0, SHOWN),
+    waits: stalls.map(({ atMs, ms, waitedMs }) => [timeOrigin + atMs, timeOrigin + atMs + ms, waitedMs] as const),
   }
 }
 

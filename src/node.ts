@@ -86,7 +86,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     locks,
     async stop(drainTimeoutMs) {
       started.close()
-      await host.drain(drainTimeoutMs)
+      await host.drain(drainTimeoutMs, () => started.detector.end())
       await host.close()
       await system.close()
       await ports.storage.close()

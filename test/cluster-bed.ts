@@ -180,6 +180,24 @@ export class ClusterBed {
     await this.clock.settle()
   }
 
+  /** As SIGTERM; `ended` once the node is gone. */
+  end(id: NodeId): { readonly ended: boolean } {
+    const node = this.node(id)
+    const { started, system } = node
+    const progress = { ended: false }
+    const over = async (): Promise<void> => {
+      started?.close()
+      await started?.host.drain(5_000, () => started.detector.end())
+      await started?.host.close()
+      await system?.close()
+      node.system = null
+      node.started = null
+      progress.ended = true
+    }
+    void over().catch((error: unknown) => this.bugs.push(error))
+    return progress
+  }
+
   async until(reached: () => boolean, what: string, limitMs = 120_000): Promise<void> {
     const healthy = (): boolean => {
       if (this.bugs.length > 0) throw this.bugs[0]

@@ -81,6 +81,20 @@ describe('a cluster', () => {
     expect((await bed.ask(api('n4').status(), 'status')).nodes.map(({ id }) => id)).toEqual(['n1', 'n3', 'n4'])
   })
 
+  test('a node that ends on purpose is known to be down before anybody could miss it, and leads nothing by then', async () => {
+    await threeNodes()
+    const from = bed.clock.now()
+    const leaving = bed.end('n2')
+    const others = ['n1', 'n3'].map((id) => bed.node(id).started!)
+    await bed.until(() => others.every(({ detector }) => !detector.isUp('n2')), 'its word is heard')
+    const groups = bed.node('n1').view!.placements.map(({ group }) => group)
+    expect(groups.map((group) => bed.leaderOf(group)?.id)).not.toContain('n2')
+    await bed.until(() => leaving.ended, 'n2 ends')
+    expect(bed.clock.now() - from).toBeLessThan(800)
+    await bed.start(['n2'], FOUNDERS)
+    await bed.until(() => others.every(({ detector }) => detector.isUp('n2')), 'it is back')
+  })
+
   test('a newcomer asks whom it has met, and does not wait for the others', async () => {
     await threeNodes()
     await bed.kill('n1')

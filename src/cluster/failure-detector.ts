@@ -5,6 +5,9 @@
  *
  * A verdict is of the past. Who has to know that a node is there now asks it, and waits until it has answered that question
  * or a later one: pongs carry the time of their ping back.
+ *
+ * A node that ends on purpose says so, once it leads nothing any more, and is silent from then on: nobody has to wait for the
+ * silence to be long enough, and nothing more is sent to it that would have to be sent again.
  */
 import type { Actor, ActorContext } from '../actors/actor.ts'
 import { type Envelope, type Plain, actorId, nodeOf } from '../actors/envelope.ts'
@@ -41,6 +44,11 @@ export class Verdicts {
     return true
   }
 
+  /** It says itself that it ends. True: it is down as of now. */
+  ended(node: NodeId): boolean {
+    return this.#upSince.delete(node)
+  }
+
   /** Null: not up. */
   upSince(node: NodeId): Millis | null {
     return this.#upSince.get(node) ?? null
@@ -74,6 +82,8 @@ export interface FailureDetector extends Actor {
   upSince(node: NodeId): Millis | null
   /** How much room the disk of another node has, by its last word. */
   roomOf(node: NodeId): DiskRoom
+  /** This node is about to end: the others are told, and hear no more of it. */
+  end(): void
 }
 
 /** True: `a` has more room than `b`. */
@@ -93,6 +103,7 @@ class Detector implements FailureDetector {
   /** Asked by `ask`, and not answered yet. */
   readonly #asked = new Set<NodeId>()
   #ctx: ActorContext | null = null
+  #ending = false
 
   constructor(options: FailureDetectorOptions) {
     this.#options = options
@@ -122,6 +133,14 @@ class Detector implements FailureDetector {
     return this.#answered.get(node) ?? -Infinity
   }
 
+  end(): void {
+    const ctx = this.#ctx
+    this.#ending = true
+    ctx?.enter(() => {
+      for (const peer of this.#options.peers()) if (peer !== ctx.node) ctx.send(actorId(peer, DETECTOR_PATH), 'node_ending', null)
+    })
+  }
+
   start(ctx: ActorContext): void {
     this.#ctx = ctx
     this.#tick(ctx)
@@ -136,15 +155,22 @@ class Detector implements FailureDetector {
       case 'tick':
         return envelope.senderId === ctx.self ? this.#tick(ctx) : undefined
       case 'node_ping':
-        ctx.send(envelope.senderId, 'node_pong', this.#word(readRoom(envelope.payload)[1]))
+        if (!this.#ending) ctx.send(envelope.senderId, 'node_pong', this.#word(readRoom(envelope.payload)[1]))
         return void this.#heard(envelope, ctx)
       case 'node_pong':
         return this.#onPong(envelope, ctx)
+      case 'node_ending':
+        return this.#onEnding(nodeOf(envelope.senderId))
     }
   }
 
+  #onEnding(node: NodeId): void {
+    this.#answered.delete(node)
+    if (this.#verdicts.ended(node)) this.#options.onDown(node)
+  }
+
   #ping(ctx: ActorContext, node: NodeId): void {
-    ctx.send(actorId(node, DETECTOR_PATH), 'node_ping', this.#word(ctx.clock.now()))
+    if (!this.#ending) ctx.send(actorId(node, DETECTOR_PATH), 'node_ping', this.#word(ctx.clock.now()))
   }
 
   #word(askedAt: Millis): Plain {

@@ -9,7 +9,17 @@
  * Voters are changed only once a majority of the next ones has answered a question that was put to them for it: what the
  * failure detector thinks is of the past, and a node that died since would leave the group without a majority for ever.
  */
-import { type GroupId, type LogIndex, type MemberId, type Millis, type ReplicaId, type Term, memberOf, replicaId } from '../base/ids.ts'
+import {
+  type GroupId,
+  type LogIndex,
+  type MemberId,
+  type Millis,
+  type ReplicaId,
+  type Term,
+  NOBODY,
+  memberOf,
+  replicaId,
+} from '../base/ids.ts'
 import type { GroupHost, GroupStatus } from '../raft/group-host.ts'
 import type { ClusterDirectory } from './directory.ts'
 import type { Membership } from '../raft/core/types.ts'
@@ -22,7 +32,8 @@ import type { Placement } from './types.ts'
 const ASKING_MS: Millis = 3_000
 /** How long an answer counts, and how long one is waited for before it is asked for again. */
 const ANSWER_MS: Millis = 1_000
-const TRANSFERS_MAX = 4
+/** Groups handed back at a time: while one is, its callers wait. */
+const TRANSFERS_MAX = 2
 
 export interface LeadingDeps {
   readonly host: GroupHost
@@ -96,7 +107,7 @@ export class Leading {
 
   /** One round over the groups led here. True: something is on its way. */
   look(now: Millis): boolean {
-    let transfers = 0
+    let transfers = this.#transfers()
     const { diskRoom } = this.#deps.host.stats
     const moving = new Set<GroupId>()
     this.#missing = []
@@ -119,6 +130,12 @@ export class Leading {
     }
     this.#moving = moving
     return moving.size > 0
+  }
+
+  /** Groups that are being handed over now. */
+  #transfers(): number {
+    const { directory, host } = this.#deps
+    return directory.placements.filter(({ group }) => (host.status(group)?.transferee ?? NOBODY) !== NOBODY).length
   }
 
   #lookAt(placement: Placement, status: GroupStatus, now: Millis, moving: Set<GroupId>): boolean {

@@ -324,4 +324,8 @@ test('the failure detector: silence is down, one word is up, never heard from is
   expect(verdicts.silent('n2', 9_000)).toBe(false)
   expect(verdicts.upSince('n2')).toBeNull()
   expect(verdicts.heard('n2', 9_500)).toBe(true)
+  expect(verdicts.ended('n2')).toBe(true)
+  expect(verdicts.upSince('n2')).toBeNull()
+  expect([verdicts.ended('n2'), verdicts.ended('n3'), verdicts.silent('n2', 20_000)]).toEqual([false, false, false])
+  expect(verdicts.heard('n2', 20_500)).toBe(true)
 })

@@ -3,6 +3,7 @@ export const CLUSTER_WIRE = {
   formation_state: 'node -> node: [id, uid, url, version, formation | null]; what I am, while I look for or have a cluster',
   node_ping: 'node -> node: [room on my disk (0 enough, 1 low, 2 full), my time]; are you there?',
   node_pong: 'node -> node: [room on my disk, the time that the ping carried]',
+  node_ending: 'node -> node: null; I lead nothing any more, and am about to end',
   cluster_status: 'node -> node: null; what do your replicas say of their groups?',
   cluster_status_reply:
     'node -> node: [epoch, [[group, leading member, leads, term, commit, applied, members of the group, its voters, bytes of its state]…]]',

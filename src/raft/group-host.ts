@@ -105,7 +105,7 @@ export interface GroupHost {
   /** The local machine, for reads that need no agreement (status pages, the placement table). */
   machine(group: GroupId): StateMachine | null
   readonly stats: HostStats
-  /** Hands leadership over, flushes records and the log. */
-  drain(timeoutMs: Millis): Promise<void>
+  /** Hands leadership over (`onHandedOver`: nothing is led here any more that another could lead), then flushes records and the log. */
+  drain(timeoutMs: Millis, onHandedOver?: () => void): Promise<void>
   close(): Promise<void>
 }

@@ -15,8 +15,13 @@ export function replicateAll(node: RaftNode): void {
   node.replicate = false
   for (const peer of node.tracker.peers) {
     replicateTo(node, peer)
-    if (peer.replica === node.transferee && peer.match === node.log.last && !node.timeoutNowSent) sendTimeoutNow(node)
+    if (peer.replica === node.transferee && peer.match === node.log.last && !node.timeoutNowSent && allCommitted(node)) sendTimeoutNow(node)
   }
+}
+
+/** What is committed later would be answered by nobody: the successor does not know who asked. */
+function allCommitted({ log }: RaftNode): boolean {
+  return log.commit === log.last
 }
 
 /** The chosen successor has everything. Behind its append, so that it knows all that is committed (P10). */

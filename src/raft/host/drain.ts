@@ -8,8 +8,15 @@ import type { GroupHostOptions } from '../group-host.ts'
 import { handOver, heirOf } from './heir.ts'
 import type { Host } from './host.ts'
 
-export async function drainHost(host: Host, options: GroupHostOptions, clock: Clock, timeoutMs: Millis): Promise<void> {
+export async function drainHost(
+  host: Host,
+  options: GroupHostOptions,
+  clock: Clock,
+  timeoutMs: Millis,
+  onHandedOver: () => void,
+): Promise<void> {
   await handAllOver(host, options, clock, timeoutMs)
+  onHandedOver()
   await new Promise<void>((resolve) => {
     const timer = clock.after(timeoutMs, resolve)
     host.shared.outgoing.ctx.enter(() => {

@@ -151,8 +151,8 @@ class Face implements GroupHost {
     return live === null || live.loading ? null : live.applier.machine
   }
 
-  drain(timeoutMs: Millis): Promise<void> {
-    return drainHost(this.#host, this.#options, this.#system.clock, timeoutMs)
+  drain(timeoutMs: Millis, onHandedOver: () => void = () => {}): Promise<void> {
+    return drainHost(this.#host, this.#options, this.#system.clock, timeoutMs, onHandedOver)
   }
 
   async close(): Promise<void> {
