@@ -96,6 +96,27 @@ describe('commands', () => {
   })
 })
 
+describe('commands that a leader took and lost its lead with', () => {
+  test('are sent again at once, also by a node that holds no replica', async () => {
+    cluster = new RaftCluster({ nodes: 4 })
+    const leader = await cluster.found(3)
+    const stranger = cluster.node(4)
+    await cluster.do(stranger, { add: 1 })
+    const others = cluster.followers()
+    const links = others.flatMap((other) => [`${leader.name}>${other.name}`, `${other.name}>${leader.name}`])
+    for (const link of links) cluster.cut.add(link)
+    const outcome = cluster.submit(stranger, { add: 2 })
+    const from = cluster.clock.now()
+    await cluster.clock.until(() => others.some((node) => node.leads), 'a new leader')
+    for (const link of links) cluster.cut.delete(link)
+    await cluster.clock.until(() => outcome.result !== null, 'an answer')
+    expect(outcome.result).toEqual({ ok: true, reply: 3 })
+    // Silence alone would be broken after a second.
+    expect(cluster.clock.now() - from).toBeLessThan(800)
+    await cluster.converge()
+  })
+})
+
 describe('waiting commands', () => {
   test('are settled later, in order', async () => {
     await three()

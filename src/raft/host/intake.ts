@@ -31,6 +31,8 @@ export class Intake {
   readonly #group: Group
   readonly #shared: HostShared
   readonly #addresses = new Map<number, ActorId>()
+  /** Those whom this replica owed answers as it ceased to lead, until they are told who leads now. */
+  #left = new Set<ActorId>()
   #incoming: Incoming[] = []
   /** Entries proposed here and not yet committed. */
   #proposed: { readonly index: LogIndex; readonly at: Millis }[] = []
@@ -50,10 +52,17 @@ export class Intake {
 
   /** Leads no more: whoever waits for an answer will ask the next leader. */
   clear(): void {
+    for (const address of this.#addresses.values()) this.#left.add(address)
     this.#addresses.clear()
     this.#proposed = []
     for (const incoming of this.#incoming) this.#refuse(incoming, 'NO_LEADER', 'the leader changed')
     this.#incoming = []
+  }
+
+  takeLeft(): ReadonlySet<ActorId> {
+    const left = this.#left
+    if (left.size > 0) this.#left = new Set()
+    return left
   }
 
   take(envelope: Envelope, propose: Propose): void {

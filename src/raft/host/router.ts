@@ -86,11 +86,15 @@ export class Router {
     if (this.#proposers.size < PROPOSERS_MAX) this.#proposers.add(proposer)
   }
 
-  /** A group has a leader: whoever waits for one may try again. */
+  /**
+   * A group has a leader: whoever waits for one may try again. Those of other nodes as well that sent commands here while this
+   * replica led: what it took and could not answer any more nobody else answers, and a node without a replica hears no other news.
+   */
   tellLeader(group: Group): void {
     const { leader, term } = group.core
     const node = leader === NOBODY ? null : this.#shared.outgoing.nodeOf(leader)
     if (node === null) return
-    for (const proposer of this.#proposers) this.#shared.outgoing.ctx.send(proposer, 'group_leader', [group.id, term, node])
+    for (const proposer of new Set([...this.#proposers, ...group.intake.takeLeft()]))
+      this.#shared.outgoing.ctx.send(proposer, 'group_leader', [group.id, term, node])
   }
 }

@@ -46,7 +46,10 @@ export const WIRE = {
     fields: 'group hops stale repeat key request',
   },
   query_reply: { says: 'the answer to query', fields: 'reply applied_index time' },
-  group_leader: { says: 'to the proposers of the node: a group has a (new) leader', fields: 'group term node' },
+  group_leader: {
+    says: 'to the proposers of the node, and to those of others that it led for: a group has a (new) leader',
+    fields: 'group term node',
+  },
   raft_tick: { says: 'the host to itself: a tick has passed', fields: '' },
 } as const satisfies Record<string, { readonly says: string; readonly fields: string }>
 
