@@ -4,33 +4,15 @@
  */
 import type { Plain } from '../actors/envelope.ts'
 import type { Millis } from '../base/ids.ts'
+import { browse } from './browse.ts'
 import { noSuchQueue } from './dequeue.ts'
-import { messageId, parseMessageId } from './ids.ts'
-import { BACKOFF, DEAD, DELAYED, LEASED, type Note } from './note.ts'
+import { parseMessageId } from './ids.ts'
 import type { Queue } from './queue.ts'
 import { invalid } from './refusal.ts'
 import { refused } from './replies.ts'
 import type { QueueTable } from './table.ts'
 import { type MessageState, QUEUE_LIMITS, type QueueStatus } from './types.ts'
 
-/** A page of messages without their bodies. */
-export interface BarePage {
-  readonly bare: 'page'
-  readonly queue: number
-  readonly messages: readonly BareMessage[]
-  readonly cursor: string | null
-}
-/** What the state knows of a message; enqueuedAt, group, priority and body are stored with it. */
-export interface BareMessage {
-  readonly seq: number
-  readonly state: MessageState
-  readonly attempt: number
-  readonly remainingMs: Millis | null
-  readonly consumer: string
-  readonly reason: string
-}
-
-type Page = BareMessage[]
 const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'dead']
 
 export function answer(table: QueueTable, request: Plain, time: Millis): Plain {
@@ -69,43 +51,4 @@ function list(table: QueueTable, namespace: string, cursor: string, max: number,
   found.sort((a, b) => (a.name.queue < b.name.queue ? -1 : 1))
   const queues = found.slice(0, max).map((queue) => statusOf(queue, time))
   return { queues, cursor: found.length > max ? (queues.at(-1)?.queue ?? null) : null } as unknown as Plain
-}
-
-function browse(queue: Queue, state: MessageState, after: number, max: number, time: Millis): BarePage {
-  // One more than asked for says whether there is a next page.
-  const page = state === 'ready' ? ready(queue, after, max + 1) : noted(queue, state, after, max + 1, time)
-  const messages = page.slice(0, max)
-  const cursor = page.length > max ? messageId(queue.number, messages.at(-1)?.seq as number) : null
-  return { bare: 'page', queue: queue.number, messages, cursor }
-}
-
-function ready(queue: Queue, after: number, max: number): Page {
-  const page: Page = []
-  for (const seq of queue.presence.from(after + 1)) {
-    const note = queue.notes.get(seq)
-    if (note === undefined) page.push({ seq, state: 'ready', attempt: 0, remainingMs: null, consumer: '', reason: '' })
-    else if (stateOf(note) === 'ready') page.push(bare(note, 0))
-    if (page.length === max) break
-  }
-  return page
-}
-
-function noted(queue: Queue, state: MessageState, after: number, max: number, time: Millis): Page {
-  const found = [...queue.notes.values()].filter((note) => note.seq > after && stateOf(note) === state)
-  found.sort((a, b) => a.seq - b.seq)
-  return found.slice(0, max).map((note) => bare(note, time))
-}
-
-function bare(note: Note, time: Millis): BareMessage {
-  const { seq, failures, consumer, reason } = note
-  const state = stateOf(note)
-  const until = note.state === LEASED ? note.deadline : note.state === BACKOFF ? note.changedAt : note.state === DELAYED ? note.since : null
-  const remainingMs = until === null ? null : Math.max(0, until - time)
-  return { seq, state, attempt: state === 'leased' ? failures + 1 : failures, remainingMs, consumer, reason }
-}
-
-function stateOf({ state }: Note): MessageState {
-  if (state === LEASED) return 'leased'
-  if (state === DEAD) return 'dead'
-  return state === DELAYED || state === BACKOFF ? 'delayed' : 'ready'
 }
