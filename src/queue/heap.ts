@@ -78,6 +78,14 @@ export class Heap<T extends Heaped> {
     return null
   }
 
+  /** Takes everything out. */
+  clear(): void {
+    for (const item of this.#items) item.at[this.#slot] = -1
+    this.#items = []
+    this.#keys = new Float64Array(CAPACITY_MIN)
+    this.#orders = new Float64Array(CAPACITY_MIN)
+  }
+
   /** Every item, in no meaningful order. */
   [Symbol.iterator](): IterableIterator<T> {
     return this.#items[Symbol.iterator]()

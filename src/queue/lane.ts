@@ -122,4 +122,11 @@ export class Lane extends Stored implements Heaped, MarkCursor {
   takeOut(note: Note): void {
     this.returned?.remove(note)
   }
+
+  /** Forgets its messages. */
+  clear(): void {
+    this.runs.clear()
+    this.returned = this.held = null
+    this.notes = 0
+  }
 }

@@ -333,21 +333,22 @@ export class Queue extends Stored implements Heaped {
   /** Forgets all messages but their bodies; those that were leased to a watcher are given back, by number. */
   clear(): Note[] {
     const { changes } = this.#table
-    const lost = [...this.notes.values()].filter((note) => note.state === LEASED && note.watcher !== '')
+    const lost: Note[] = []
     for (const note of this.notes.values()) {
-      this.#leave(note)
-      note.lane.notes -= 1
+      if (note.state === LEASED && note.watcher !== '') lost.push(note)
       changes.removed(note)
     }
+    // Heap by heap, not note by note: a million are gone in one entry.
+    for (const heap of [this.timed, this.ages, this.ownAges, this.heldAges]) heap.clear()
     this.notes.clear()
+    this.dead.clear()
+    this.schedule.clear()
     for (const lane of this.lanes.values()) {
-      this.ready -= lane.runs.size
-      if (lane.runs.size > 0) this.schedule.oldest.remove(lane)
-      lane.runs.clear()
-      this.schedule.withdraw(lane)
-      changes.touched(lane)
+      lane.clear()
       if (lane.isGroup) this.#forgetLane(lane)
+      else changes.touched(lane)
     }
+    this.ready = this.leased = this.delayed = 0
     this.marks.forget()
     this.touch()
     return lost.sort((a, b) => a.seq - b.seq)

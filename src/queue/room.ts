@@ -64,13 +64,12 @@ export function planEnqueue(
 
 /** Whether so many ready messages are there that may be dropped: those that could be delivered, one after the other. */
 function canDrop(queue: Queue, need: number, draft: Draft | null): boolean {
-  let left = need
+  let left = need + (draft?.dropped ?? 0)
   for (const lane of queue.schedule.heads) {
     left -= lane.ready
-    if (left <= 0 && draft === null) return true
+    if (left <= 0) return true
   }
   if (draft === null) return false
-  left += draft.dropped
   for (const lane of draft.freed) if (lane.held !== null) left -= lane.ready
   for (const [group, count] of draft.addedTo) {
     const lane = group === '' ? undefined : queue.groups.get(group)
