@@ -64,24 +64,17 @@ export class Bodies implements CacheOwner {
     if (this.#fresh.has(seq)) this.#dropFresh(seq)
     else {
       this.#cached.delete(seq)
-      this.delete(seq)
+      this.#gone.push(seq)
+      this.#cold.queues.add(this)
+      this.#cold.size += 1
     }
   }
 
-  /** A stored body goes with the next drain. */
-  delete(seq: number): void {
-    this.#gone.push(seq)
-    this.#cold.queues.add(this)
-    this.#cold.size += 1
-  }
-
-  /** Forgets what is in memory, and tells which bodies were never stored. What is stored is left to who asks. */
-  clear(): number[] {
-    const fresh = [...this.#fresh.keys()]
-    for (const seq of fresh) this.#dropFresh(seq)
+  /** Forgets what is in memory. */
+  clear(): void {
+    for (const seq of this.#fresh.keys()) this.#dropFresh(seq)
     this.#held.clear()
     this.#cached.clear()
-    return fresh
   }
 
   /** null: it is not in memory. */

@@ -1,6 +1,7 @@
 /**
  * Bodies of purged messages, which are deleted from the store little by little: a purge is one record, and ten million
- * deletions are not one batch. A page of the messages that there were is one record until its bodies are gone.
+ * deletions are not one batch. A page of the messages that there were is one record until its bodies are gone. Whether a body
+ * was stored yet is the replica's own affair: so it is asked when the page is dug up, and no record tells of it.
  */
 import type { Millis } from '../base/ids.ts'
 import { Bodies } from './bodies.ts'
@@ -17,15 +18,22 @@ export class GravePage extends Stored {
   readonly kind = GRAVE
   readonly queue: number
   readonly number: number
-  /** A bit for each message whose body is stored. */
+  /** A bit for each message that there was. */
   readonly words: Int32Array
-  readonly bodies: Bodies
+  /** Of the queue; after a load of this page alone, whose bodies are stored then. */
+  bodies: Bodies
 
   constructor(queue: number, number: number, words: Int32Array, bodies: Bodies) {
     super()
     this.queue = queue
     this.number = number
     this.words = words
+    this.bodies = bodies
+  }
+
+  /** More of the same messages are purged. */
+  add(words: Int32Array, bodies: Bodies): void {
+    for (const [at, word] of words.entries()) this.words[at] = (this.words[at] as number) | word
     this.bodies = bodies
   }
 
@@ -53,13 +61,12 @@ export class Graves {
   /** All bodies of the queue's messages are to go. */
   bury(queue: Queue, now: Millis): void {
     const { changes } = this.#table
-    for (const seq of queue.bodies.clear()) queue.presence.remove(seq)
     if (this.pages.length === 0) this.#paceFrom(now)
     for (const [number, { words }] of queue.presence.take()) {
       const known = this.pages.find((page) => page.queue === queue.number && page.number === number)
       const page = known ?? new GravePage(queue.number, number, words, queue.bodies)
       if (known === undefined) this.pages.push(page)
-      else for (const [at, word] of words.entries()) known.words[at] = (known.words[at] as number) | word
+      else known.add(words, queue.bodies)
       changes.touched(page)
     }
     this.restoreOrder()
@@ -69,7 +76,7 @@ export class Graves {
   dig(now: Millis): void {
     if (this.deadline > now) return
     const page = this.pages.shift() as GravePage
-    for (const seq of page.seqs()) page.bodies.delete(seq)
+    for (const seq of page.seqs()) page.bodies.forget(seq)
     this.#table.changes.removed(page)
     this.#paceFrom(now)
   }
