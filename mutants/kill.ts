@@ -49,11 +49,17 @@ function argumentsFor(killer: Killer): string[] {
   return ['--project', 'unit', killer.file, '--testNamePattern', name]
 }
 
+function simulated({ seeds, safetyMs, quiet = false, workload }: Extract<Killer, { by: 'simulator' }>) {
+  return {
+    MUTANT_SEEDS: seeds.join(),
+    MUTANT_SAFETY_MS: String(safetyMs),
+    MUTANT_QUIET: String(quiet),
+    MUTANT_WORKLOAD: workload ?? 'locks',
+  }
+}
+
 function vitest(directory: string, args: readonly string[], killer: Killer): Promise<string> {
-  const seeds =
-    killer.by === 'simulator'
-      ? { MUTANT_SEEDS: killer.seeds.join(), MUTANT_SAFETY_MS: String(killer.safetyMs), MUTANT_QUIET: String(killer.quiet === true) }
-      : {}
+  const seeds = killer.by === 'simulator' ? simulated(killer) : {}
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--maxWorkers=1', ...args], {
       cwd: directory,

@@ -17,12 +17,23 @@ export interface Mutant {
 
 /** Either the simulator on some seeds, or a test by its file and name. */
 export type Killer =
-  | { readonly by: 'simulator'; readonly seeds: readonly number[]; readonly safetyMs: number; readonly quiet?: boolean }
+  | {
+      readonly by: 'simulator'
+      readonly seeds: readonly number[]
+      readonly safetyMs: number
+      readonly quiet?: boolean
+      readonly workload?: 'queues'
+    }
   | { readonly by: 'test'; readonly file: string; readonly test: string }
 
 /** The seeds from `first` to `last`. */
 export function simulator(first: number, last: number, safetyMs = 12_000): Extract<Killer, { by: 'simulator' }> {
   return { by: 'simulator', seeds: Array.from({ length: last - first + 1 }, (_, i) => first + i), safetyMs }
+}
+
+/** Work on queues, seeds from `first` to `last`. */
+export function queueSimulator(first: number, last: number, safetyMs = 12_000): Killer {
+  return { ...simulator(first, last, safetyMs), workload: 'queues' }
 }
 
 /** Quiet runs, from `first` to `last`. */

@@ -3,12 +3,13 @@ import { expect, it } from 'vitest'
 import { loadHash } from '../src/io/hash.ts'
 import { runSeed } from '../src/sim/run.ts'
 
-const { MUTANT_SEEDS = '1', MUTANT_SAFETY_MS = '12000', MUTANT_QUIET = 'false' } = process.env
+const { MUTANT_SEEDS = '1', MUTANT_SAFETY_MS = '12000', MUTANT_QUIET = 'false', MUTANT_WORKLOAD = 'locks' } = process.env
 
 it('simulator', async () => {
   const hash = await loadHash()
   for (const seed of MUTANT_SEEDS.split(',').map(Number)) {
-    const { failure } = await runSeed(seed, hash, { safetyMs: Number(MUTANT_SAFETY_MS), quiet: MUTANT_QUIET === 'true' })
+    const workload = MUTANT_WORKLOAD === 'queues' ? 'queues' : 'locks'
+    const { failure } = await runSeed(seed, hash, { safetyMs: Number(MUTANT_SAFETY_MS), quiet: MUTANT_QUIET === 'true', workload })
     expect(failure === null ? null : `seed ${seed}: ${failure.message}`).toBeNull()
   }
 })

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Hash } from '../src/base/hash.ts'
 import { loadHash } from '../src/io/hash.ts'
+import type { WorkloadChoice } from '../src/sim/options.ts'
 import { runSeed } from '../src/sim/run.ts'
 
 interface Case {
@@ -13,6 +14,7 @@ interface Case {
   /** Not given: drawn from the seed. */
   readonly membership?: 'on' | 'off'
   readonly safetyMs?: number
+  readonly workload?: WorkloadChoice
 }
 
 const SAFETY_MS = 12_000
@@ -20,7 +22,7 @@ const QUIET_MS = 120_000
 const DRAWN: Case[] = Array.from({ length: 24 }, (_, i) => ({ seed: 1 + i }))
 const MOVING: Case[] = Array.from({ length: 8 }, (_, i) => ({ seed: 101 + i, membership: 'on' }))
 /** Those that once found something, in the code or in a checker. */
-const ONCE_RED: readonly Case[] = [
+const ONCE_RED_LOCKS: readonly Case[] = [
   ...[152, 208, 21_091, 21_439, 50_372, 50_399, 90_033].map((seed) => ({ seed })),
   { seed: 200_092, membership: 'on', safetyMs: 20_000 },
   { seed: 300_040, membership: 'on', safetyMs: 20_000 },
@@ -44,6 +46,7 @@ const ONCE_RED: readonly Case[] = [
   { seed: 301_979, membership: 'on', safetyMs: 20_000 },
   { seed: 302_066, safetyMs: 20_000 },
 ]
+const ONCE_RED: readonly Case[] = ONCE_RED_LOCKS.map((known) => ({ ...known, workload: 'locks' }))
 
 let hash: Hash
 beforeAll(async () => {
@@ -51,9 +54,10 @@ beforeAll(async () => {
 })
 
 describe('simulator', () => {
-  it.each([...DRAWN, ...MOVING, ...ONCE_RED])('seed $seed', async ({ seed, membership, safetyMs = SAFETY_MS }) => {
-    const { failure, trace, operations } = await runSeed(seed, hash, { safetyMs, ...(membership && { membership: membership === 'on' }) })
-    const given = membership ? ` --membership ${membership}` : ''
+  it.each([...DRAWN, ...MOVING, ...ONCE_RED])('seed $seed', async ({ seed, membership, workload, safetyMs = SAFETY_MS }) => {
+    const moving = membership && { membership: membership === 'on' }
+    const { failure, trace, operations } = await runSeed(seed, hash, { safetyMs, ...moving, ...(workload && { workload }) })
+    const given = `${membership ? ` --membership ${membership}` : ''}${workload ? ` --workload ${workload}` : ''}`
     const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${safetyMs}${given} --trace`
     expect(failure, failure ? `${repeat}\n${trace.join('\n')}` : '').toBeNull()
     expect(operations).toBeGreaterThan(0)

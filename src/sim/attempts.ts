@@ -8,20 +8,25 @@
  */
 import { type ErrorCode, TricordError } from '../base/errors.ts'
 import type { NodeId } from '../base/ids.ts'
-import type { LockCommand, LockReply, Refused } from '../lock/types.ts'
-import type { SimCluster, SimNode } from './cluster.ts'
+import type { Running, SimCluster, SimNode } from './cluster.ts'
 import type { Dice } from './dice.ts'
 
-export type Reply = Exclude<LockReply, Refused>
-
 /** How an operation ended, as its client knows it. */
-export type Answer =
+export type Answer<Reply> =
   | { readonly type: 'reply'; readonly reply: Reply }
   /** The machine said no: the command went through the log and changed nothing. */
-  | { readonly type: 'refused'; readonly code: ErrorCode }
+  | { readonly type: 'refused'; readonly code: ErrorCode; readonly details: Readonly<Record<string, unknown>> }
   /** It never reached the log. */
   | { readonly type: 'not applied'; readonly code: ErrorCode }
   | { readonly type: 'unknown' }
+
+/** Hands a command to a node: a facade's `submit`. */
+export type Submit<Command, Reply> = (
+  running: Running,
+  command: Command,
+  options: { readonly timeoutMs: number; readonly idempotencyKey?: { readonly key: string; readonly fingerprint: string } },
+  done: (reply: Reply | TricordError) => void,
+) => { cancel(): void }
 
 const NEVER_IN_LOG = new Set<ErrorCode>(['NO_QUORUM', 'NO_LEADER', 'STARTING', 'READ_ONLY', 'DISK_LOW', 'OVERLOADED'])
 const RETRIES_MAX = 6
@@ -40,32 +45,35 @@ export interface AttemptOptions {
 interface Attempt {
   readonly node: NodeId
   readonly life: number
-  settle(answer: Answer): void
+  /** Its outcome will never be known. */
+  giveUp(): void
 }
 
-export class Attempts {
+export class Attempts<Command, Reply extends object> {
   readonly #cluster: SimCluster
   readonly #dice: Dice
+  readonly #submit: Submit<Command, Reply>
   readonly #open = new Set<Attempt>()
 
-  constructor(cluster: SimCluster, dice: Dice) {
+  constructor(cluster: SimCluster, dice: Dice, submit: Submit<Command, Reply>) {
     this.#cluster = cluster
     this.#dice = dice
+    this.#submit = submit
   }
 
   /** Runs the command at one of the nodes that are up; `done` is called once. */
-  run(command: LockCommand, options: AttemptOptions, done: (answer: Answer) => void): void {
+  run(command: Command, options: AttemptOptions, done: (answer: Answer<Reply>) => void): void {
     this.#try(command, options, 0, false, done)
   }
 
   /** Once, at this node. */
-  runAt(id: NodeId, command: LockCommand, options: AttemptOptions, done: (answer: Answer) => void): void {
+  runAt(id: NodeId, command: Command, options: AttemptOptions, done: (answer: Answer<Reply>) => void): void {
     const node = this.#cluster.up.find((one) => one.id === id)
     if (node) this.#attempt(node, command, options, done)
     else done({ type: 'not applied', code: 'NO_QUORUM' })
   }
 
-  #try(command: LockCommand, options: AttemptOptions, tried: number, doubt: boolean, done: (answer: Answer) => void): void {
+  #try(command: Command, options: AttemptOptions, tried: number, doubt: boolean, done: (answer: Answer<Reply>) => void): void {
     const again = (inDoubt: boolean): void => {
       if (options.key === '' || tried >= RETRIES_MAX) return done({ type: 'unknown' })
       this.#cluster.world.at(RETRY_MS, 'client retry', () => this.#try(command, options, tried + 1, inDoubt, done))
@@ -85,55 +93,45 @@ export class Attempts {
     return up.length === 0 ? null : this.#dice.pick(up)
   }
 
-  #attempt(node: SimNode, command: LockCommand, options: AttemptOptions, done: (answer: Answer) => void): void {
+  #attempt(node: SimNode, command: Command, options: AttemptOptions, done: (answer: Answer<Reply>) => void): void {
     const { world } = this.#cluster
     const { timeoutMs, key, cancelAfterMs } = options
-    const attempt: Attempt = {
-      node: node.id,
-      life: node.lives,
-      settle: (answer) => {
-        if (!this.#open.delete(attempt)) return
-        timer.cancel()
-        done(answer)
-      },
+    const settle = (answer: Answer<Reply>): void => {
+      if (!this.#open.delete(attempt)) return
+      timer.cancel()
+      done(answer)
     }
-    const timer = world.at(timeoutMs + PATIENCE_MS, 'client patience', () => attempt.settle({ type: 'unknown' }))
+    const attempt: Attempt = { node: node.id, life: node.lives, giveUp: () => settle({ type: 'unknown' }) }
+    const timer = world.at(timeoutMs + PATIENCE_MS, 'client patience', attempt.giveUp)
     this.#open.add(attempt)
-    const { locks } = node.running ?? {}
+    const { running } = node
     node.life?.run(() => {
       const idempotency = key === '' ? {} : { idempotencyKey: { key, fingerprint: key } }
-      const submission = locks?.submit(command, { timeoutMs, ...idempotency }, (reply) => attempt.settle(answerOf(reply)))
+      const submission = running && this.#submit(running, command, { timeoutMs, ...idempotency }, (reply) => settle(answerOf(reply)))
       if (cancelAfterMs < Infinity) world.at(cancelAfterMs, 'client cancel', () => node.life?.run(() => submission?.cancel()))
     })
   }
 
-  /** A linearizable look at a lock; null where nobody could tell. */
-  status(namespace: string, name: string, timeoutMs: number, done: (token: number | null, grantId: string, owner: string) => void): void {
+  /** Reads through one of the nodes that are up; null where nobody could tell. */
+  look<T>(read: (running: Running) => Promise<T>, timeoutMs: number, done: (seen: T | null) => void): void {
     const node = this.#pick()
-    if (!node) return done(null, '', '')
-    const attempt: Attempt = {
-      node: node.id,
-      life: node.lives,
-      settle: () => {
-        if (this.#open.delete(attempt)) done(null, '', '')
-      },
+    if (!node) return done(null)
+    const settle = (seen: T | null): void => {
+      if (this.#open.delete(attempt)) done(seen)
     }
+    const attempt: Attempt = { node: node.id, life: node.lives, giveUp: () => settle(null) }
     this.#open.add(attempt)
-    this.#cluster.world.at(timeoutMs + PATIENCE_MS, 'client patience', () => attempt.settle({ type: 'unknown' }))
+    this.#cluster.world.at(timeoutMs + PATIENCE_MS, 'client patience', attempt.giveUp)
+    const { running } = node
     node.life?.run(() => {
-      node.running?.locks.status(namespace, name, { timeoutMs, consistency: 'linearizable' }).then(
-        ({ holders: [holder] }) => {
-          if (this.#open.delete(attempt)) done(holder?.token ?? 0, holder?.grantId ?? '', holder?.owner ?? '')
-        },
-        () => attempt.settle({ type: 'unknown' }),
-      )
+      if (running) read(running).then(settle, attempt.giveUp)
     })
   }
 
   /** The node's life ended: whoever waited for it knows nothing. */
   nodeEnded(node: SimNode): void {
     const broken = [...this.#open].filter((attempt) => attempt.node === node.id && attempt.life === node.lives)
-    for (const attempt of broken) this.#cluster.world.at(1, 'connection broken', () => attempt.settle({ type: 'unknown' }))
+    for (const attempt of broken) this.#cluster.world.at(1, 'connection broken', () => attempt.giveUp())
   }
 
   get open(): number {
@@ -141,8 +139,9 @@ export class Attempts {
   }
 }
 
-function answerOf(reply: Reply | TricordError): Answer {
+function answerOf<Reply extends object>(reply: Reply | TricordError): Answer<Reply> {
   if (!(reply instanceof TricordError)) return { type: 'reply', reply }
   if (reply.code === 'UNKNOWN_OUTCOME' || reply.outcome === 'unknown') return { type: 'unknown' }
-  return { type: NEVER_IN_LOG.has(reply.code) ? 'not applied' : 'refused', code: reply.code }
+  const { code, details } = reply
+  return NEVER_IN_LOG.has(code) ? { type: 'not applied', code } : { type: 'refused', code, details }
 }

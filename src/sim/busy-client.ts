@@ -1,8 +1,7 @@
 /** A client of the busy locks: waits, renews, holds under sessions, gives waits up, and walks away from what it holds. */
 import type { GrantView, LockCommand, SessionProof } from '../lock/types.ts'
-import type { Answer } from './attempts.ts'
 import type { Dice } from './dice.ts'
-import { type ClientContext, LEASED_PREFIX, NAMESPACE, busyNames } from './lock-workload.ts'
+import { type ClientContext, LEASED_PREFIX, type LockAnswer, NAMESPACE, busyNames } from './lock-workload.ts'
 import type { Client } from './workload.ts'
 
 const HELD_MAX = 4
@@ -38,7 +37,7 @@ export class BusyClient implements Client {
     return this.#acquire(done)
   }
 
-  #run(command: LockCommand, waitMs: number, done: (answer: Answer) => void): void {
+  #run(command: LockCommand, waitMs: number, done: (answer: LockAnswer) => void): void {
     const { attempts, options } = this.#context
     const key = this.#dice.chance(options.retryShare) ? `${this.#id}/${this.#operations}` : ''
     const cancelAfterMs = waitMs > 0 && this.#dice.chance(0.1) ? this.#dice.next() * waitMs : Infinity

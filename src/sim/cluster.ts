@@ -12,6 +12,8 @@ import { type Config, parseConfig } from '../config.ts'
 import type { Ports } from '../io/ports.ts'
 import { createLocks } from '../lock/facade.ts'
 import type { Locks } from '../lock/types.ts'
+import { createQueues } from '../queue/facade.ts'
+import type { Queues } from '../queue/types.ts'
 import { type Node, type NodeOptions, createNode } from '../node.ts'
 import { createProposer } from '../raft/host/proposer.ts'
 import { checkColdRecords } from './checkers/cold-records.ts'
@@ -31,6 +33,7 @@ const SECOND_MS = 1_000
 export interface Running {
   readonly node: Node
   readonly locks: Locks
+  readonly queues: Queues
 }
 
 export class SimNode {
@@ -176,7 +179,8 @@ export class SimCluster {
     node.joined = true
     node.wiped = false
     this.#formed ||= this.nodes.every(({ joined }) => joined)
-    node.running = { node: running, locks: createLocks(proposer) }
+    const { partitions } = this.options
+    node.running = { node: running, locks: createLocks(proposer), queues: createQueues(proposer, { partitions, hash: this.#hash }) }
     life.touched = true
     world.log(`${node.id} is up, incarnation ${identity.incarnation}`)
   }
@@ -209,6 +213,7 @@ export class SimCluster {
         log_bytes_max: logBytesMax,
         checkpoint_interval_ms: checkpointMs,
       },
+      queues: { ...config.queues, body_cache_bytes: this.options.queues.bodyCacheBytes },
     }
   }
 

@@ -10,7 +10,7 @@
  */
 import type { Dice } from './dice.ts'
 import { Inode } from './inode.ts'
-import { KvPlatter } from './kv-platter.ts'
+import { KvPlatter, type LandedListener } from './kv-platter.ts'
 import type { World } from './world.ts'
 
 export interface DiskOptions {
@@ -50,6 +50,8 @@ export class SimDisk {
   locked = false
   /** Hears of every durable write, with the file's bytes on the platter. */
   onDurable: DurableListener = () => {}
+  /** Hears of every batch of its key-value stores. */
+  onLanded: LandedListener = () => {}
   #names = new Map<string, Inode>()
   readonly #durableNames = new Map<string, Inode>()
   #changes: NameChange[] = []
@@ -142,7 +144,7 @@ export class SimDisk {
 
   store(directory: string): KvPlatter {
     let store = this.stores.get(directory)
-    if (!store) this.stores.set(directory, (store = new KvPlatter()))
+    if (!store) this.stores.set(directory, (store = new KvPlatter((...landed) => this.onLanded(...landed))))
     return store
   }
 }

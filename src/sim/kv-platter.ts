@@ -20,6 +20,9 @@ function apply(records: Records, ops: readonly KvOp[]): void {
   }
 }
 
+/** Hears of each batch, with all the records as they are now, in no order. */
+export type LandedListener = (ops: readonly KvOp[], records: Iterable<KvPair>) => void
+
 export class KvPlatter {
   readonly #durable: Records = new Map()
   #current: Records = new Map()
@@ -28,6 +31,11 @@ export class KvPlatter {
   readonly inFlight: (readonly KvOp[])[] = []
   #sorted: readonly KvPair[] | null = null
   open = false
+  readonly #onLanded: LandedListener
+
+  constructor(onLanded: LandedListener) {
+    this.#onLanded = onLanded
+  }
 
   get(key: Uint8Array): Uint8Array | undefined {
     return this.#current.get(nameOf(key))?.[1]
@@ -36,6 +44,7 @@ export class KvPlatter {
   land(ops: readonly KvOp[], sync: boolean): void {
     apply(this.#current, ops)
     this.#sorted = null
+    this.#onLanded(ops, this.#current.values())
     this.#unsynced.push(ops)
     if (sync) this.#writeBack(this.#unsynced.length)
     else if (this.#unsynced.length > UNSYNCED_MAX) this.#writeBack(UNSYNCED_MAX / 2)

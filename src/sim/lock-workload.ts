@@ -4,7 +4,8 @@
  *   register names  exclusive, leases longer than the run: acquire, look, release. Checked for linearizability.
  *   busy names      shared and exclusive, short leases, waits, renewals, sessions, cancelled waits, abandoned holds.
  */
-import { Attempts } from './attempts.ts'
+import type { Answered, LockCommand } from '../lock/types.ts'
+import { type Answer, Attempts } from './attempts.ts'
 import { BusyClient } from './busy-client.ts'
 import type { Checker } from './checkers/checker.ts'
 import { type GrantLedger, lockGrants } from './checkers/lock-grants.ts'
@@ -45,10 +46,13 @@ export function registerNames({ registerNames: count }: LockWorkloadOptions): st
   return Array.from({ length: count }, (_, i) => `register${i}`)
 }
 
+export type LockAnswer = Answer<Answered>
+export type LockAttempts = Attempts<LockCommand, Answered>
+
 export interface ClientContext {
   readonly cluster: SimCluster
   readonly options: LockWorkloadOptions
-  readonly attempts: Attempts
+  readonly attempts: LockAttempts
   readonly history: ClientHistory
   readonly grants: GrantLedger
 }
@@ -66,7 +70,9 @@ export class LockWorkload implements Workload {
     const starting = (): boolean => cluster.nodes.some(({ life, running }) => life?.alive && !running)
     const grants = lockGrants(views, (owner) => owner.startsWith(LEASED_PREFIX), starting)
     this.checkers = [stateDigest(views), lockHolders(views), grants]
-    const attempts = new Attempts(cluster, cluster.world.dice.fork('attempts'))
+    const attempts: LockAttempts = new Attempts(cluster, cluster.world.dice.fork('attempts'), ({ locks }, ...request) =>
+      locks.submit(...request),
+    )
     this.#context = { cluster, options, attempts, history: new ClientHistory(), grants }
     this.#clients = new Clients(cluster.world)
   }

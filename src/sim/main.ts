@@ -1,9 +1,11 @@
 /**
- * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--quiet] [--trace]`: runs M seeds from N on. A line
- * per failing seed with the command that repeats it; at the end what was simulated and how fast. Exits with 1 if a seed failed.
+ * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--workload locks|queues|both] [--quiet] [--trace]`: runs
+ * M seeds from N on. A line per failing seed with the command that repeats it; at the end what was simulated and how fast. Exits
+ * with 1 if a seed failed.
  */
 import { parseArgs } from 'node:util'
 import { loadHash } from '../io/hash.ts'
+import { WORKLOADS, type WorkloadChoice } from './options.ts'
 import { type RunResult, runSeed } from './run.ts'
 
 const { values } = parseArgs({
@@ -13,6 +15,7 @@ const { values } = parseArgs({
     safety: { type: 'string' },
     membership: { type: 'string' },
     quiet: { type: 'boolean', default: false },
+    workload: { type: 'string' },
     trace: { type: 'boolean', default: false },
     hashes: { type: 'boolean', default: false },
   },
@@ -21,6 +24,7 @@ const overrides = {
   ...(values.safety !== undefined && { safetyMs: Number(values.safety) }),
   ...(values.membership !== undefined && { membership: values.membership === 'on' }),
   ...(values.quiet && { quiet: true }),
+  ...(values.workload !== undefined && { workload: workloadOf(values.workload) }),
 }
 const first = Number(values.seed)
 const count = Number(values.count)
@@ -50,7 +54,7 @@ print(`seeds ${first} to ${first + count - 1}: ${count - failed} passed, ${faile
 print(
   `${events} events, ${Math.round(events / seconds)} per second; ${Math.round(elapsedMs / 1_000)} s of cluster time in ${seconds.toFixed(1)} s`,
 )
-print(`${operations} register operations, ${unknown} of unknown outcome, ${inconclusive} searches given up`)
+print(`${operations} operations, ${unknown} of unknown outcome, ${inconclusive} searches given up`)
 print(
   `faults: ${[...faults]
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -61,16 +65,21 @@ process.exitCode = failed > 0 ? 1 : 0
 
 function report({ seed, failure, options, hash: digest, trace, events: at }: RunResult): void {
   print(`seed ${seed} FAILED after ${at} events, hash ${digest}: ${failure?.message ?? ''}`)
-  print(
-    `  repeat: npm run sim -- --seed ${seed} --count 1${given('safety')}${given('membership')}${values.quiet ? ' --quiet' : ''} --trace`,
-  )
+  const quiet = values.quiet ? ' --quiet' : ''
+  print(`  repeat: npm run sim -- --seed ${seed} --count 1${given('safety')}${given('membership')}${given('workload')}${quiet} --trace`)
   if (!values.trace) return
   print(JSON.stringify(options, null, 1))
   for (const line of trace) print(line)
   print(failure?.stack ?? '')
 }
 
-function given(name: 'safety' | 'membership'): string {
+function workloadOf(text: string): WorkloadChoice {
+  const found = WORKLOADS.find((workload) => workload === text)
+  if (!found) throw new Error(`--workload ${text}: one of ${WORKLOADS.join(', ')}`)
+  return found
+}
+
+function given(name: 'safety' | 'membership' | 'workload'): string {
   return values[name] === undefined ? '' : ` --${name} ${values[name]}`
 }
 

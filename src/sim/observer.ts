@@ -23,6 +23,7 @@ export class Observer implements LogListener {
 
   attach({ id, disk }: SimNode): void {
     this.logs.watch(id, disk)
+    disk.onLanded = (...landed) => this.#guard(() => this.#checkers.forEach((checker) => checker.landed?.(id, ...landed)))
   }
 
   written(node: NodeId, group: GroupId, log: DurableGroup, index: LogIndex): void {

@@ -9,6 +9,10 @@ import { Dice } from './dice.ts'
 import type { DiskOptions } from './disk.ts'
 import { type NetworkOptions, calm } from './network.ts'
 import type { LockWorkloadOptions } from './lock-workload.ts'
+import type { QueueWorkloadOptions } from './queue-workload.ts'
+
+export const WORKLOADS = ['locks', 'queues', 'both'] as const
+export type WorkloadChoice = (typeof WORKLOADS)[number]
 
 export interface SimOptions {
   readonly seed: number
@@ -27,9 +31,11 @@ export interface SimOptions {
   readonly network: NetworkOptions
   readonly disk: DiskOptions
   readonly chaos: ChaosOptions
+  readonly workload: WorkloadChoice
   readonly locks: LockWorkloadOptions
   /** No faults, or now and then one crash; nothing but long waits: for what happens while nothing happens. */
   readonly quiet: boolean
+  readonly queues: QueueWorkloadOptions
   /** Virtual time of the first phase (chaos), and the bound of the second (progress). */
   readonly safetyMs: number
   readonly livenessMs: number
@@ -44,6 +50,8 @@ export interface SimOverrides {
   /** Whether members come and go; drawn where it is not given. */
   readonly membership?: boolean
   readonly quiet?: boolean
+  /** What the clients work on; drawn where it is not given. */
+  readonly workload?: WorkloadChoice
 }
 
 export function drawOptions(seed: number, overrides: SimOverrides = {}): SimOptions {
@@ -73,6 +81,8 @@ function drawLoud(seed: number, overrides: SimOverrides): SimOptions {
   // From dice of its own: a run without changes of membership is what its seed has always been.
   const moving = new Dice(seed).fork('membership')
   const moves = moving.chance(MOVING_SHARE) ? overrides.membership !== false : overrides.membership === true
+  const working = new Dice(seed).fork('workload')
+  const workload = working.pick(WORKLOADS)
   const heartbeatMs = dice.pick([20, 50, 100])
   return {
     seed,
@@ -89,8 +99,10 @@ function drawLoud(seed: number, overrides: SimOverrides): SimOptions {
     network: drawNetwork(dice),
     disk: drawDisk(dice),
     chaos: moves ? drawMoves(moving, drawChaos(dice, nodes)) : drawChaos(dice, nodes),
+    workload: overrides.workload ?? workload,
     locks: drawLocks(dice),
     quiet: false,
+    queues: drawQueues(working),
     safetyMs: overrides.safetyMs ?? 20_000,
     livenessMs: 60_000,
   }
@@ -169,5 +181,28 @@ function drawLocks(dice: Dice): LockWorkloadOptions {
     registerNames: dice.integer(1, 2),
     registerOpsMax: 80,
     retryShare: dice.pick([0, 0.5, 1]),
+  }
+}
+
+function drawQueues(dice: Dice): QueueWorkloadOptions {
+  return {
+    tags: dice.pick([1, 1, 2]),
+    producers: dice.integer(1, 3),
+    consumers: dice.integer(2, 5),
+    thinkMeanMs: dice.pick([30, 80, 200]),
+    timeoutMs: dice.pick([500, 2_000, 8_000]),
+    messagesMax: 120,
+    bodyBytesMax: dice.pick([64, 3_000, 20_000]),
+    batchMax: dice.pick([2, 8]),
+    groups: dice.pick([0, 1, 3]),
+    delayShare: dice.pick([0, 0.2]),
+    dedupShare: dice.pick([0, 0.1, 0.4]),
+    priorityShare: dice.pick([0, 0.5]),
+    waitMaxMs: dice.pick([0, 300, 3_000]),
+    visibilityMs: dice.pick([400, 2_000]),
+    maxDeliveries: dice.pick([2, 4, 1_000]),
+    poison: dice.pick(['dlq', 'dlq', 'block']),
+    retryShare: dice.pick([0.3, 0.7, 1]),
+    bodyCacheBytes: dice.pick([0, 0, 1]),
   }
 }

@@ -4,10 +4,10 @@
  */
 import type { Millis } from '../base/ids.ts'
 import { type LockCommand, LIMITS } from '../lock/types.ts'
-import { type Answer, Attempts } from './attempts.ts'
+import { Attempts } from './attempts.ts'
 import type { SimCluster, SimNode } from './cluster.ts'
 import type { Dice } from './dice.ts'
-import { NAMESPACE } from './lock-workload.ts'
+import { type LockAnswer, type LockAttempts, NAMESPACE } from './lock-workload.ts'
 import { Clients, type Workload } from './workload.ts'
 import { SimFailure } from './world.ts'
 
@@ -21,7 +21,7 @@ const LATE_MS: Millis = 8_000
 export class QuietWorkload implements Workload {
   readonly checkers = []
   readonly #cluster: SimCluster
-  readonly #attempts: Attempts
+  readonly #attempts: LockAttempts
   readonly #clients: Clients
   readonly #dice: Dice
   #waits = 0
@@ -30,7 +30,7 @@ export class QuietWorkload implements Workload {
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster
-    this.#attempts = new Attempts(cluster, cluster.world.dice.fork('attempts'))
+    this.#attempts = new Attempts(cluster, cluster.world.dice.fork('attempts'), ({ locks }, ...request) => locks.submit(...request))
     this.#dice = cluster.world.dice.fork('quiet')
     this.#clients = new Clients(cluster.world)
   }
@@ -86,7 +86,7 @@ export class QuietWorkload implements Workload {
   }
 
   /** Its node died, or is not back yet. */
-  #excused({ type }: Answer): boolean {
+  #excused({ type }: LockAnswer): boolean {
     return this.#cluster.world.faults.has('crash') && (type === 'unknown' || type === 'not applied')
   }
 

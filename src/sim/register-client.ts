@@ -3,9 +3,9 @@
  * what an abandoned operation may hold, once a look has shown it: so the register does not end up held for ever.
  */
 import type { AcquireCommand } from '../lock/types.ts'
-import type { Answer } from './attempts.ts'
+import type { Running } from './cluster.ts'
 import type { Dice } from './dice.ts'
-import { type ClientContext, LEASED_PREFIX, NAMESPACE, registerNames } from './lock-workload.ts'
+import { type ClientContext, LEASED_PREFIX, type LockAnswer, NAMESPACE, registerNames } from './lock-workload.ts'
 import type { Client } from './workload.ts'
 
 const LEASE_MS = 3_600_000
@@ -50,7 +50,7 @@ export class RegisterClient implements Client {
     return { number, key: keyed ? `${this.#id}/${number}` : '' }
   }
 
-  #run(command: Parameters<ClientContext['attempts']['run']>[0], key: string, done: (answer: Answer) => void): void {
+  #run(command: Parameters<ClientContext['attempts']['run']>[0], key: string, done: (answer: LockAnswer) => void): void {
     const { attempts, options } = this.#context
     attempts.run(command, { timeoutMs: options.timeoutMs, key, cancelAfterMs: Infinity }, done)
   }
@@ -98,8 +98,11 @@ export class RegisterClient implements Client {
   #look(name: string, done: () => void): void {
     const { attempts, history, options } = this.#context
     const open = history.begin(name)
-    attempts.status(NAMESPACE, name, options.timeoutMs, (token, grantId, owner) => {
-      if (token === null) return done()
+    const { timeoutMs } = options
+    const read = ({ locks }: Running) => locks.status(NAMESPACE, name, { timeoutMs, consistency: 'linearizable' })
+    attempts.look(read, timeoutMs, (seen) => {
+      if (seen === null) return done()
+      const { token = 0, grantId = '', owner = '' } = seen.holders[0] ?? {}
       history.end(open, { kind: 'status', token }, true)
       if (!this.#abandoned.has(owner) || this.#held) return done()
       this.#held = { name, token, grantId }

@@ -20,6 +20,7 @@ import { ordering } from './checkers/ordering.ts'
 import { punctual } from './checkers/punctual.ts'
 import { recovery } from './checkers/recovery.ts'
 import { steady } from './checkers/steady.ts'
+import { storedStates } from './checkers/stored-states.ts'
 import { SimCluster, type SimNode } from './cluster.ts'
 import { LockWorkload } from './lock-workload.ts'
 import { calm } from './network.ts'
@@ -27,11 +28,14 @@ import { Observer } from './observer.ts'
 import { Operator } from './operator.ts'
 import { QuietWorkload } from './quiet-workload.ts'
 import { type SimOptions, drawOptions, type SimOverrides } from './options.ts'
+import { QueueWorkload } from './queue-workload.ts'
 import type { Workload, WorkloadTally } from './workload.ts'
 import { SimFailure, World } from './world.ts'
 
 const FORM_MS = 20_000
 const TRACE_LINES = 60
+/** Of a log that was compacted: the one that is written, the one before, and one that a restart began. */
+const LOG_SEGMENTS_MAX = 3
 
 export interface RunResult {
   readonly seed: number
@@ -82,7 +86,7 @@ class Run {
       booting: (node) => this.#observer.logs.reload(node.id, node.disk),
       ended: (node) => this.#workloads.forEach((workload) => workload.nodeEnded(node)),
     })
-    this.#workloads = [options.quiet ? new QuietWorkload(this.#cluster) : new LockWorkload(this.#cluster, options.locks)]
+    this.#workloads = workloadsOf(this.#cluster, options)
     const checkers: readonly Checker[] = [
       electionSafety(),
       logMatching(),
@@ -95,6 +99,7 @@ class Run {
       diskIdentity(),
       punctual(this.#cluster, this.#groups, options.driftPpm),
       ...(options.quiet ? [steady(this.#cluster)] : []),
+      storedStates(),
       ...this.#workloads.flatMap((workload) => workload.checkers),
     ]
     this.#observer = new Observer(checkers, (error) => this.world.fail(error))
@@ -183,6 +188,8 @@ class Run {
     }
     await this.#until(livenessMs, 'an answer through each node of the core', () => asked === 0)
     await this.#until(livenessMs, 'equal replicas', () => this.#equal(core))
+    const short = (): boolean => core.every(({ disk }) => disk.paths.filter((path) => path.endsWith('.wal')).length <= LOG_SEGMENTS_MAX)
+    await this.#until(livenessMs, 'logs that hold nothing which is over', short)
     if (!world.failure) this.#check(() => this.#final(core))
   }
 
@@ -281,6 +288,14 @@ class Run {
       trace: world.trace(TRACE_LINES),
     }
   }
+}
+
+function workloadsOf(cluster: SimCluster, { quiet, workload, locks, queues }: SimOptions): readonly Workload[] {
+  if (quiet) return [new QuietWorkload(cluster)]
+  return [
+    ...(workload === 'queues' ? [] : [new LockWorkload(cluster, locks)]),
+    ...(workload === 'locks' ? [] : [new QueueWorkload(cluster, queues)]),
+  ]
 }
 
 function sum(workloads: readonly Workload[], of: (workload: Workload) => number): number {

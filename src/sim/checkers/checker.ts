@@ -5,6 +5,7 @@
 import { type GroupId, type LogIndex, type NodeId, type ReplicaId, groupName } from '../../base/ids.ts'
 import type { GroupStatus } from '../../raft/group-host.ts'
 import type { StateMachine } from '../../raft/machine.ts'
+import type { LandedListener } from '../kv-platter.ts'
 import type { DurableGroup, DurableLogs } from '../durable-log.ts'
 import { SimFailure } from '../world.ts'
 
@@ -33,6 +34,8 @@ export interface Checker {
   /** Asked for as long as it is so. */
   damaged?(node: NodeId, group: GroupId): void
   recovered?(node: NodeId, group: GroupId, before: DurableGroup, after: DurableGroup | null): void
+  /** A batch of the key-value store is on the platter; `records`: all that are there now. */
+  landed?(node: NodeId, ...landed: Parameters<LandedListener>): void
   begunAgain?(node: NodeId, group: GroupId, replica: ReplicaId): void
 }
 

@@ -19,7 +19,7 @@ function stored(change: (cold: ColdRecords, ops: KvOp[]) => void): KvPlatter {
   const header = { index: 5, term: 1, time: 0, ordinal: 0, membership, count: 0, sum: 0, cold: cold.digest.now }
   ops.push({ key: headerKey(1, 1), value: encodeHeader(header) })
   new ColdRecords(createMemoryKv(), 1, 2, NO_COLD).change(key('arriving'), key('x'), ops)
-  const platter = new KvPlatter()
+  const platter = new KvPlatter(() => {})
   platter.land(ops, true)
   return platter
 }

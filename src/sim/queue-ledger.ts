@@ -1,0 +1,192 @@
+/**
+ * What the clients of queues were told, for `queue/history-checker.ts`, and what can be said at once:
+ *
+ *   bodies    what is delivered is what was sent          early    a delayed message not before its time
+ *   stale     a token is good for nothing once a later one was seen      replayed    an answer that is repeated has nothing
+ *   fences    the floor never sinks                                                  in it that was acknowledged before
+ *
+ * Times are virtual; clocks of nodes run at their own rates, so cluster time may be ahead by so much and no more.
+ */
+import { decodeBody, encodeBody } from '../queue/message-body.ts'
+import { type Known, QueueHistory, type SettlingRecord } from '../queue/history-checker.ts'
+import type { DeliveredMessage, EnqueuedItem, ItemOutcome, Settling } from '../queue/types.ts'
+import { hashText } from './dice.ts'
+import { SimFailure, type World } from './world.ts'
+
+const SLACK_MS = 5
+
+/** A message as its producer knows it. */
+export interface Sent {
+  readonly key: string
+  /** See history-checker.ts. */
+  readonly lane: string | null
+  readonly delayMs: number
+  /** Perhaps sent before: then it is the same message. */
+  readonly isRepeatable: boolean
+}
+
+export interface QueueLedgerOptions {
+  readonly driftPpm: number
+  /** No lease is longer. */
+  readonly leaseMsMax: number
+  readonly bodyBytesMax: number
+  /** Queues that are purged at times. */
+  readonly purgeable: ReadonlySet<string>
+}
+
+export class QueueLedger {
+  readonly history: QueueHistory
+  readonly #world: World
+  readonly #bodyBytesMax: number
+  readonly #purgeable: ReadonlySet<string>
+  /** How much faster than the world's the time of the cluster may pass. */
+  readonly #rate: number
+  /** Not before: by the key of a delayed message. */
+  readonly #visibleAt = new Map<string, number>()
+  /** The highest token that was seen, by queue and id. */
+  readonly #tokens = new Map<string, number>()
+  readonly #acked = new Set<string>()
+  readonly #redriven = new Set<string>()
+  readonly #floors = new Map<string, number>()
+  readonly #purged = new Map<string, number>()
+
+  constructor(world: World, { driftPpm, leaseMsMax, bodyBytesMax, purgeable }: QueueLedgerOptions) {
+    this.#world = world
+    this.#bodyBytesMax = bodyBytesMax
+    this.#purgeable = purgeable
+    this.#rate = 1 + driftPpm / 1e6
+    this.history = new QueueHistory({ leaseSlackMs: SLACK_MS + leaseMsMax * (this.#rate - 1) })
+  }
+
+  get now(): number {
+    return this.#world.now
+  }
+
+  /** Told by the key alone; one in eight is long. */
+  bodyOf(key: string): Uint8Array {
+    const hash = hashText(key)
+    const data = `${key}|${'x'.repeat(hash % 8 === 0 ? (hash >>> 3) % this.#bodyBytesMax : hash % 32)}`
+    const plain = { encoding: 'json', headers: '', traceparent: '', enqueuedAt: 0 } as const
+    return encodeBody({ ...plain, data: new TextEncoder().encode(data) })
+  }
+
+  /** `items` where the outcome is ok. */
+  enqueued(queue: string, sent: readonly Sent[], sentAt: number, outcome: Known, items: readonly EnqueuedItem[] = []): void {
+    let last = ''
+    for (const [at, { key, lane, delayMs, isRepeatable }] of sent.entries()) {
+      const { id = '', deduplicated = false } = items[at] ?? {}
+      // Another of the same key may have come through.
+      if (isRepeatable && outcome === 'refused') continue
+      if (deduplicated && !isRepeatable) throw new SimFailure(`queues: ${queue} ${id} (${key}) was deduplicated, and is the only one`)
+      if (!deduplicated && id !== '' && last !== '' && numberOf(id) <= numberOf(last))
+        throw new SimFailure(`queues: ${queue} ${id} comes before ${last}, and was behind it in a batch`)
+      if (!deduplicated) last = id
+      const given = { key, queue, lane: isRepeatable || delayMs > 0 ? null : lane }
+      this.history.enqueues.push({ ...given, sentAt, answeredAt: this.now, outcome, id })
+      if (delayMs > 0 && !isRepeatable) this.#visibleAt.set(key, sentAt + delayMs / this.#rate - SLACK_MS)
+    }
+  }
+
+  /** One answer to one dequeue. */
+  delivered(queue: string, messages: readonly DeliveredMessage[], askedAt: number): void {
+    for (const { id, token, attempt, group, visibilityMs, body } of messages) {
+      const key = this.#keyOf(queue, id, body)
+      const visibleAt = this.#visibleAt.get(key) ?? 0
+      if (this.now < visibleAt) throw new SimFailure(`queues: ${queue} ${id} (${key}) was delivered ${visibleAt - this.now} ms early`)
+      // After a redrive the first attempt need not be the first delivery.
+      const counted = this.#redriven.has(queue) ? attempt + 1 : attempt
+      // A purge ends leases at any time: then there is nothing to count on.
+      const heldMs = this.#purgeable.has(queue) ? 0 : visibilityMs
+      const record = { key, queue, id, token, attempt: counted, group, visibilityMs: heldMs, askedAt, receivedAt: this.now }
+      this.history.deliveries.push(record)
+      const name = `${queue} ${id}`
+      this.#tokens.set(name, Math.max(token, this.#tokens.get(name) ?? 0))
+    }
+  }
+
+  #keyOf(queue: string, id: string, body: Uint8Array): string {
+    const decoded = decodeBody(body)
+    const [key = ''] = decoded ? new TextDecoder().decode(decoded.data).split('|', 1) : []
+    if (!Buffer.from(this.bodyOf(key)).equals(body))
+      throw new SimFailure(`queues: the body of ${queue} ${id} is not what was sent (${key})`)
+    return key
+  }
+
+  /** The answer to a dequeue that had been answered before. */
+  replayed(queue: string, messages: readonly DeliveredMessage[], gone: ReadonlySet<string>): void {
+    for (const { id, token, body } of messages) {
+      this.#keyOf(queue, id, body)
+      if (gone.has(id)) throw new SimFailure(`queues: ${queue} ${id} (token ${token}) was delivered again after it was acknowledged`)
+    }
+  }
+
+  /** Whether a later delivery of it was seen. */
+  isStale(queue: string, { id, token }: Settling): boolean {
+    return (this.#tokens.get(`${queue} ${id}`) ?? 0) > token
+  }
+
+  isAcked(queue: string, id: string): boolean {
+    return this.#acked.has(`${queue} ${id}`)
+  }
+
+  /** `outcomes` where the command was answered; `wasStale`: as of when it was sent. */
+  settled(
+    type: SettlingRecord['type'],
+    queue: string,
+    items: readonly (Settling & { readonly visibilityMs?: number; readonly wasStale: boolean })[],
+    sentAt: number,
+    outcomes: readonly ItemOutcome[] | Exclude<Known, 'ok'>,
+  ): void {
+    for (const [at, { id, token, visibilityMs, wasStale }] of items.entries()) {
+      const outcome = typeof outcomes === 'string' ? outcomes : outcomes[at] === '' ? 'ok' : 'refused'
+      const extension = visibilityMs === undefined ? {} : { visibilityMs }
+      this.history.settlings.push({ type, queue, id, token, sentAt, outcome, ...extension })
+      if (outcome !== 'ok') continue
+      if (type === 'ack') this.#acked.add(`${queue} ${id}`)
+      // An acknowledgement that is repeated is ok once more; the history tells of any other.
+      else if (wasStale) throw new SimFailure(`queues: ${type} of ${queue} ${id} by ${token}, which was stale`)
+    }
+  }
+
+  redriven(queue: string): void {
+    this.#redriven.add(queue)
+  }
+
+  /** `count` null: nobody knows. */
+  purged(queue: string, count: number | null): void {
+    this.#purged.set(queue, (this.#purged.get(queue) ?? 0) + (count ?? Infinity))
+  }
+
+  floorOf(resource: string): number {
+    return this.#floors.get(resource) ?? 0
+  }
+
+  /** A command with this fence was answered; `floor`: what was known when it was sent. */
+  fenced(resource: string, token: number, floor: number, highest: number | null): void {
+    if (highest === null) {
+      if (token < floor) throw new SimFailure(`queues: ${token} passed the fence of ${resource}, which had seen ${floor}`)
+      this.#floors.set(resource, Math.max(this.floorOf(resource), token))
+    } else if (highest < floor || highest <= token) {
+      throw new SimFailure(`queues: ${token} was held up at the fence of ${resource} by ${highest}, after ${floor}`)
+    }
+  }
+
+  /** `lossy`: queues that may let go of a message that nobody acknowledged. Throws where this cannot have been. */
+  check(lossy: ReadonlySet<string>): void {
+    const { enqueues } = this.history
+    const acked = new Set<string>()
+    for (const { type, outcome, queue, id } of this.history.settlings)
+      if (type === 'ack' && outcome !== 'refused') acked.add(`${queue} ${id}`)
+    const left = enqueues.filter(({ queue, id }) => lossy.has(queue) && id !== '' && !acked.has(`${queue} ${id}`))
+    const { violations } = this.history.report(left)
+    if (violations.length > 0) throw new SimFailure(`queues: ${violations.slice(0, 20).join('\n  ')}`)
+    for (const [queue, purged] of this.#purged) {
+      const gone = new Set(left.filter((one) => one.queue === queue).map(({ id }) => id)).size
+      if (gone > purged) throw new SimFailure(`queues: ${queue} lost ${gone} messages, and purged ${purged}`)
+    }
+  }
+}
+
+function numberOf(id: string): number {
+  return Number.parseInt(id.slice(id.lastIndexOf('_') + 1), 36)
+}

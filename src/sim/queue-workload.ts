@@ -1,0 +1,179 @@
+/**
+ * The work on queues: clients that fill, drain and torment them, and what must come of it.
+ *
+ *   {tK}jobs, {tK}mail   exact: every message that was taken in is acknowledged in the end, and by nobody twice
+ *   scrap                purged now and then: what nobody acknowledged is as much as was purged
+ *   brief                drops its oldest when it is full, and its messages do not live long
+ *
+ *   configure ──> producers, consumers ──stop──> drain: whatever is there is taken and acknowledged, until nothing is left
+ */
+import type { Answered, QueueCommand, QueueConfig } from '../queue/types.ts'
+import { type Answer, Attempts } from './attempts.ts'
+import type { Checker } from './checkers/checker.ts'
+import { queueInvariants } from './checkers/queue-invariants.ts'
+import { QueueViews } from './checkers/queue-views.ts'
+import { stateDigest } from './checkers/state-digest.ts'
+import type { SimCluster, SimNode } from './cluster.ts'
+import { Consumer } from './consumer.ts'
+import type { Dice } from './dice.ts'
+import { Producer } from './producer.ts'
+import { QueueDrain } from './queue-drain.ts'
+import { QueueLedger } from './queue-ledger.ts'
+import { Clients, type Workload, type WorkloadTally } from './workload.ts'
+import { SimFailure } from './world.ts'
+
+export const NAMESPACE = 'sim'
+export const SCRAP = 'scrap'
+const BRIEF = 'brief'
+const FINAL = 'final'
+const RETRY_MS = 250
+/** The longest lease that clients ask for. */
+const LEASE_MS_MAX = 4_000
+
+export interface QueueWorkloadOptions {
+  readonly tags: number
+  readonly producers: number
+  readonly consumers: number
+  readonly thinkMeanMs: number
+  readonly timeoutMs: number
+  /** Per producer: more would take long to drain. */
+  readonly messagesMax: number
+  readonly bodyBytesMax: number
+  readonly batchMax: number
+  /** Groups per queue; 0: none of the messages has one. */
+  readonly groups: number
+  readonly delayShare: number
+  readonly dedupShare: number
+  readonly priorityShare: number
+  readonly waitMaxMs: number
+  readonly visibilityMs: number
+  readonly maxDeliveries: number
+  readonly poison: QueueConfig['poison']
+  /** Share of operations that are sent again while their outcome is unknown. */
+  readonly retryShare: number
+  readonly bodyCacheBytes: number
+}
+
+export type QueueAnswer = Answer<Answered>
+
+export interface QueueContext {
+  readonly cluster: SimCluster
+  readonly options: QueueWorkloadOptions
+  readonly attempts: Attempts<QueueCommand, Answered>
+  readonly ledger: QueueLedger
+  /** The queues that are there. */
+  readonly queues: readonly string[]
+  /** Of all clients, as a lock would give them. */
+  readonly fenceTokens: { last: number }
+}
+
+export class QueueWorkload implements Workload {
+  readonly checkers: readonly Checker[]
+  readonly #context: QueueContext
+  readonly #names: readonly string[]
+  readonly #queues: string[] = []
+  readonly #clients: Clients
+  readonly #drains: QueueDrain[] = []
+  #stopped = false
+  #isDrained = false
+
+  constructor(cluster: SimCluster, options: QueueWorkloadOptions) {
+    const { world } = cluster
+    const tags = Array.from({ length: options.tags }, (_, i) => `{t${i}}`)
+    this.#names = [...tags.flatMap((tag) => [`${tag}jobs`, `${tag}mail`]), SCRAP, BRIEF]
+    this.checkers = [queueInvariants(), stateDigest(new QueueViews(NAMESPACE, this.#names))]
+    const attempts = new Attempts<QueueCommand, Answered>(cluster, world.dice.fork('queue attempts'), ({ queues }, ...request) =>
+      queues.submit(...request),
+    )
+    const { driftPpm } = cluster.options
+    const ledger = new QueueLedger(world, {
+      driftPpm,
+      leaseMsMax: LEASE_MS_MAX,
+      bodyBytesMax: options.bodyBytesMax,
+      purgeable: new Set([SCRAP]),
+    })
+    this.#context = { cluster, options, attempts, ledger, queues: this.#queues, fenceTokens: { last: 0 } }
+    this.#clients = new Clients(world)
+  }
+
+  start(): void {
+    const { cluster, options } = this.#context
+    for (const name of this.#names) this.#configure(name)
+    const pace = (dice: Dice): number => options.thinkMeanMs * dice.between(0.5, 2)
+    for (let i = 0; i < options.producers; i++) {
+      const dice = cluster.world.dice.fork(`producer ${i}`)
+      this.#clients.run(new Producer(`p${i}`, dice, this.#context), dice, pace(dice))
+    }
+    for (let i = 0; i < options.consumers; i++) {
+      const dice = cluster.world.dice.fork(`consumer ${i}`)
+      this.#clients.run(new Consumer(`c${i}`, dice, this.#context), dice, pace(dice))
+    }
+  }
+
+  /** Before it is used: the configuration that a queue has by itself is too slow for a run. */
+  #configure(queue: string): void {
+    const { cluster, options, attempts } = this.#context
+    const { visibilityMs, maxDeliveries, poison } = options
+    const backoff = { baseMs: 20, maxMs: 500 }
+    const brief = { maxLength: 20, overflow: 'drop-head', ttlMs: 3_000 } as const
+    const config = { visibilityMs, maxDeliveries, poison, backoff, ...(queue === BRIEF && brief) }
+    const again = { timeoutMs: options.timeoutMs, key: `put ${queue}`, cancelAfterMs: Infinity }
+    attempts.run({ type: 'queue_put', namespace: NAMESPACE, queue, config }, again, (answer) => {
+      if (answer.type === 'reply') this.#queues.push(queue)
+      else if (!this.#stopped) cluster.world.at(RETRY_MS, 'queue put again', () => this.#configure(queue))
+    })
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#clients.stop()
+    this.#drain()
+  }
+
+  /** Once nobody adds anything. */
+  #drain(): void {
+    const { world } = this.#context.cluster
+    if (this.#clients.busy > 0) return void world.at(RETRY_MS, 'queues drain', () => this.#drain())
+    this.#drains.push(...this.#queues.map((queue) => new QueueDrain(queue, this.#context)))
+    for (const drain of this.#drains) drain.go()
+    this.#isDrained = true
+  }
+
+  get busy(): number {
+    return this.#clients.busy + this.#drains.filter(({ isOver }) => !isOver).length + (this.#stopped && !this.#isDrained ? 1 : 0)
+  }
+
+  get open(): number {
+    return this.#context.attempts.open
+  }
+
+  nodeEnded(node: SimNode): void {
+    this.#context.attempts.nodeEnded(node)
+  }
+
+  get tally(): WorkloadTally {
+    const { enqueues, deliveries, settlings } = this.#context.ledger.history
+    const ended = [...enqueues, ...settlings]
+    const unknown = ended.filter(({ outcome }) => outcome === 'unknown').length
+    return { operations: ended.length + deliveries.length, acknowledged: ended.length + deliveries.length - unknown, unknown }
+  }
+
+  check(): number {
+    this.#context.ledger.check(new Set([SCRAP, BRIEF]))
+    return 0
+  }
+
+  /** A message that is taken in. */
+  ask(node: SimNode, at: number, timeoutMs: number, done: () => void): void {
+    const { cluster, ledger } = this.#context
+    const { world } = cluster
+    const message = { body: ledger.bodyOf(FINAL), group: '', dedupId: '', delayMs: 0, priority: 0, ttlMs: 0 }
+    const enqueue = { type: 'queue_enqueue', namespace: NAMESPACE, queue: `${FINAL}${at}`, messages: [message] } as const
+    node.running?.queues.submit(enqueue, { timeoutMs }, (reply) => {
+      if (!(reply instanceof Error)) done()
+      // It looks at its disk now and then: room is noticed a while after it is there.
+      else if (reply.code === 'DISK_LOW') world.at(RETRY_MS, 'final enqueue again', () => this.ask(node, at, timeoutMs, done))
+      else world.fail(new SimFailure(`liveness: ${node.id} could not enqueue: ${reply.message}`))
+    })
+  }
+}
