@@ -11,6 +11,9 @@ import { QUEUE_LIMITS } from './types.ts'
 const PAGE_ENTRIES = 60
 const PAGES_MAX = Math.ceil(QUEUE_LIMITS.settledMax / PAGE_ENTRIES) + 1
 
+/** Of the queue that was asked last, by token: a call asks for up to 256. One for all queues, so that it costs nothing to keep. */
+let index: { readonly of: Settled; readonly seqs: Map<number, number> } | null = null
+
 export class Settled {
   readonly #changes: Changes<Stored>
   readonly #queue: number
@@ -30,30 +33,38 @@ export class Settled {
       page = new Chunk(SETTLED, this.#queue, 0, ++this.lastPage, 0, 0)
       this.pages.push(page)
       this.count = 0
-      if (this.pages.length > PAGES_MAX) this.#changes.removed(this.pages.shift() as Chunk)
+      if (this.pages.length > PAGES_MAX) this.#giveUp(this.pages.shift() as Chunk)
     }
     page.push(seq)
     page.push(token)
     this.count += 1
     this.#changes.touched(page)
+    if (index?.of === this) index.seqs.set(token, seq)
   }
 
   has(seq: number, token: number): boolean {
-    return this.pages.some((page) => isIn(page, seq, token))
+    if (index?.of !== this) index = { of: this, seqs: new Map(this.pages.flatMap(entriesOf)) }
+    return index.seqs.get(token) === seq
   }
 
   forget(): void {
-    for (const page of this.pages) this.#changes.removed(page)
+    for (const page of this.pages) this.#giveUp(page)
     this.pages = []
     this.count = 0
   }
+
+  #giveUp(page: Chunk): void {
+    this.#changes.removed(page)
+    if (index?.of === this) index = null
+  }
 }
 
-function isIn(page: Chunk, seq: number, token: number): boolean {
+function entriesOf(page: Chunk): (readonly [token: number, seq: number])[] {
   const reader = new ChunkReader(page)
+  const entries: (readonly [number, number])[] = []
   while (!reader.isAtEnd) {
-    const is = reader.next() === seq
-    if (reader.next() === token && is) return true
+    const seq = reader.next()
+    entries.push([reader.next(), seq])
   }
-  return false
+  return entries
 }
