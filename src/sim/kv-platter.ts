@@ -21,7 +21,7 @@ function apply(records: Records, ops: readonly KvOp[]): void {
 }
 
 /** Hears of each batch, with all the records as they are now, in no order. */
-export type LandedListener = (ops: readonly KvOp[], records: Iterable<KvPair>) => void
+export type LandedListener = (ops: readonly KvOp[], records: () => Iterable<KvPair>) => void
 
 export class KvPlatter {
   readonly #durable: Records = new Map()
@@ -44,7 +44,7 @@ export class KvPlatter {
   land(ops: readonly KvOp[], sync: boolean): void {
     apply(this.#current, ops)
     this.#sorted = null
-    this.#onLanded(ops, this.#current.values())
+    this.#onLanded(ops, () => this.#current.values())
     this.#unsynced.push(ops)
     if (sync) this.#writeBack(this.#unsynced.length)
     else if (this.#unsynced.length > UNSYNCED_MAX) this.#writeBack(UNSYNCED_MAX / 2)

@@ -19,7 +19,7 @@ export function storedStates(): Checker {
         const header = value !== null && key[PREFIX_BYTES] === AREA_HEADER ? decodeHeader(value) : null
         if (header === null || header.index % EVERY !== 0) continue
         const { index, term, time, membership, cold } = header
-        const text = JSON.stringify({ term, time, membership, cold, sums: sumsOf(key, records) })
+        const text = JSON.stringify({ term, time, membership, cold, sums: sumsOf(key, records()) })
         const group = groupOfKey(key)
         const known = states.get(`${group}/${index}`)
         if (known === undefined) states.set(`${group}/${index}`, { node, text })
