@@ -25,6 +25,7 @@ const MOVING: Case[] = Array.from({ length: 8 }, (_, i) => ({ seed: 101 + i, mem
 const ONCE_RED_LOCKS: readonly Case[] = [
   ...[152, 208, 21_091, 21_439, 50_372, 50_399, 90_033].map((seed) => ({ seed })),
   { seed: 200_092, membership: 'on', safetyMs: 20_000 },
+  { seed: 200_002, membership: 'on', safetyMs: 12_000 },
   { seed: 300_040, membership: 'on', safetyMs: 20_000 },
   { seed: 300_041, membership: 'on', safetyMs: 20_000 },
   { seed: 200_085, membership: 'on', safetyMs: 20_000 },

@@ -173,19 +173,24 @@ export class DurableLogs {
   /** At a boot: reads the platter as recovery will, and tells what became of what was durable. */
   reload(node: NodeId, disk: SimDisk): void {
     const before = this.#nodes.get(node) ?? new Map<GroupId, DurableGroup>()
-    const after = this.#read(disk)
+    const { groups: after, removed } = this.#read(disk)
     this.#nodes.set(node, after)
+    // The power went while the removal was written: it is on the platter whole, though nobody was told.
+    for (const group of removed) before.delete(group)
     for (const [group, log] of before) if (!after.has(group)) this.#lost.set(`${group}/${log.replica}`, log)
     for (const [group, log] of before) this.#listener.recovered(node, group, log, after.get(group) ?? null)
   }
 
-  #read(disk: SimDisk): Map<GroupId, DurableGroup> {
+  #read(disk: SimDisk): { readonly groups: Map<GroupId, DurableGroup>; readonly removed: ReadonlySet<GroupId> } {
     const paths = disk.paths.filter((path) => SEGMENT.test(path))
     const verdict = judge(
       paths.map((path) => scanSegment(Buffer.from(disk.find(path)?.platter() ?? new Uint8Array()), Number(SEGMENT.exec(path)?.[1]))),
     )
     const logs = new Map<GroupId, GroupLog>()
+    const removed = new Set<GroupId>()
     for (const { record } of verdict.batches.flatMap((batch) => batch.records)) {
+      if (record.kind === KIND_REMOVE) removed.add(record.group)
+      else if (record.kind === KIND_CREATE) removed.delete(record.group)
       let log = logs.get(record.group)
       if (!log) logs.set(record.group, (log = new GroupLog(record.group)))
       log.apply(record)
@@ -196,7 +201,7 @@ export class DurableLogs {
       if (!found || verdict.damaged.has(group) || !log.whole) continue
       groups.set(group, this.#rebuild(group, found))
     }
-    return groups
+    return { groups, removed }
   }
 
   #rebuild(group: GroupId, found: NonNullable<ReturnType<GroupLog['recovered']>>): DurableGroup {
