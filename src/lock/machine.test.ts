@@ -61,7 +61,7 @@ describe('granting', () => {
     bed.take('a')
     const ticket = bed.queue('a')
     bed.cancel(ticket)
-    expect(refusalOf(bed.answerOf(ticket))).toMatchObject({ code: 'WAIT_TIMEOUT', details: { name: 'a', queueLength: 0 } })
+    expect(refusalOf(bed.answerOf(ticket))).toMatchObject({ code: 'WAIT_TIMEOUT', details: { name: 'a' } })
     expect(refusalOf(bed.answerOf(ticket)).details).not.toHaveProperty('holders')
   })
 

@@ -10,7 +10,6 @@ import type { Plain } from '../actors/envelope.ts'
 import type { OpenSession, SessionCommand } from './codec.ts'
 import type { LockTable } from './table.ts'
 import type { Refused } from './types.ts'
-import type { Lock } from './lock.ts'
 import type { Ending, Session } from './session.ts'
 import type { Tally } from './tally.ts'
 import type { Claim, Waiter } from './waiter.ts'
@@ -63,15 +62,18 @@ function implicitCommand(table: LockTable, tally: Tally, ctx: ApplyContext, comm
 export function expireSession(table: LockTable, tally: Tally, ctx: ApplyContext, session: Session): void {
   const until = session.lingers ? session.leasesEnd : 0
   if (until <= ctx.time) return endSession(table, tally, ctx, session, 'expired')
-  for (const waiter of session.waiters()) cancelWait(table, tally, ctx, waiter)
+  const waiters = session.waiters()
+  unwaitAll(table, waiters)
+  for (const waiter of waiters) settleCancelled(tally, ctx, waiter)
   table.keepAlive(session, until)
 }
 
 /** Ends a session and everything it has. `how` says whether its holder let go or was lost. */
 export function endSession(table: LockTable, tally: Tally, ctx: ApplyContext, session: Session, how: Ending): void {
   const gone = refused(refuse('SESSION_EXPIRED', `session ${sessionId(session.number, '')} ended while this request waited`))
-  for (const waiter of session.waiters()) {
-    table.unwait(waiter)
+  const waiters = session.waiters()
+  unwaitAll(table, waiters)
+  for (const waiter of waiters) {
     tally.cancelled += 1
     ctx.settle(waiter.ticket, gone)
   }
@@ -98,25 +100,29 @@ export function endGrant(table: LockTable, tally: Tally, ctx: ApplyContext, gran
   ctx.emit(grantEvent(how, grant))
 }
 
-/** Ends a wait whose caller has gone: nobody reads who holds the lock, and a session may take 10,000 waits with it. */
+/** Takes waits out of their queues, the last first: each is at its end then, and 10,000 of one session may be in one queue. */
+function unwaitAll(table: LockTable, waiters: readonly Waiter[]): void {
+  for (let at = waiters.length - 1; at >= 0; at--) table.unwait(waiters[at] as Waiter)
+}
+
+/** Ends a wait whose caller has gone. */
 export function cancelWait(table: LockTable, tally: Tally, ctx: ApplyContext, waiter: Waiter): void {
+  table.unwait(waiter)
+  settleCancelled(tally, ctx, waiter)
+}
+
+/** Nobody reads it, so it does not say who holds the lock. */
+function settleCancelled(tally: Tally, ctx: ApplyContext, waiter: Waiter): void {
   tally.cancelled += 1
-  const lock = endWait(table, waiter)
-  const details = { name: lock.name, queueLength: lock.queueLength }
-  ctx.settle(waiter.ticket, refused(refuse('WAIT_TIMEOUT', `the wait for ${lock.name} was cancelled`, details)))
+  const { name } = (waiter.claims[0] as Claim).lock
+  ctx.settle(waiter.ticket, refused(refuse('WAIT_TIMEOUT', `the wait for ${name} was cancelled`, { name })))
 }
 
 /** Ends a wait at its deadline. */
 export function timeOutWait(table: LockTable, tally: Tally, ctx: ApplyContext, waiter: Waiter): void {
   tally.timedOut += 1
-  const lock = endWait(table, waiter)
-  const message = `the wait for ${lock.name} was not granted within ${waiter.request.waitMs} ms`
-  ctx.settle(waiter.ticket, refused(refuse('WAIT_TIMEOUT', message, contentionDetails(lock, ctx.time))))
-}
-
-/** Gives the first lock that stood against it. */
-function endWait(table: LockTable, waiter: Waiter): Lock {
   const { lock } = blockedClaim(waiter) ?? (waiter.claims[0] as Claim)
   table.unwait(waiter)
-  return lock
+  const message = `the wait for ${lock.name} was not granted within ${waiter.request.waitMs} ms`
+  ctx.settle(waiter.ticket, refused(refuse('WAIT_TIMEOUT', message, contentionDetails(lock, ctx.time))))
 }

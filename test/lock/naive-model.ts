@@ -306,10 +306,11 @@ export class NaiveModel {
 
   #endWait(wait: Wait, isCancelled: boolean): void {
     const { namespace, items } = wait.command
-    const name = this.#blocker(wait) ?? (items[0]?.name as string)
+    const first = items[0]?.name as string
+    const name = this.#blocker(wait) ?? first
     this.waits.splice(this.waits.indexOf(wait), 1)
-    const { holders, ...details } = this.#contention(namespace, name)
-    this.settledLog.push({ ticket: wait.ticket, reply: no('WAIT_TIMEOUT', isCancelled ? details : { ...details, holders }) })
+    const details = isCancelled ? { name: first } : this.#contention(namespace, name)
+    this.settledLog.push({ ticket: wait.ticket, reply: no('WAIT_TIMEOUT', details) })
   }
 
   #drop(hold: Hold): void {
