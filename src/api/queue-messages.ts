@@ -15,6 +15,8 @@ import type { MessageInput } from './queue-schemas.ts'
 
 /** So that whoever wraps an answer further stays below what decoders take (64). */
 export const DATA_DEPTH_MAX = 50
+/** The last moment that a date can name. */
+const DATE_MAX: Millis = 8.64e15
 
 /** What all messages of one call share. */
 export interface Enqueuing {
@@ -114,7 +116,7 @@ export function deliveredMessage(message: DeliveredMessage): Record<string, unkn
     attempt,
     group: group === '' ? null : group,
     ...shownBody(body),
-    checkpoint: checkpoint === null ? null : (JSON.parse(checkpoint) as unknown),
+    checkpoint: checkpoint === null ? null : (parsed(checkpoint) ?? null),
     traceparent: body.traceparent === '' ? null : body.traceparent,
   }
 }
@@ -132,18 +134,27 @@ export function sampledTraceOf(message: DeliveredMessage): string {
   return traceparent !== '' && isSampled(traceparent) ? traceparent : ''
 }
 
-function bodyOf({ id, body }: { readonly id: string; readonly body: Uint8Array }): MessageBody {
-  const read = decodeBody(body)
-  if (!read) throw new Error(`the body of message ${id} cannot be read`)
-  return read
+/** What is in the log may be of another version, or of nobody: then its bytes are shown as they are, for its consumer to judge. */
+function bodyOf({ body }: { readonly body: Uint8Array }): MessageBody {
+  return decodeBody(body) ?? { encoding: 'base64', data: body, headers: '', traceparent: '', enqueuedAt: 0 }
+}
+
+/** undefined: it is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
 }
 
 function shownBody({ encoding, data, headers, enqueuedAt }: MessageBody): Record<string, unknown> {
   const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  const value = encoding === 'json' ? parsed(text.toString()) : undefined
   return {
-    data: encoding === 'json' ? (JSON.parse(text.toString()) as unknown) : text.toString('base64'),
-    encoding,
-    headers: headers === '' ? {} : (JSON.parse(headers) as unknown),
-    enqueuedAt: new Date(enqueuedAt).toISOString(),
+    data: value === undefined ? text.toString('base64') : value,
+    encoding: value === undefined ? 'base64' : encoding,
+    headers: headers === '' ? {} : (parsed(headers) ?? {}),
+    enqueuedAt: new Date(Math.min(enqueuedAt, DATE_MAX)).toISOString(),
   }
 }

@@ -1,4 +1,5 @@
 /** The facade over a proposer that only notes what it was asked, and answers what it was told. */
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Plain } from '../actors/envelope.ts'
 import { TricordError } from '../base/errors.ts'
@@ -174,4 +175,31 @@ test('reads go to the partition of the queue; a refusal rejects', async () => {
   proposer.answer = () => replies.refused(invalid('cursor', 'not a cursor'))
   await expect(queues.browse(Q, { state: 'dead', cursor: 'c', limit: 3 }, READ)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   await expect(queues.list('n', 'z', 2, READ)).rejects.toBeInstanceOf(TricordError)
+})
+
+test('an answer that cannot be read is an outcome that nobody knows, and throws nothing', async () => {
+  const anything = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Plain>
+  const tuple = fc.tuple(fc.integer({ min: 0, max: 12 }), fc.array(anything, { maxLength: 10 })).map(([kind, rest]) => [kind, ...rest])
+  const command: QueueCommand = { type: 'queue_purge', namespace: 'n', queue: 'q1' }
+  const refused = (error: unknown): TricordError => {
+    expect(error).toBeInstanceOf(TricordError)
+    return error as TricordError
+  }
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(anything, tuple as fc.Arbitrary<Plain>), async (said) => {
+      const proposer = new TellingProposer()
+      proposer.result = { ok: true, reply: said }
+      proposer.answer = () => said
+      const queues = createQueues(proposer, { partitions: PARTITIONS, hash })
+      const options = { timeoutMs: 1_000, consistency: 'stale' } as const
+      const answers = [
+        await new Promise((resolve) => queues.submit(command, { timeoutMs: 1_000 }, resolve)),
+        await queues.status({ namespace: 'n', queue: 'q1' }, options).catch(refused),
+        await queues.list('n', '', 10, options).catch(refused),
+        await queues.browse({ namespace: 'n', queue: 'q1' }, { state: 'ready', cursor: '', limit: 10 }, options).catch(refused),
+      ]
+      for (const one of answers) if (one instanceof TricordError) expect(typeof one.retryable).toBe('boolean')
+    }),
+    { numRuns: 500 },
+  )
 })

@@ -61,7 +61,9 @@ export function createQueues(proposer: Proposer, partitioning: Partitioning): Qu
     },
     async browse(name, { state, cursor, limit }, options) {
       const question = { type: 'queue_browse', ...only(name), state, cursor, limit } as const
-      return (await ask(proposer, place(name.queue), question, options)) as unknown as MessagePage
+      const page = (await ask(proposer, place(name.queue), question, options)) as unknown as MessagePage
+      if (!Array.isArray(page.messages) || !page.messages.every(({ body }) => body instanceof Uint8Array)) throw unreadable('a page')
+      return page
     },
   }
 }

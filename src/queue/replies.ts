@@ -235,6 +235,7 @@ function deliveries(tuple: readonly Plain[]): DeliveredMessage[] {
   for (let at = DELIVERED_HEAD; at < tuple.length; at += DELIVERY_WITH_WIDTH) {
     const fields = tuple.slice(at, at + DELIVERY_WITH_WIDTH) as unknown as DeliveryTuple
     const [seq, token, attempt, group, visibilityMs, checkpoint, enqueuedAt, body] = fields
+    assert(body instanceof Uint8Array && typeof group === 'string', 'a delivery without its body')
     messages.push({ id: messageId(tuple[1] as number, seq), token, attempt, group, visibilityMs, enqueuedAt, checkpoint, body })
   }
   return messages

@@ -192,6 +192,21 @@ describe('dequeue', () => {
     expect(queued[1]?.command).toMatchObject({ type: 'queue_nack', items: givenBack })
   })
 
+  test('a message that no gateway of this version has written is shown as its bytes, and stops nothing', async () => {
+    const { call } = bed()
+    const [message] = (deliveredOf(1) as Extract<Answered, { type: 'delivered' }>).messages
+    const json = { encoding: 'json', headers: '{', traceparent: '', enqueuedAt: Number.MAX_SAFE_INTEGER } as const
+    const bodies = [new Uint8Array([255, 1, 2]), new Uint8Array(0), encodeBody({ ...json, data: Buffer.from('{"half') })]
+    const messages = bodies.map((body) => ({ ...message!, body, checkpoint: '[' }))
+    const { status, body } = await call('/queues/q/dequeue', {}, { type: 'delivered', messages })
+    expect(status).toBe(200)
+    expect(body['messages']).toMatchObject([
+      { data: '/wEC', encoding: 'base64', headers: {}, checkpoint: null },
+      { data: '', encoding: 'base64' },
+      { data: Buffer.from('{"half').toString('base64'), encoding: 'base64', headers: {} },
+    ])
+  })
+
   test('who named the request may come back for it', async () => {
     const { clock, queued, send } = bed()
     const caller = new AbortController()

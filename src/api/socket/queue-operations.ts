@@ -61,10 +61,10 @@ function dequeue(call: SocketCall, { gateway, subscriptions }: Caller): void {
   let isGivenUp = false
   const submission = gateway.backend.queues.submit(command, options, (reply) => {
     if (reply instanceof TricordError) return call.fail(reply)
-    const { messages } = expectReply(reply, 'delivered')
-    // Under a key it can be asked for again.
-    if (isGivenUp && !isNamed) return giveBack(gateway, name, messages)
     call.attempt(() => {
+      const { messages } = expectReply(reply, 'delivered')
+      // Under a key it can be asked for again.
+      if (isGivenUp && !isNamed) return giveBack(gateway, name, messages)
       linkDelivered(gateway, name, call.span, reply)
       call.answer(deliveredAnswer(reply))
       if (!isNamed) subscriptions.unwritten(name, messages)

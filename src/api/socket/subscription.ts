@@ -14,7 +14,7 @@ import { TricordError } from '../../base/errors.ts'
 import type { Millis } from '../../base/ids.ts'
 import type { Timer } from '../../io/clock.ts'
 import { type Answered, type DeliveredMessage, QUEUE_LIMITS, type QueueName } from '../../queue/types.ts'
-import { type Gateway, expectReply } from '../gateway.ts'
+import { type Gateway } from '../gateway.ts'
 import { dequeueCommand, giveBack, queueOptions } from '../queue-calls.ts'
 
 const RETRY_MS: Millis = 1_000
@@ -91,7 +91,8 @@ export class Subscription {
   #onReply(reply: Answered | TricordError): void {
     this.#asked = null
     if (reply instanceof TricordError) return this.#onRefusal(reply)
-    const { messages } = expectReply(reply, 'delivered')
+    if (reply.type !== 'delivered') return this.#onRefusal(new TricordError('UNKNOWN_OUTCOME', `${reply.type} instead of messages`))
+    const { messages } = reply
     if (this.#ended || !this.#receiver.writable) giveBack(this.#gateway, this.terms, messages)
     else this.#deliver(messages)
     this.ask()
