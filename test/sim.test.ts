@@ -13,6 +13,7 @@ interface Case {
   readonly seed: number
   /** Not given: drawn from the seed. */
   readonly membership?: 'on' | 'off'
+  readonly rotten?: true
   readonly safetyMs?: number
   readonly workload?: WorkloadChoice
 }
@@ -21,6 +22,7 @@ const SAFETY_MS = 12_000
 const QUIET_MS = 120_000
 const DRAWN: Case[] = Array.from({ length: 24 }, (_, i) => ({ seed: 1 + i }))
 const MOVING: Case[] = Array.from({ length: 8 }, (_, i) => ({ seed: 101 + i, membership: 'on' }))
+const ROTTEN: Case[] = Array.from({ length: 8 }, (_, i) => ({ seed: 401 + i, rotten: true }))
 /** Those that once found something, in the code or in a checker. */
 const ONCE_RED_LOCKS: readonly Case[] = [
   ...[152, 208, 21_091, 21_439, 50_372, 50_399, 90_033].map((seed) => ({ seed })),
@@ -55,14 +57,22 @@ beforeAll(async () => {
 })
 
 describe('simulator', () => {
-  it.each([...DRAWN, ...MOVING, ...ONCE_RED])('seed $seed', async ({ seed, membership, workload, safetyMs = SAFETY_MS }) => {
-    const moving = membership && { membership: membership === 'on' }
-    const { failure, trace, operations } = await runSeed(seed, hash, { safetyMs, ...moving, ...(workload && { workload }) })
-    const given = `${membership ? ` --membership ${membership}` : ''}${workload ? ` --workload ${workload}` : ''}`
-    const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${safetyMs}${given} --trace`
-    expect(failure, failure ? `${repeat}\n${trace.join('\n')}` : '').toBeNull()
-    expect(operations).toBeGreaterThan(0)
-  })
+  it.each([...DRAWN, ...MOVING, ...ROTTEN, ...ONCE_RED])(
+    'seed $seed',
+    async ({ seed, membership, rotten, workload, safetyMs = SAFETY_MS }) => {
+      const moving = membership && { membership: membership === 'on' }
+      const { failure, trace, operations } = await runSeed(seed, hash, {
+        safetyMs,
+        ...moving,
+        ...(rotten && { rotten }),
+        ...(workload && { workload }),
+      })
+      const given = `${membership ? ` --membership ${membership}` : ''}${rotten ? ' --rotten' : ''}${workload ? ` --workload ${workload}` : ''}`
+      const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${safetyMs}${given} --trace`
+      expect(failure, failure ? `${repeat}\n${trace.join('\n')}` : '').toBeNull()
+      expect(operations).toBeGreaterThan(0)
+    },
+  )
 
   it.each([2, 3, 7])('quiet seed %i', async (seed) => {
     const { failure, trace, acknowledged } = await runSeed(seed, hash, { safetyMs: QUIET_MS, quiet: true })

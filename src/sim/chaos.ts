@@ -7,7 +7,7 @@ import { LOCKS_GROUP } from '../base/ids.ts'
 import type { SimCluster, SimNode } from './cluster.ts'
 import type { Dice } from './dice.ts'
 import type { Operator } from './operator.ts'
-import { rot } from './rot.ts'
+import { decay, rot } from './rot.ts'
 
 export const FAULTS = [
   'crash',
@@ -213,7 +213,7 @@ export class Chaos {
     const node = this.#cluster.node(this.#dice.pick(this.#options.victims))
     if (!node || node.wiped || !this.#cluster.formed) return
     this.#crash(node)
-    const where = rot(node.disk, this.#dice)
+    const where = (this.#cluster.options.rotten ? decay : rot)(node.disk, this.#dice)
     if (where === null) return
     node.rotten = true
     this.#cluster.world.fault('rot', `${node.id} ${where}`)

@@ -9,6 +9,7 @@ import type { Hash } from '../base/hash.ts'
 import { LOCKS_GROUP, type NodeId } from '../base/ids.ts'
 import { IdentityError, openIdentity } from '../cluster/identity.ts'
 import { type Config, parseConfig } from '../config.ts'
+import { KvDamagedError } from '../io/kv/damage.ts'
 import type { Ports } from '../io/ports.ts'
 import { createLocks } from '../lock/facade.ts'
 import type { Locks } from '../lock/types.ts'
@@ -28,6 +29,7 @@ import { SimFailure, type World } from './world.ts'
 const CLUSTER_NAME = 'sim'
 const DRAIN_MS = 2_000
 const SECOND_MS = 1_000
+const RESTART_MS = 1_000
 
 /** A node that runs: what clients and checkers use. */
 export interface Running {
@@ -226,8 +228,11 @@ export class SimCluster {
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
       onBug: (error) => this.world.fail(error),
       onDiskFatal: (error) => {
-        if (!(error instanceof SimIoError)) this.world.fail(error)
+        const isDamage = error instanceof KvDamagedError && node.rotten
+        if (!isDamage && !(error instanceof SimIoError)) this.world.fail(error)
         else if (life.alive) this.crash(node, 'disk error')
+        // Whoever runs it starts it again: the damage is found at work alone, and dealt with at the next start.
+        if (isDamage) this.world.at(RESTART_MS, 'restart', () => this.start(node))
       },
       eventLoop: () => null,
       join: node.join,
@@ -243,10 +248,6 @@ export class SimCluster {
       node.refused = true
       this.world.log(`${node.id} is refused: ${error.message}`)
       this.crash(node, 'refused')
-    } else if (node.rotten && !(error instanceof SimFailure) && !(error instanceof IdentityError)) {
-      // A store with a flipped bit may stop the node at its boot: it serves nothing, which is safe.
-      node.refused = true
-      this.crash(node, `cannot boot from a rotten disk: ${error.message}`)
     } else if (error instanceof SimIoError) this.crash(node, 'disk error at boot')
     else this.world.fail(error)
   }

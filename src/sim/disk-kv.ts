@@ -1,8 +1,13 @@
 /** Kv over a simulated platter, for one life of a node. Batches complete in the order of their calls. */
 import type { Kv, KvIterator, KvOp, KvRange } from '../io/kv/kv.ts'
+import { KvDamagedError } from '../io/kv/damage.ts'
 import { DiskFullError } from '../io/storage.ts'
 import type { DiskQueue } from './disk-storage.ts'
 import type { KvPlatter } from './kv-platter.ts'
+
+export function notice(): never {
+  throw new KvDamagedError('the key-value store is damaged: a block that rotted')
+}
 
 export class SimKv implements Kv {
   readonly engine = 'memory'
@@ -31,6 +36,7 @@ export class SimKv implements Kv {
         throw new DiskFullError('ENOSPC: no space left on device')
       })
     }
+    if (this.#platter.damage === 'writing') return this.#inOrder(notice)
     this.#platter.inFlight.push(copy)
     return this.#inOrder(() => {
       this.#platter.inFlight.shift()
@@ -50,6 +56,7 @@ export class SimKv implements Kv {
     return {
       next: (max) =>
         this.#queue.run(() => {
+          if (this.#platter.damage === 'reading') notice()
           const page = pairs.slice(at, at + max)
           at += page.length
           return page

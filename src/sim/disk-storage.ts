@@ -6,7 +6,7 @@ import { assert } from '../base/assert.ts'
 import type { Kv } from '../io/kv/kv.ts'
 import { DiskFullError, type File, type Storage } from '../io/storage.ts'
 import type { PendingWrite, SimDisk } from './disk.ts'
-import { SimKv } from './disk-kv.ts'
+import { SimKv, notice } from './disk-kv.ts'
 import { Inode } from './inode.ts'
 import type { NodeLife } from './life.ts'
 
@@ -195,6 +195,7 @@ class SimStorage implements Storage {
     return this.#queue.run(() => {
       const platter = this.#disk.store(directory)
       assert(!platter.open, `${directory} is open already`)
+      if (platter.damage === 'opening') notice()
       platter.open = true
       return new SimKv(this.#queue, platter)
     })

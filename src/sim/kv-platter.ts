@@ -31,6 +31,8 @@ export class KvPlatter {
   readonly inFlight: (readonly KvOp[])[] = []
   #sorted: readonly KvPair[] | null = null
   open = false
+  /** What the engine would notice by itself, and when. */
+  damage: 'opening' | 'reading' | 'writing' | null = null
   readonly #onLanded: LandedListener
 
   constructor(onLanded: LandedListener) {

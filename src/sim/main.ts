@@ -1,7 +1,7 @@
 /**
- * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--workload locks|queues|both] [--quiet] [--trace]`: runs
- * M seeds from N on. A line per failing seed with the command that repeats it; at the end what was simulated and how fast. Exits
- * with 1 if a seed failed.
+ * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--workload locks|queues|both] [--quiet] [--rotten]
+ * [--trace]`: runs M seeds from N on. A line per failing seed with the command that repeats it; at the end what was simulated
+ * and how fast. Exits with 1 if a seed failed.
  */
 import { parseArgs } from 'node:util'
 import { loadHash } from '../io/hash.ts'
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     membership: { type: 'string' },
     quiet: { type: 'boolean', default: false },
     workload: { type: 'string' },
+    rotten: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     hashes: { type: 'boolean', default: false },
   },
@@ -25,6 +26,7 @@ const overrides = {
   ...(values.membership !== undefined && { membership: values.membership === 'on' }),
   ...(values.quiet && { quiet: true }),
   ...(values.workload !== undefined && { workload: workloadOf(values.workload) }),
+  ...(values.rotten && { rotten: true }),
 }
 const first = Number(values.seed)
 const count = Number(values.count)
@@ -65,8 +67,8 @@ process.exitCode = failed > 0 ? 1 : 0
 
 function report({ seed, failure, options, hash: digest, trace, events: at }: RunResult): void {
   print(`seed ${seed} FAILED after ${at} events, hash ${digest}: ${failure?.message ?? ''}`)
-  const quiet = values.quiet ? ' --quiet' : ''
-  print(`  repeat: npm run sim -- --seed ${seed} --count 1${given('safety')}${given('membership')}${given('workload')}${quiet} --trace`)
+  const kind = `${values.quiet ? ' --quiet' : ''}${values.rotten ? ' --rotten' : ''}`
+  print(`  repeat: npm run sim -- --seed ${seed} --count 1${given('safety')}${given('membership')}${given('workload')}${kind} --trace`)
   if (!values.trace) return
   print(JSON.stringify(options, null, 1))
   for (const line of trace) print(line)

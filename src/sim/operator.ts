@@ -79,9 +79,10 @@ export class Operator {
     if (lost.length > 0) this.#replace(this.#dice.pick(lost))
   }
 
-  /** No disk that is lost or rotten is left as it is. */
+  /** No disk that is lost or rotten is left as it is, but for one that has to heal by itself. */
   replaceAll(): void {
     for (const node of this.#cluster.nodes) {
+      if (this.#cluster.options.rotten?.heals && !node.wiped && !node.refused) continue
       if (!node.sound && !(node.wiped && node.join) && !this.#leaving.has(node)) this.#replace(node)
     }
   }

@@ -36,6 +36,8 @@ export interface SimOptions {
   /** No faults, or now and then one crash; nothing but long waits: for what happens while nothing happens. */
   readonly quiet: boolean
   readonly queues: QueueWorkloadOptions
+  /** More kinds of rot (rot.ts); `heals`: nobody replaces the node in the end, it has to come back by itself. */
+  readonly rotten: { readonly heals: boolean } | null
   /** Virtual time of the first phase (chaos), and the bound of the second (progress). */
   readonly safetyMs: number
   readonly livenessMs: number
@@ -52,9 +54,11 @@ export interface SimOverrides {
   readonly quiet?: boolean
   /** What the clients work on; drawn where it is not given. */
   readonly workload?: WorkloadChoice
+  readonly rotten?: boolean
 }
 
 export function drawOptions(seed: number, overrides: SimOverrides = {}): SimOptions {
+  if (overrides.rotten === true) return decay(drawLoud(seed, { ...overrides, membership: true }))
   const drawn = drawLoud(seed, overrides)
   return overrides.quiet === true ? hush(drawn, overrides) : drawn
 }
@@ -73,6 +77,23 @@ function hush(options: SimOptions, { safetyMs = QUIET_MS }: SimOverrides): SimOp
     chaos: { ...chaos, meanMs: QUIET_MS / 2, weights: { ...still, crash }, fromStart: false },
     safetyMs,
   }
+}
+
+/** The cluster of the seed on a disk that rots again and again, in more ways; the operator has less to do, so that more is left to the nodes. */
+function decay(options: SimOptions): SimOptions {
+  const dice = new Dice(options.seed).fork('rotten')
+  const { chaos } = options
+  const { crash, wipe } = chaos.weights
+  const weights = {
+    ...chaos.weights,
+    crash: Math.max(2, crash),
+    wipe: Math.min(dice.pick([0, 0.3]), wipe),
+    rot: dice.pick([2, 4]),
+    join: dice.pick([0, 1]),
+    leave: dice.pick([0, 1]),
+    replace: dice.pick([0, 0.5, 2]),
+  }
+  return { ...options, chaos: { ...chaos, weights }, rotten: { heals: dice.chance(0.6) } }
 }
 
 function drawLoud(seed: number, overrides: SimOverrides): SimOptions {
@@ -103,6 +124,7 @@ function drawLoud(seed: number, overrides: SimOverrides): SimOptions {
     locks: drawLocks(dice),
     quiet: false,
     queues: drawQueues(working),
+    rotten: null,
     safetyMs: overrides.safetyMs ?? 20_000,
     livenessMs: 60_000,
   }
