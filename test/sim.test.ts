@@ -48,6 +48,8 @@ const ONCE_RED_LOCKS: readonly Case[] = [
   { seed: 301_504, safetyMs: 20_000 },
   { seed: 301_979, membership: 'on', safetyMs: 20_000 },
   { seed: 302_066, safetyMs: 20_000 },
+  { seed: 30_023, rotten: true, safetyMs: 20_000 },
+  { seed: 70_013, rotten: true, safetyMs: 20_000 },
 ]
 const ONCE_RED: readonly Case[] = ONCE_RED_LOCKS.map((known) => ({ ...known, workload: 'locks' }))
 

@@ -1,6 +1,7 @@
 /** Hosts that come and go: restarts, damage, snapshots to those left behind, members added and removed. */
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { RaftCluster, GROUP, type TestNode } from '../../../test/raft-cluster.ts'
+import { ToyMachine } from '../../../test/toy-machine.ts'
 import { replicaId } from '../../base/ids.ts'
 import { areaKey, prefixOf } from './keys.ts'
 import { createMemoryStorage } from '../../io/storage-memory.ts'
@@ -246,6 +247,20 @@ describe('damage', () => {
     await cluster.start(victim)
     expect([victim.host.recovered, victim.host.damaged]).toEqual([[GROUP], []])
   })
+
+  test.each([new Error('Unexpected end of MessagePack data'), new RangeError('Offset is outside the bounds of the DataView')])(
+    'a record that the machine cannot read, in whatever words it says so, is found out (%s)',
+    async (error) => {
+      const victim = await drainedThree()
+      const load = vi.spyOn(ToyMachine.prototype, 'load').mockImplementation(() => {
+        throw error
+      })
+      await cluster.start(victim)
+      load.mockRestore()
+      expect(victim.host.damaged).toEqual([{ group: GROUP, replica: replicaId(victim.member, 0) }])
+      expect(cluster.log.join('\n')).toContain(`a replica is damaged: its records cannot be read: ${error.message}`)
+    },
+  )
 
   test('a log that is older than the records is found out', async () => {
     cluster = new RaftCluster({ nodes: 3 })

@@ -2,9 +2,8 @@
  * One generation of a group's state in the key-value store: what to write, the header that goes with it, and the
  * digest that tells at the next load whether all of it is still there.
  */
-import { AssertionError } from '../../base/assert.ts'
 import type { GroupId, LogIndex } from '../../base/ids.ts'
-import type { Kv, KvOp } from '../../io/kv/kv.ts'
+import type { Kv, KvOp, KvPair } from '../../io/kv/kv.ts'
 import type { Membership } from '../core/types.ts'
 import type { StateMachine } from '../machine.ts'
 import type { Applier } from './applier.ts'
@@ -106,29 +105,28 @@ export async function loadState(
   const iterator = kv.iterate(warmRecords(group, generation))
   const requests = new RequestTable()
   const digest = new RecordDigest()
-  let header: StateHeader | null = null
+  const found: { header: StateHeader | null } = { header: null }
+  const take = ([key, value]: KvPair): void => {
+    const area = key[PREFIX_BYTES]
+    if (area === AREA_HEADER) {
+      found.header = decodeHeader(value)
+      return
+    }
+    digest.change(key.subarray(PREFIX_BYTES), value)
+    if (area === AREA_MACHINE) machine.load(key.subarray(PREFIX_BYTES + 1), value)
+    else requests.records.load(key.subarray(PREFIX_BYTES + 1), value)
+  }
   try {
     for (let pairs = await iterator.next(LOAD_CHUNK); pairs.length > 0; pairs = await iterator.next(LOAD_CHUNK)) {
       if (!wanted()) return 'it is not wanted any more'
-      for (const [key, value] of pairs) {
-        const area = key[PREFIX_BYTES]
-        if (area === AREA_HEADER) {
-          header = decodeHeader(value)
-          continue
-        }
-        digest.change(key.subarray(PREFIX_BYTES), value)
-        if (area === AREA_MACHINE) machine.load(key.subarray(PREFIX_BYTES + 1), value)
-        else requests.records.load(key.subarray(PREFIX_BYTES + 1), value)
-      }
+      const unreadable = takeAll(pairs, take)
+      if (unreadable !== null) return `its records cannot be read: ${unreadable}`
     }
-  } catch (error) {
-    // Bytes that rotted: what no machine ever wrote cannot be read.
-    if (!(error instanceof AssertionError)) throw error
-    return `its records cannot be read: ${error.message}`
   } finally {
     await iterator.close()
   }
   if (!wanted()) return 'it is not wanted any more'
+  const { header } = found
   if (header === null) return 'its header is missing'
   if (digest.count !== header.count || digest.sum !== header.sum) {
     return `its records do not add up: ${digest.count} of ${header.count}`
@@ -137,4 +135,14 @@ export async function loadState(
   requests.records.loaded()
   requests.ordinal = header.ordinal
   return { header, requests, digest }
+}
+
+/** Bytes that rotted: what no machine ever wrote it cannot read, and in which words it or its decoder says so is its own. */
+function takeAll(pairs: readonly KvPair[], take: (pair: KvPair) => void): string | null {
+  try {
+    for (const pair of pairs) take(pair)
+    return null
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
 }
