@@ -303,6 +303,20 @@ describe('a cluster', () => {
     for (const { group, to } of planned) expect(placements.find((one) => one.group === group)?.replicas, group).toEqual(to)
   })
 
+  test('what is planned for a new one is what it gets, also where the newest member has left', async () => {
+    await threeNodes()
+    await bed.ask(api('n1').addMember({ id: 'n4', url: '' }), 'the announcement')
+    await bed.ask(api('n1').removeMember('n4'), 'removal')
+    await bed.until(() => stateOf('n1', 'n4') === undefined && bed.settled, 'n4 is forgotten')
+    const { moves: planned } = await bed.ask(api('n1').plan({ add: ['n5'], remove: [] }), 'the plan')
+    await bed.start(['n5'], FOUNDERS, true)
+    await bed.until(() => stateOf('n1', 'n5') === 'active' && bed.settled, 'n5 has its share')
+    expect(bed.node('n1').view!.members.at(-1)).toMatchObject({ id: 'n5', member: 5 })
+    const { placements } = api('n1').ring()
+    expect(planned.length).toBeGreaterThan(0)
+    for (const { group, to } of planned) expect(placements.find((one) => one.group === group)?.replicas, group).toEqual(to)
+  })
+
   test('one that was announced is taken in when it comes; a stranger is told how', async () => {
     await threeNodes()
     expect(await bed.ask(api('n2').addMember({ id: 'n4', url: 'http://n4' }), 'the announcement')).toEqual({ member: 4 })

@@ -150,7 +150,7 @@ class ClusterFacade implements Cluster {
     const unknown = change.remove.find((id) => !directory.members.some((one) => one.id === id))
     if (unknown !== undefined) throw new TricordError('NOT_FOUND', `no member is called ${unknown}`)
     const staying = directory.members.filter((one) => carries(one) && !change.remove.includes(one.id)).map(({ member }) => member)
-    let next = Math.max(...names.keys()) + 1
+    let next = directory.nextMember
     const joining = [...new Set(change.add)].filter((id) => !directory.members.some((one) => carries(one) && one.id === id))
     // One that was announced has its number already.
     const numberOf = (id: NodeId): MemberId => directory.members.find((one) => one.id === id && one.state === 'joining')?.member ?? next++

@@ -52,6 +52,10 @@ export class ClusterDirectory implements Directory {
     return this.#view.epoch
   }
 
+  get nextMember(): MemberId {
+    return this.#view.nextMember
+  }
+
   get members(): readonly Member[] {
     return this.#view.members
   }

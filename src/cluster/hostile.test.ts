@@ -41,7 +41,14 @@ const FORMATIONS: readonly Plain[] = [
   formation({ partitions: -1 }),
   formation({ partitions: 1e9 }),
 ]
-const view = (over: Record<string, Plain>): Plain => ({ formation: formation(), epoch: 1e9, members: [member()], placements: [], ...over })
+const view = (over: Record<string, Plain>): Plain => ({
+  formation: formation(),
+  epoch: 1e9,
+  nextMember: 2,
+  members: [member()],
+  placements: [],
+  ...over,
+})
 const placed = (over: Record<string, Plain>): Plain => view({ placements: [{ group: 1, replicas: [1], lives: [0], ...over }] })
 const VIEWS: readonly Plain[] = [
   ...FORMATIONS.map((one) => view({ formation: one })),
@@ -49,6 +56,7 @@ const VIEWS: readonly Plain[] = [
   view({ members: [null] }),
   view({ placements: [null] }),
   view({ epoch: 0.5 }),
+  view({ nextMember: -1 }),
   placed({ lives: [] }),
   placed({ lives: [-1] }),
   placed({ lives: [1024] }),

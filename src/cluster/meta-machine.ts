@@ -18,7 +18,7 @@ import { type GroupId, LIVES_PER_MEMBER, type MemberId, groupName } from '../bas
 import type { ApplyContext, StateMachine } from '../raft/machine.ts'
 import { type LifeRow, type MetaCommand, type MetaReply, type PlacementRow, decodeMetaCommand } from './meta-machine-commands.ts'
 import { type ClusterRecord, type GroupRecord, MetaRecords } from './meta-machine-records.ts'
-import type { Member, MetaView } from './types.ts'
+import type { Formation, Member, MetaView } from './types.ts'
 
 export const MEMBERS_MAX = 64
 
@@ -38,10 +38,10 @@ export class MetaMachine implements StateMachine {
   }
 
   get view(): MetaView {
-    const { formation, epoch } = this.#cluster
+    const { formation, epoch, nextMember } = this.#cluster
     const placements = [...this.#groups].sort(([a], [b]) => a - b).map(([group, record]) => placementOf(group, record))
     const members = [...this.#members.values()].sort((a, b) => a.member - b.member)
-    return (this.#view ??= { formation, epoch, members, placements })
+    return (this.#view ??= { formation, epoch, nextMember, members, placements })
   }
 
   apply(_ctx: ApplyContext, _ticket: number, bytes: Uint8Array): Plain {
@@ -85,7 +85,7 @@ export class MetaMachine implements StateMachine {
     if (problem) return refuse('INVALID_ARGUMENT', problem)
     for (const founder of formation.founders) this.#setMember(founder)
     for (const [group, replicas] of rows) this.#setGroup(group, { replicas, lives: [] })
-    return this.#changed({ formation, nextMember: Math.max(...members) + 1 })
+    return this.#changed({ formation, nextMember: memberAfter(formation) })
   }
 
   #add({ id, uid, url, version }: Of<'add_member'>): MetaReply {
@@ -288,6 +288,11 @@ export class MetaMachine implements StateMachine {
 /** Whether the table may give something to it. */
 export function carries(member: Member | undefined): boolean {
   return member !== undefined && member.state !== 'leaving' && member.uid !== ''
+}
+
+/** The first number that no founder has. */
+export function memberAfter({ founders }: Formation): MemberId {
+  return Math.max(...founders.map(({ member }) => member)) + 1
 }
 
 function placementOf(group: GroupId, record: GroupRecord): MetaView['placements'][number] {

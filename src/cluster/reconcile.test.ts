@@ -242,10 +242,11 @@ describe('the plan of meta’s leader', () => {
     state,
   })
   const formation: Formation = { clusterId: 'c', name: 't', partitions: 4, replicas: 3, founders: [1, 2, 3].map((n) => member(n)) }
-  const empty: MetaView = { formation: null, epoch: 0, members: [], placements: [] }
+  const empty: MetaView = { formation: null, epoch: 0, nextMember: 4, members: [], placements: [] }
   const viewOf = (members: readonly Member[], replicas: readonly number[]): MetaView => ({
     formation,
     epoch: 7,
+    nextMember: 9,
     members,
     placements: [0, 1, 2, 3, 4, 5].map((group) => ({ group, replicas, lives: replicas.map(() => 0) })),
   })

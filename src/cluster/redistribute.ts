@@ -53,8 +53,8 @@ export function encodeView(view: MetaView): Plain {
 
 export function decodeView(plain: Plain): MetaView | null {
   if (typeof plain !== 'object' || plain === null) return null
-  const { formation, epoch, members, placements } = plain as { readonly [key: string]: Plain }
-  if (!isFormation(formation) || !isCount(epoch)) return null
+  const { formation, epoch, nextMember, members, placements } = plain as { readonly [key: string]: Plain }
+  if (!isFormation(formation) || !isCount(epoch) || !isCount(nextMember)) return null
   if (!Array.isArray(members) || !members.every(isMember)) return null
   if (!Array.isArray(placements) || !placements.every(isPlacement)) return null
   return plain as unknown as MetaView

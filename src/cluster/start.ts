@@ -21,7 +21,7 @@ import { Founding } from './founding.ts'
 import { joinFormation, joinRunning } from './identity.ts'
 import { CLUSTER_PATH, join } from './join.ts'
 import { ReplicaLedger } from './ledger.ts'
-import { MetaMachine } from './meta-machine.ts'
+import { MetaMachine, memberAfter } from './meta-machine.ts'
 import { RECONCILER_PATH, Reconciler } from './reconciler.ts'
 import { firstTable } from './reconcile-meta.ts'
 import type { Cluster, Formation, Identity, MetaView } from './types.ts'
@@ -116,7 +116,8 @@ async function belong(system: ActorSystem, ports: Ports, identity: Identity, opt
       options.onLog('info', missing.length > 0 ? `waiting for ${missing.join(', ')}` : 'waiting for the cluster to form'),
   })
   sayWhatIsFixed(formation, options)
-  view ??= { formation: null, epoch: 0, members: formation.founders, placements: firstTable(formation, options.hash) }
+  const [members, placements] = [formation.founders, firstTable(formation, options.hash)]
+  view ??= { formation: null, epoch: 0, nextMember: memberAfter(formation), members, placements }
   return { joined, formation, member: member.member, view }
 }
 

@@ -39,6 +39,8 @@ export interface MetaView {
   readonly formation: Formation | null
   /** Rises with every change of members or placements. */
   readonly epoch: number
+  /** The number that the next new member gets: higher than any that was ever given. */
+  readonly nextMember: MemberId
   readonly members: readonly Member[]
   readonly placements: readonly Placement[]
 }
