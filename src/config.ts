@@ -142,7 +142,7 @@ function withDerived(config: Config): Config {
   const { cluster, http, storage } = config
   return {
     ...config,
-    http: { ...http, public_url: http.public_url || `http://${http.host}:${http.port}` },
+    http: { ...http, public_url: http.public_url || (http.port === 0 ? '' : `http://${http.host}:${http.port}`) },
     storage: { ...storage, data_directory: storage.data_directory || `./data/${cluster.node_id}` },
   }
 }

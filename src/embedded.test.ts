@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, type Server, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -29,9 +31,50 @@ test('what is set for all nodes by the environment counts; what each has of its 
   for (const set of ['http.port=1', 'cluster.peers=n1', 'storage.data_directory=/x']) expect(() => config(set)).toThrow(ConfigError)
 })
 
+const fail = (error: unknown): void => expect.unreachable(String(error))
+
+/** Listening on three ports that follow each other, below those that the system gives to anybody. */
+async function threeInARow(): Promise<readonly [Server, Server, Server]> {
+  for (let port = 20_000 + (process.pid % 1_000) * 10; ; port += 3) {
+    const servers = [createServer(), createServer(), createServer()] as const
+    const listens = servers.map((server, at) => once(server.listen(port + at, '127.0.0.1'), 'listening'))
+    const outcomes = await Promise.allSettled(listens)
+    if (outcomes.every(({ status }) => status === 'fulfilled')) return servers
+    for (const server of servers) server.close()
+  }
+}
+
+test('with free ports, the others learn the real ones', async () => {
+  const cluster = await startEmbedded({ nodes: 3, port: 0, data: null, sets: ['cluster.partitions=1'], onBug: fail, onDiskFatal: fail })
+  const urls = cluster.nodes.map(({ url }) => url).toSorted()
+  const known = async () => {
+    const { nodes } = (await (await fetch(`${urls[0]}/cluster/status`)).json()) as { nodes: { url: string }[] }
+    return nodes.map(({ url }) => url).toSorted()
+  }
+  await expect.poll(known, { timeout: 10_000 }).toEqual(urls)
+  await cluster.stop()
+}, 30_000)
+
+test('where one node cannot start, none is left: the same directory and ports serve the next try', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'tricord-embedded-'))
+  const [first, taken, last] = await threeInARow()
+  const { port } = first.address() as AddressInfo
+  await Promise.all([first, last].map((server) => new Promise((resolve) => server.close(resolve))))
+  const start = (nodes = 3) => startEmbedded({ nodes, port, data, sets: ['cluster.partitions=1'], onBug: fail, onDiskFatal: fail })
+  try {
+    await expect(start()).rejects.toThrow(`cannot listen on 127.0.0.1:${port + 1}`)
+    await new Promise((resolve) => taken.close(resolve))
+    await expect(start(4)).rejects.toThrow('belongs to a cluster of 3 nodes')
+    const cluster = await start()
+    expect(cluster.nodes.map(({ url }) => url)).toEqual([0, 1, 2].map((at) => `http://127.0.0.1:${port + at}`))
+    await cluster.stop()
+  } finally {
+    rmSync(data, { recursive: true, force: true })
+  }
+}, 60_000)
+
 test('the same key gives the same session, secret included, on any node and after a restart', async () => {
   const data = mkdtempSync(join(tmpdir(), 'tricord-embedded-'))
-  const fail = (error: unknown): void => expect.unreachable(String(error))
   const start = () => startEmbedded({ nodes: 3, port: 0, data, sets: ['cluster.partitions=1'], onBug: fail, onDiskFatal: fail })
   const open = async (url: string): Promise<unknown> => {
     const headers = { 'content-type': 'application/json', 'idempotency-key': 'order-1' }

@@ -8,6 +8,7 @@ import type { Identity } from './cluster/types.ts'
 import { type Config, ConfigError, parseConfig } from './config.ts'
 import { SystemClock } from './io/clock-system.ts'
 import { SystemRandom } from './io/random-system.ts'
+import type { Storage } from './io/storage.ts'
 import { createFileStorage } from './io/storage-file.ts'
 import { createMemoryStorage } from './io/storage-memory.ts'
 import { createLocalBus } from './io/transport-local.ts'
@@ -35,27 +36,56 @@ export interface EmbeddedCluster {
   stop(): Promise<void>
 }
 
-/** Resolves once every node can serve. */
+interface Prepared {
+  readonly config: Config
+  readonly storage: Storage
+  readonly identity: Identity
+}
+
+/** Rejects with the first rejection, once the others are over and those that came to something are undone. */
+async function allOrNone<T>(works: readonly Promise<T>[], undo: (value: T) => Promise<void>): Promise<readonly T[]> {
+  try {
+    return await Promise.all(works)
+  } catch (error) {
+    const outcomes = await Promise.allSettled(works)
+    await Promise.all(outcomes.map((outcome) => (outcome.status === 'fulfilled' ? undo(outcome.value) : undefined)))
+    throw error
+  }
+}
+
+/** Resolves once every node can serve. Where one fails to start, none is left running. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedCluster> {
   const clock = new SystemClock()
   const random = new SystemRandom()
   const bus = createLocalBus(clock)
   const ids = Array.from({ length: options.nodes }, (_, i) => `n${i + 1}`)
-  const start = async (id: string, at: number): Promise<Serving> => {
+  const prepare = async (id: string, at: number): Promise<Prepared> => {
     const config = configOf(options, ids, id, at)
     const storage = options.data === null ? createMemoryStorage() : createFileStorage(join(options.data, id), config.storage.engine)
     await storage.lock()
-    const identity = await openIdentity(storage, clock, random, { node: id, cluster: config.cluster.name })
-    checkFounders(identity, ids)
-    const transport = bus.transport(id, identity.incarnation)
-    return serve(
-      config,
-      identity,
-      { clock, random, storage, transport },
-      { ...options, log: options.log ?? NO_LOG, traced: options.traced ?? false },
-    )
+    try {
+      const identity = await openIdentity(storage, clock, random, { node: id, cluster: config.cluster.name })
+      checkFounders(identity, ids)
+      return { config, storage, identity }
+    } catch (error) {
+      await storage.close()
+      throw error
+    }
   }
-  const nodes = await Promise.all(ids.map(start))
+  const prepared = await allOrNone(ids.map(prepare), ({ storage }) => storage.close())
+  const abandon = new AbortController()
+  const start = async ({ config, storage, identity }: Prepared): Promise<Serving> => {
+    const transport = bus.transport(identity.node, identity.incarnation)
+    const { log = NO_LOG, traced = false } = options
+    const ports = { clock, random, storage, transport }
+    try {
+      return await serve(config, identity, ports, { ...options, log, traced, signal: abandon.signal })
+    } catch (error) {
+      abandon.abort(error)
+      throw error
+    }
+  }
+  const nodes = await allOrNone(prepared.map(start), (node) => node.stop())
   await Promise.all(nodes.map((node) => node.ready()))
   return {
     nodes,

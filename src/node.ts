@@ -38,6 +38,8 @@ export interface NodeOptions {
   readonly observer?: RaftObserver
   /** Become a member of a cluster that runs, where this disk belongs to none yet. */
   readonly join?: boolean
+  /** Ends a wait for other nodes. */
+  readonly signal?: AbortSignal
 }
 
 export interface Node {
@@ -48,10 +50,13 @@ export interface Node {
   /** The cluster's: for the gateway alone. */
   readonly secret: string
   readonly locks: LockMachine
+  /** Where clients reach it, where that is not known before it listens. */
+  announce(url: string): void
   /** Hands leadership over, makes everything durable, closes. */
   stop(drainTimeoutMs: number): Promise<void>
 }
 
+/** Where it rejects, nothing is left running, and the storage is closed. */
 export async function createNode(config: Config, identity: Identity, ports: Ports, options: NodeOptions): Promise<Node> {
   const system = startSystem(config, identity, ports, options)
   const locks = createLockMachine({ hashSeed: ports.random.below(2 ** 32) })
@@ -63,7 +68,13 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     partitions.set(group, queues)
     return queues
   }
-  const started = await startCluster(system, ports, identity, { ...clusterOptions(config, options), machineFor })
+  const started = await startCluster(system, ports, identity, { ...clusterOptions(config, options), machineFor }).catch(
+    async (error: unknown) => {
+      await system.close()
+      await ports.storage.close()
+      throw error
+    },
+  )
   const { cluster, host } = started
   routeLostLeases(host, (to, msgType, payload) => system.send(to, msgType, payload))
   const readings: NodeReadings = {
@@ -84,6 +95,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     host,
     secret: started.secret,
     locks,
+    announce: (url) => started.announce(url),
     async stop(drainTimeoutMs) {
       started.close()
       await host.drain(drainTimeoutMs, () => started.detector.end())
@@ -132,6 +144,7 @@ function clusterOptions(config: Config, options: NodeOptions) {
       options.log[level](message, fields),
     join: options.join ?? false,
     ...(options.observer && { observer: options.observer }),
+    ...(options.signal && { signal: options.signal }),
   }
 }
 

@@ -30,11 +30,14 @@ export interface ServeOptions {
   readonly traced: boolean
   /** Become a member of a cluster that runs. */
   readonly join?: boolean
+  /** Ends a wait for other nodes. */
+  readonly signal?: AbortSignal
   readonly log: Log
   readonly onBug: (error: unknown) => void
   readonly onDiskFatal: (error: Error) => void
 }
 
+/** Where it rejects, nothing is left running, and the storage is closed. */
 export async function serve(config: Config, identity: Identity, ports: Ports, options: ServeOptions): Promise<Serving> {
   const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS })
   delay.enable()
@@ -47,7 +50,15 @@ export async function serve(config: Config, identity: Identity, ports: Ports, op
   const observer = options.traced ? { observer: createRaftObserver(identity.node, ports.clock) } : {}
   const hash = await loadHash()
   const node = await createNode(config, identity, ports, { ...options, ...observer, hash, eventLoop })
-  const server = await startGateway(node, config, hash, options)
+  const stopNode = async (): Promise<void> => {
+    await node.stop(config.http.drain_timeout_ms)
+    delay.disable()
+  }
+  const server = await startGateway(node, config, hash, options).catch(async (error: unknown) => {
+    await stopNode()
+    throw error
+  })
+  if (config.http.public_url === '') node.announce(server.url)
   return {
     node,
     url: server.url,
@@ -56,8 +67,7 @@ export async function serve(config: Config, identity: Identity, ports: Ports, op
     },
     async stop() {
       await server.close()
-      await node.stop(config.http.drain_timeout_ms)
-      delay.disable()
+      await stopNode()
     },
   }
 }

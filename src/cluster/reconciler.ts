@@ -56,6 +56,7 @@ export interface ReconcilerDeps {
   readonly hash: Hash
   readonly member: MemberId
   readonly uid: string
+  /** Where clients reach this node; '' while that is not known (`announce`). */
   readonly url: string
   readonly version: string
   /** The view of the `meta` replica on this node; null where there is none. */
@@ -89,9 +90,11 @@ export class Reconciler implements Actor {
   #beginning = false
   #metaSeenAt: Millis = 0
   #left = false
+  #url: string
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps
+    this.#url = deps.url
     this.#leading = new Leading(deps, MOVES_MAX)
   }
 
@@ -106,6 +109,12 @@ export class Reconciler implements Actor {
     this.#timer?.cancel()
     this.#soon?.cancel()
     this.#ctx = null
+  }
+
+  /** Where clients reach this node, as is known by now: the others are told. */
+  announce(url: string): void {
+    this.#url = url
+    this.poke()
   }
 
   /** Something changed: look soon. */
@@ -274,9 +283,10 @@ export class Reconciler implements Actor {
 
   /** What the others know of this node's address is what it was at its last boot. */
   #describeMyself(): void {
-    const { directory, member, uid, url, version } = this.#deps
+    const { directory, member, uid, version } = this.#deps
+    const url = this.#url
     const known = directory.memberOf(member)
-    if (!this.#ctx || !known || directory.view.formation === null || (known.url === url && known.version === version)) return
+    if (!this.#ctx || url === '' || !known || directory.view.formation === null || (known.url === url && known.version === version)) return
     this.#propose(this.#ctx, 'update', { name: 'update_member', member, uid, url, version })
   }
 

@@ -38,6 +38,8 @@ export interface ClusterOptions extends Omit<GroupHostOptions, 'directory' | 'me
   readonly version: string
   readonly failureTimeoutMs: Millis
   readonly hash: Hash
+  /** Ends the wait for others: `startCluster` rejects with its reason. */
+  readonly signal?: AbortSignal
   /** This node was removed and holds nothing any more: it may stop. */
   readonly onLeft?: () => void
 }
@@ -49,6 +51,8 @@ export interface StartedCluster {
   readonly detector: FailureDetector
   /** Known to every node, and to nobody else. */
   readonly secret: string
+  /** Where clients reach this node, where that is not known before it listens. */
+  announce(url: string): void
   /** Stops moving things. Call it before the host is drained. */
   close(): void
 }
@@ -59,7 +63,7 @@ export async function startCluster(
   identity: Identity,
   options: ClusterOptions,
 ): Promise<StartedCluster> {
-  const { joined, formation, member, view } = await belong(system, ports, identity, options)
+  const { joined, formation, member, view } = await unlessAborted(belong(system, ports, identity, options), options.signal)
   const directory = new ClusterDirectory(view, () => system.peers.keys())
   let reconciler: Reconciler | null = null
   const adopt = (next: MetaView): void => void (reconciler ? reconciler.adopt(next) : directory.adopt(next))
@@ -82,11 +86,22 @@ export async function startCluster(
     directory,
     detector,
     secret: formation.secret ?? formation.clusterId,
+    announce: (url) => reconciler.announce(url),
     close() {
       system.stop(RECONCILER_PATH)
       proposer.close()
     },
   }
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work
+  const aborted = new Promise<never>((_, reject) => {
+    const give = (): void => reject(signal.reason as Error)
+    if (signal.aborted) give()
+    else signal.addEventListener('abort', give, { once: true })
+  })
+  return Promise.race([work, aborted])
 }
 
 interface Belonging {
