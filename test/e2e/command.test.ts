@@ -1,7 +1,7 @@
-/** `bin/tricord` itself, not the compiled entry point. */
+/** `bin/tricord` itself, not the compiled entry point; and what `npm start` runs. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,10 +14,12 @@ beforeAll(async () => {
 })
 afterAll(() => rm(data, { recursive: true }))
 
-function dev(environment: Record<string, string>): ChildProcess {
+const { start } = (JSON.parse(readFileSync('package.json', 'utf8')) as { readonly scripts: { readonly start: string } }).scripts
+
+function dev(command: string, environment: Record<string, string>): ChildProcess {
   const { UV_THREADPOOL_SIZE: _, ...inherited } = process.env
-  const args = ['dev', '--nodes', '1', '--port', '0', '--data', data, '--set', 'cluster.partitions=1']
-  return spawn('bin/tricord', args, { stdio: ['ignore', 'pipe', 'ignore'], env: { ...inherited, ...environment } })
+  const args = `--nodes 1 --port 0 --data ${data} --set cluster.partitions=1`
+  return spawn('/bin/sh', ['-c', `exec ${command} ${args}`], { stdio: ['ignore', 'pipe', 'ignore'], env: { ...inherited, ...environment } })
 }
 
 async function threadsOf(child: ChildProcess): Promise<number> {
@@ -29,8 +31,11 @@ async function threadsOf(child: ChildProcess): Promise<number> {
   return threads
 }
 
-test.skipIf(!existsSync('/proc/self/task'))('it has sixteen threads for the disk, unless told otherwise', async () => {
-  const four = await threadsOf(dev({ UV_THREADPOOL_SIZE: '4' }))
-  // Other threads come and go by one or two.
-  expect((await threadsOf(dev({}))) - four).toBeGreaterThanOrEqual(10)
-})
+test.skipIf(!existsSync('/proc/self/task')).each(['bin/tricord dev', start])(
+  '%s has sixteen threads for the disk, unless told otherwise',
+  async (command) => {
+    const four = await threadsOf(dev(command, { UV_THREADPOOL_SIZE: '4' }))
+    // Other threads come and go by one or two.
+    expect((await threadsOf(dev(command, {}))) - four).toBeGreaterThanOrEqual(10)
+  },
+)
