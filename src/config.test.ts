@@ -52,7 +52,8 @@ describe('configuration', () => {
   })
 
   test('every whole number of milliseconds is a number of seconds that may be given', () => {
-    const ttl = (text: string) => serverOptions(parse(null, {}, [`locks.default_ttl_seconds=${text}`]), { ownThread: false, onBug }, false)
+    const ttl = (text: string) =>
+      serverOptions(parse(null, {}, [`locks.default_ttl_seconds=${text}`]), { ownThread: false, systemStats: null, onBug }, false)
     for (let ms = 1_000; ms < 3_000; ms++) expect(ttl(String(ms / 1_000)).settings.defaultLeaseMs).toBe(ms)
   })
 

@@ -48,7 +48,7 @@ async function allOrNone<T>(works: readonly Promise<T>[], undo: (value: T) => Pr
     return await Promise.all(works)
   } catch (error) {
     const outcomes = await Promise.allSettled(works)
-    await Promise.all(outcomes.map((outcome) => (outcome.status === 'fulfilled' ? undo(outcome.value) : undefined)))
+    await Promise.all(outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [undo(outcome.value)] : [])))
     throw error
   }
 }

@@ -57,7 +57,10 @@ async function run({ config, node, incarnation, partitions, secret, port }: Gate
   if (!system.peers.has(node)) await new Promise<void>((resolve) => system.onPeer(() => resolve()))
   const partitioning = { partitions, hash: await loadHash() }
   const backend = createBackend(system, { node, pendingMax: config.limits.pending_commands_max, partitioning, secret })
-  const server = await startServer(backend, serverOptions(config, { ownThread: true, onBug }, telemetry !== null))
+  const server = await startServer(
+    backend,
+    serverOptions(config, { ownThread: true, onBug, systemStats: () => system.stats }, telemetry !== null),
+  )
   say({ type: 'ready', url: server.url })
   if (parentPort) await once(parentPort, 'message')
   await server.close()

@@ -55,7 +55,11 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
 }
 
 /** What the configuration says of the listener. */
-export function serverOptions(config: Config, of: Pick<ServerOptions, 'ownThread' | 'onBug'>, traced: boolean): ServerOptions {
+export function serverOptions(
+  config: Config,
+  of: Pick<ServerOptions, 'ownThread' | 'onBug' | 'systemStats'>,
+  traced: boolean,
+): ServerOptions {
   const { http, locks, metrics } = config
   return {
     host: http.host,

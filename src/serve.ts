@@ -84,5 +84,5 @@ function startGateway(node: Node, config: Config, hash: Hash, options: ServeOpti
     partitioning: { partitions, hash },
     secret: node.secret,
   })
-  return startServer(backend, serverOptions(config, { ownThread: false, onBug: options.onBug }, options.traced))
+  return startServer(backend, serverOptions(config, { ownThread: false, onBug: options.onBug, systemStats: null }, options.traced))
 }

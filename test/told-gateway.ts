@@ -69,7 +69,7 @@ export function toldGateway() {
   const gateway = {
     backend,
     settings,
-    metrics: new GatewayMetrics('n1'),
+    metrics: new GatewayMetrics('n1', null),
     startSpan: null,
     producers: new ProducerTraces(),
   } as unknown as Gateway

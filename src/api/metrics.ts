@@ -1,10 +1,13 @@
 /** The gateway's Prometheus metrics: what its callers saw. The node's own come from `telemetry/metrics.ts`. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { ActorSystemStats } from '../actors/actor.ts'
+import { systemSeries } from '../telemetry/series.ts'
 
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60]
 
 export class GatewayMetrics {
-  readonly registry = new Registry()
+  readonly #registry = new Registry()
+  readonly #collect: () => void = () => undefined
   readonly acquisitions: Counter
   readonly acquisitionSeconds: Histogram
   readonly requests: Counter
@@ -12,9 +15,14 @@ export class GatewayMetrics {
   readonly sockets: Gauge
   readonly socketFrames: Counter
 
-  constructor(node: string) {
-    this.registry.setDefaultLabels({ node })
-    const registers = [this.registry]
+  /** `systemStats`: of the actor system that is the gateway's own; null where it shares the node's. */
+  constructor(node: string, systemStats: (() => ActorSystemStats) | null) {
+    this.#registry.setDefaultLabels({ node })
+    const registers = [this.#registry]
+    if (systemStats) {
+      const tell = systemSeries(this.#registry, 'tricord_gateway', ' on the gateway’s thread')
+      this.#collect = () => tell(systemStats())
+    }
     this.acquisitions = new Counter({
       name: 'lock_acquisitions_total',
       help: 'Lock acquisitions by outcome (acquired, or the code of the refusal)',
@@ -36,6 +44,11 @@ export class GatewayMetrics {
     })
     this.sockets = new Gauge({ name: 'websocket_connections', help: 'Open WebSocket connections', registers })
     this.socketFrames = new Counter({ name: 'websocket_frames_total', help: 'WebSocket frames', labelNames: ['direction'], registers })
+  }
+
+  text(): Promise<string> {
+    this.#collect()
+    return this.#registry.metrics()
   }
 
   acquired(outcome: string, seconds: number): void {

@@ -4,6 +4,7 @@
  */
 import { type IncomingMessage, type Server as HttpServer, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { ActorSystemStats } from '../actors/actor.ts'
 import { createApp } from './app.ts'
 import type { Backend } from './backend.ts'
 import type { Gateway, GatewaySettings, StartSpan } from './gateway.ts'
@@ -23,6 +24,8 @@ export interface ServerOptions extends ListenerOptions {
   readonly drainTimeoutMs: number
   readonly settings: GatewaySettings
   readonly startSpan: StartSpan | null
+  /** Of the actor system that is the gateway's own; null where it shares the node's. */
+  readonly systemStats: (() => ActorSystemStats) | null
 }
 
 export interface Server {
@@ -39,7 +42,7 @@ export class ListenError extends Error {
 }
 
 export async function startServer(backend: Backend, options: ServerOptions): Promise<Server> {
-  const metrics = new GatewayMetrics(backend.node)
+  const metrics = new GatewayMetrics(backend.node, options.systemStats)
   const gateway: Gateway = {
     backend,
     settings: options.settings,

@@ -2,12 +2,13 @@
  * The node's Prometheus metrics. Hot paths count into plain numbers (HostStats, ActorSystemStats); this file reads them
  * when somebody scrapes. Names are the requirements' where they gave one.
  */
-import { Counter, Gauge, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import type { ActorSystemStats } from '../actors/actor.ts'
 import type { LatencyCounts } from '../base/latency-histogram.ts'
 import type { GroupStatus, HostStats } from '../raft/group-host.ts'
 import { LatencyMetric } from './latency-metric.ts'
 import { type QueueReading, queueMetrics } from './queue-metrics.ts'
+import { following, gauge, systemSeries } from './series.ts'
 
 export interface NodeReadings {
   host(): HostStats
@@ -40,26 +41,6 @@ export function createNodeMetrics(node: string, readings: NodeReadings, queuesMa
 }
 
 type Collect = () => void | Promise<void>
-
-function gauge(registry: Registry, name: string, help: string, labelNames: string[] = []): Gauge {
-  return new Gauge({ name, help, labelNames, registers: [registry] })
-}
-
-/** A counter that follows a number kept elsewhere; a restart of that number is a restart of the counter. */
-function following(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: string[] = [],
-): (value: number, labels?: Record<string, string>) => void {
-  const counter = new Counter({ name, help, labelNames, registers: [registry] })
-  const last = new Map<string, number>()
-  return (value, labels = {}) => {
-    const key = Object.values(labels).join('\u0000')
-    counter.inc(labels, Math.max(0, value - (last.get(key) ?? 0)))
-    last.set(key, value)
-  }
-}
 
 function hostMetrics(registry: Registry, readings: NodeReadings): Collect {
   const elections = following(registry, 'leader_elections_total', 'Elections this node won, over all groups')
@@ -108,20 +89,10 @@ function hostMetrics(registry: Registry, readings: NodeReadings): Collect {
 }
 
 function systemMetrics(registry: Registry, readings: NodeReadings): Collect {
-  const envelopes = following(registry, 'tricord_envelopes_total', 'Actor messages', ['direction'])
-  const frames = following(registry, 'tricord_frames_total', 'Transport frames', ['direction'])
-  const dead = following(registry, 'tricord_dead_letters_total', 'Messages dropped, by reason', ['reason'])
-  const mailbox = gauge(registry, 'tricord_mailbox_length', 'Messages waiting for an actor', ['actor'])
+  const system = systemSeries(registry, 'tricord', '')
   const loop = gauge(registry, 'tricord_event_loop_delay_seconds', 'Delay of the event loop since the last scrape', ['quantile'])
   return () => {
-    const stats = readings.system()
-    envelopes(stats.envelopesIn, { direction: 'in' })
-    envelopes(stats.envelopesOut, { direction: 'out' })
-    frames(stats.framesIn, { direction: 'in' })
-    frames(stats.framesOut, { direction: 'out' })
-    for (const [reason, count] of Object.entries(stats.deadLetters)) dead(count, { reason })
-    mailbox.reset()
-    for (const [actor, length] of Object.entries(stats.mailboxes)) mailbox.set({ actor }, length)
+    system(readings.system())
     const delay = readings.eventLoop()
     if (delay) for (const [quantile, seconds] of Object.entries(delay)) loop.set({ quantile }, seconds)
   }

@@ -54,6 +54,17 @@ describe('a cluster of processes', () => {
     expect((await status(leader.id, 'kill/held')).body).toMatchObject({ state: 'held', holders: [{ owner: 'second' }] })
   })
 
+  test('the metrics tell of the gateway’s thread too; no name twice', async () => {
+    const text = await (await fetch(`${url('n1')}/metrics`)).text()
+    for (const name of ['tricord_mailbox_length', 'tricord_gateway_mailbox_length', 'tricord_gateway_dead_letters_total']) {
+      expect(text).toMatch(new RegExp(`^${name}\\{`, 'm'))
+    }
+    const names = Array.from(text.matchAll(/^# TYPE (\S+) /gm), ([, name]) => name)
+    expect(names).toEqual([...new Set(names)])
+    const latency = (which: string) => Number(new RegExp(`^consensus_commit_latency_seconds_${which}.* (\\d+)$`, 'm').exec(text)?.[1])
+    expect(latency('bucket\\{le="\\+Inf"')).toBe(latency('count'))
+  })
+
   test('an Idempotency-Key is answered once, on any node', async () => {
     const headers = { 'idempotency-key': 'e2e-1' }
     const first = await lock('n1', 'once', 'acquire', { owner: 'o' }, headers)

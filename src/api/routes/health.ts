@@ -16,7 +16,7 @@ export function healthRoutes(app: Hono<Env>, gateway: Gateway, prefix: string): 
     return c.json({ status: 'ready', node: backend.node, reason })
   })
   app.get(`${prefix}/metrics`, async (c) => {
-    const text = `${await metrics.registry.metrics()}\n${await backend.metrics()}`
+    const text = `${await metrics.text()}\n${await backend.metrics()}`
     return c.text(text, 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
   })
 }

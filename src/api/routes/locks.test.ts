@@ -119,7 +119,7 @@ test('a request that no route sees is counted, and its span ends', async () => {
     expect.any(String),
   ])
   expect(ended).toEqual([{ 'http.response.status_code': 400 }])
-  expect(await gateway.metrics.registry.metrics()).toContain('http_requests_total{method="GET",status="400",node="n1"} 1')
+  expect(await gateway.metrics.text()).toContain('http_requests_total{method="GET",status="400",node="n1"} 1')
 })
 
 test('a node that cannot serve yet says why, as a refusal', async () => {
