@@ -1,18 +1,38 @@
 /**
- * Bodies of purged messages, which are deleted from the store little by little: a purge is one record, and ten million
- * deletions are not one batch. A page of the messages that there were is one record until its bodies are gone. Whether a body
- * was stored yet is the replica's own affair: so it is asked when the page is dug up, and no record tells of it.
+ * Bodies and notes of purged messages, which are deleted from the store little by little: a purge is one record, and ten million
+ * deletions are not one batch. A page of the messages that there were is one record until its bodies are gone, and so are the
+ * records of its notes. Whether a body was stored yet is the replica's own affair: so it is asked when the page is dug up, and no
+ * record tells of it. Notes that were not stored yet are still written, for all replicas have the same records.
  */
 import type { Millis } from '../base/ids.ts'
 import { Bodies } from './bodies.ts'
 import { Stored } from './changes.ts'
-import { GRAVE } from './kinds.ts'
+import { GRAVE, NOTE } from './kinds.ts'
 import { PAGE_MESSAGES } from './presence.ts'
 import type { Queue } from './queue.ts'
 import type { QueueTable } from './table.ts'
 
 /** A page is dug up so often. */
 const PACE_MS = 20
+
+/** A note that was found buried: what was said about its message does not matter any more. */
+export class BuriedNote extends Stored {
+  readonly kind = NOTE
+  readonly queue: number
+  readonly seq: number
+
+  constructor(queue: number, seq: number) {
+    super()
+    this.queue = queue
+    this.seq = seq
+    this.stored = true
+  }
+}
+
+/** A `Note`, or what is left of one. */
+interface Noted extends Stored {
+  readonly seq: number
+}
 
 export class GravePage extends Stored {
   readonly kind = GRAVE
@@ -22,6 +42,8 @@ export class GravePage extends Stored {
   readonly words: Int32Array
   /** Of the queue; after a load of this page alone, whose bodies are stored then. */
   bodies: Bodies
+  /** The notes of its messages. Not told by its record, but by theirs. */
+  readonly notes: Noted[] = []
 
   constructor(queue: number, number: number, words: Int32Array, bodies: Bodies) {
     super()
@@ -38,9 +60,14 @@ export class GravePage extends Stored {
   }
 
   *seqs(): Generator<number> {
-    for (let bit = 0; bit < PAGE_MESSAGES; bit++) {
-      if (((this.words[bit >> 5] as number) & (1 << (bit & 31))) !== 0) yield this.number * PAGE_MESSAGES + bit
-    }
+    const base = this.number * PAGE_MESSAGES
+    for (let seq = base; seq < base + PAGE_MESSAGES; seq++) if (this.has(seq)) yield seq
+  }
+
+  /** `seq`: of this page. */
+  has(seq: number): boolean {
+    const bit = seq % PAGE_MESSAGES
+    return ((this.words[bit >> 5] as number) & (1 << (bit & 31))) !== 0
   }
 }
 
@@ -58,26 +85,31 @@ export class Graves {
     return this.pages.length === 0 ? Infinity : this.dueAt
   }
 
-  /** All bodies of the queue's messages are to go. */
-  bury(queue: Queue, now: Millis): void {
+  /** Everything about the queue's messages is to go. */
+  bury(queue: Queue, notes: Iterable<Noted>, now: Millis): void {
     const { changes } = this.#table
+    const pages = new Map<number, GravePage>()
     if (this.pages.length === 0) this.#paceFrom(now)
     for (const [number, { words }] of queue.presence.take()) {
       const known = this.pages.find((page) => page.queue === queue.number && page.number === number)
       const page = known ?? new GravePage(queue.number, number, words, queue.bodies)
       if (known === undefined) this.pages.push(page)
       else known.add(words, queue.bodies)
+      pages.set(number, page)
       changes.touched(page)
     }
+    for (const note of notes) (pages.get(Math.floor(note.seq / PAGE_MESSAGES)) as GravePage).notes.push(note)
     this.restoreOrder()
   }
 
-  /** Deletes the bodies of one page, when it is time. */
+  /** Deletes what is stored of one page, when it is time. */
   dig(now: Millis): void {
     if (this.deadline > now) return
+    const { changes } = this.#table
     const page = this.pages.shift() as GravePage
     for (const seq of page.seqs()) page.bodies.forget(seq)
-    this.#table.changes.removed(page)
+    for (const note of page.notes) changes.removed(note)
+    changes.removed(page)
     this.#paceFrom(now)
   }
 

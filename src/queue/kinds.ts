@@ -7,11 +7,12 @@ export const QUEUE = 2
 export const LANE = 3
 export const RUNS = 4
 export const MARKS = 5
-export const NOTE = 6
-export const WAITER = 7
-export const DEDUP = 8
-export const SETTLED = 9
-export const FENCE = 10
-export const GRAVE = 11
+/** Before the notes: some of those are buried. */
+export const GRAVE = 6
+export const NOTE = 7
+export const WAITER = 8
+export const DEDUP = 9
+export const SETTLED = 10
+export const FENCE = 11
 /** Cold: written, and read when an answer leaves. */
 export const BODY = 12

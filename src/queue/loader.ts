@@ -8,6 +8,7 @@ import { readPlain } from '../raft/plain.ts'
 import { Chunk } from './chunk.ts'
 import { DedupPage } from './dedup.ts'
 import { FloorOfFence } from './fences.ts'
+import { BuriedNote, type GravePage } from './graves.ts'
 import { numberAt } from './keys.ts'
 import { COUNTERS, DEDUP, FENCE, GRAVE, LANE, MARKS, NOTE, QUEUE, RUNS, SETTLED, WAITER } from './kinds.ts'
 import { Lane } from './lane.ts'
@@ -30,6 +31,8 @@ interface Early {
 export class Loader {
   readonly #table: QueueTable
   #early: Early[] = []
+  /** By queue and number. */
+  readonly #graves = new Map<number, Map<number, GravePage>>()
 
   constructor(table: QueueTable) {
     this.#table = table
@@ -68,6 +71,7 @@ export class Loader {
     if (kind === WAITER) return this.#readWaiter(numberAt(key, 0), input)
     const [number, second] = [numberAt(key, 0), numberAt(key, 1)]
     if (kind === GRAVE) return this.#readGrave(number, second, input)
+    if (kind === NOTE && this.#isBuried(number, second, input)) return true
     const queue = this.#table.byNumber.get(number)
     if (queue === undefined) return false
     switch (kind) {
@@ -135,9 +139,30 @@ export class Loader {
 
   #readGrave(queue: number, number: number, input: ByteReader): boolean {
     const words = Int32Array.from({ length: PAGE_MESSAGES / 32 }, () => input.u32())
-    this.#table.graves.link(queue, number, words).stored = true
+    const page = this.#table.graves.link(queue, number, words)
+    page.stored = true
+    const pages = this.#graves.get(queue) ?? new Map<number, GravePage>()
+    this.#graves.set(queue, pages.set(number, page))
+    const notes = this.#table.byNumber.get(queue)
+    // Only where records come in another order than that of their keys.
+    if (notes !== undefined) for (const seq of page.seqs()) disown(notes, seq, page)
     return true
   }
+
+  #isBuried(queue: number, seq: number, input: ByteReader): boolean {
+    const page = this.#graves.get(queue)?.get(Math.floor(seq / PAGE_MESSAGES))
+    if (page === undefined || !page.has(seq)) return false
+    page.notes.push(new BuriedNote(queue, seq))
+    input.raw(input.left)
+    return true
+  }
+}
+
+function disown(queue: Queue, seq: number, page: GravePage): void {
+  const note = queue.notes.get(seq)
+  if (note === undefined) return
+  queue.disown(note)
+  page.notes.push(note)
 }
 
 function readLane(table: QueueTable, queue: Queue, number: number, input: ByteReader): boolean {

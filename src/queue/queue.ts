@@ -330,14 +330,10 @@ export class Queue extends Stored implements Heaped {
     return Math.min(this.timed.first()?.deadline ?? Infinity, this.outlivesAt(), this.dedup.deadline)
   }
 
-  /** Forgets all messages but their bodies; those that were leased to a watcher are given back, by number. */
-  clear(): Note[] {
+  /** Forgets all messages; their bodies are left to who asks, and so are the records of the notes, which are given back. */
+  clear(): readonly Note[] {
     const { changes } = this.#table
-    const lost: Note[] = []
-    for (const note of this.notes.values()) {
-      if (note.state === LEASED && note.watcher !== '') lost.push(note)
-      changes.removed(note)
-    }
+    const notes = [...this.notes.values()]
     // Heap by heap, not note by note: a million are gone in one entry.
     for (const heap of [this.timed, this.ages, this.ownAges, this.heldAges]) heap.clear()
     this.notes.clear()
@@ -351,6 +347,14 @@ export class Queue extends Stored implements Heaped {
     this.ready = this.leased = this.delayed = 0
     this.marks.forget()
     this.touch()
-    return lost.sort((a, b) => a.seq - b.seq)
+    return notes
+  }
+
+  /** A note that was loaded turns out to be buried. */
+  disown(note: Note): void {
+    this.#leave(note)
+    this.notes.delete(note.seq)
+    note.lane.notes -= 1
+    this.presence.remove(note.seq)
   }
 }

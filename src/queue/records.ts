@@ -21,7 +21,7 @@ import type { Stored } from './changes.ts'
 import { Chunk } from './chunk.ts'
 import { DedupPage } from './dedup.ts'
 import { FloorOfFence } from './fences.ts'
-import { GravePage } from './graves.ts'
+import { BuriedNote, GravePage } from './graves.ts'
 import { numberKey, pairKey, tripleKey } from './keys.ts'
 import { COUNTERS, FENCE, MARKS, RUNS } from './kinds.ts'
 import { Lane } from './lane.ts'
@@ -49,7 +49,7 @@ export function drainRecords(table: QueueTable, write: WriteRecord, writeCold: W
 
 function keyOf(record: Stored): Uint8Array {
   const { kind } = record
-  if (record instanceof Note) return pairKey(kind, record.queue, record.seq)
+  if (record instanceof Note || record instanceof BuriedNote) return pairKey(kind, record.queue, record.seq)
   if (record instanceof Lane) return pairKey(kind, record.queue, record.number)
   if (record instanceof Queue) return numberKey(kind, record.number)
   if (record instanceof Chunk) {

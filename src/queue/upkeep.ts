@@ -4,6 +4,7 @@ import type { ApplyContext } from '../raft/machine.ts'
 import { noSuchQueue } from './dequeue.ts'
 import { deadLetterOf, defaultConfig } from './enqueue.ts'
 import { emitLost } from './expiry.ts'
+import { LEASED } from './note.ts'
 import type { Queue } from './queue.ts'
 import { refuse } from './refusal.ts'
 import { deleted, moved, purged, put, refused } from './replies.ts'
@@ -72,8 +73,10 @@ export function deleteQueue(table: QueueTable, ctx: ApplyContext, command: Delet
 /** All messages go, the leased ones too. */
 function empty(table: QueueTable, ctx: ApplyContext, queue: Queue): number {
   const count = queue.length + queue.dead.size
-  for (const note of queue.clear()) emitLost(queue, note, ctx)
-  table.graves.bury(queue, ctx.time)
+  const notes = queue.clear()
+  const lost = notes.filter((note) => note.state === LEASED && note.watcher !== '')
+  for (const note of lost.sort((a, b) => a.seq - b.seq)) emitLost(queue, note, ctx)
+  table.graves.bury(queue, notes, ctx.time)
   queue.tally.purged += count
   return count
 }
