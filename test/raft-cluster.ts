@@ -68,6 +68,8 @@ export interface Outcome {
 export class RaftCluster {
   readonly clock = new ManualClock()
   readonly nodes: TestNode[]
+  /** Where the table says that the group is. */
+  hosts: readonly NodeId[]
   readonly bugs: unknown[] = []
   readonly log: string[] = []
   /** Frames on a link `from>to` are lost while it is in here. */
@@ -81,6 +83,7 @@ export class RaftCluster {
   constructor(options: ClusterOptions) {
     this.#options = options
     this.nodes = Array.from({ length: options.nodes }, (_, i) => new TestNode(i + 1))
+    this.hosts = this.nodes.map((one) => one.name)
   }
 
   node(member: number): TestNode {
@@ -127,7 +130,7 @@ export class RaftCluster {
     } = this.#options
     return {
       machineFor: (group) => this.#options.machineFor?.(group, node.name) ?? new ToyMachine(),
-      directory: { nodeOf: (member) => `n${member}`, hostsOf: () => this.nodes.map((one) => one.name) },
+      directory: { nodeOf: (member) => `n${member}`, hostsOf: () => this.hosts, nodes: this.nodes.map((one) => one.name) },
       member: node.member,
       tickMs: 10,
       electionTimeoutMs: 100,

@@ -60,6 +60,10 @@ export class ClusterDirectory implements Directory {
     return this.#view.members
   }
 
+  get nodes(): readonly NodeId[] {
+    return this.members.map(({ id }) => id)
+  }
+
   get placements(): readonly Placement[] {
     return this.#view.placements
   }

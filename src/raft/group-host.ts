@@ -15,6 +15,8 @@ export interface Directory {
   nodeOf(member: MemberId): NodeId | null
   /** The nodes that hold a replica of the group, likeliest leader first: where to forward when none is here. */
   hostsOf(group: GroupId): readonly NodeId[]
+  /** Every node of the cluster. */
+  readonly nodes: readonly NodeId[]
 }
 
 export interface GroupHostOptions {

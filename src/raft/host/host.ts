@@ -101,6 +101,8 @@ export class Host implements Actor {
         return this.#router.propose(envelope)
       case 'query':
         return this.#router.query(envelope)
+      case 'group_leader':
+        return this.#router.relayLeader(payload)
       case 'raft_tick':
         return this.#onTick(envelope, ctx)
       case 'snapshot_chunk':

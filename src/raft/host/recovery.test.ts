@@ -190,6 +190,25 @@ describe('membership', () => {
     expect([leaver.host.recovered, leaver.host.damaged]).toEqual([[], []])
   })
 
+  test('a caller on a node without a replica hears of a new leader, and its wait is answered at once', async () => {
+    cluster = new RaftCluster({ nodes: 4 })
+    cluster.hosts = ['n1', 'n2', 'n3']
+    await cluster.found(3)
+    const leader = await cluster.leader()
+    const stranger = cluster.node(4)
+    const wait = cluster.submit(stranger, { wait: 'gate' })
+    await cluster.clock.until(() => leader.machine.gates.size === 1, 'it waits')
+    const heir = cluster.followers()[0]!
+    leader.host.transferLeadership(GROUP, replicaId(heir.member, 0))
+    await cluster.clock.until(() => heir.leads, 'handed over')
+    await cluster.clock.pass(500)
+    cluster.submit(heir, { open: 'gate' })
+    const opened = cluster.clock.now()
+    await cluster.clock.until(() => wait.result !== null, 'the answer')
+    expect(wait.result).toEqual({ ok: true, reply: 1 })
+    expect(cluster.clock.now() - opened).toBeLessThan(200)
+  })
+
   test('leadership is handed over, also by a drain', async () => {
     cluster = new RaftCluster({ nodes: 3 })
     await cluster.found()

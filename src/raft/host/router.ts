@@ -3,8 +3,8 @@
  * a replica. After a few hops, or where nobody is known, the sender is told NO_LEADER and tries again in its own time.
  * Nothing is ever kept waiting here.
  */
-import { type ActorId, type Envelope, actorId, nodeOf } from '../../actors/envelope.ts'
-import { type GroupId, NOBODY, type NodeId } from '../../base/ids.ts'
+import { type ActorId, type Envelope, type Plain, actorId, nodeOf } from '../../actors/envelope.ts'
+import { type GroupId, NOBODY, type NodeId, type Term } from '../../base/ids.ts'
 import type { Group } from './group.ts'
 import { type Propose, decodePropose, decodeQuery, encodePropose, encodeQuery } from './propose-codec.ts'
 import type { Replicas } from './replicas.ts'
@@ -21,6 +21,8 @@ export class Router {
   readonly #node: NodeId
   readonly #down: ReadonlySet<NodeId>
   readonly #proposers = new Set<ActorId>()
+  /** The term in which this node last told the others that it leads. */
+  readonly #told = new Map<GroupId, Term>()
   #tries = 0
 
   constructor(shared: HostShared, replicas: Replicas, node: NodeId, down: ReadonlySet<NodeId>) {
@@ -87,14 +89,26 @@ export class Router {
   }
 
   /**
-   * A group has a leader: whoever waits for one may try again. Those of other nodes as well that sent commands here while this
-   * replica led: what it took and could not answer any more nobody else answers, and a node without a replica hears no other news.
+   * A group has a leader: whoever waits for one may try again, and whoever waits for an answer says where to send it. Those of
+   * other nodes as well that sent commands here while this replica led: what it took and could not answer any more nobody else
+   * answers. Where there is no replica of the group nobody would notice that a leader died, so the new one tells those nodes.
    */
   tellLeader(group: Group): void {
     const { leader, term } = group.core
     const node = leader === NOBODY ? null : this.#shared.outgoing.nodeOf(leader)
     if (node === null) return
+    const news = [group.id, term, node]
     for (const proposer of new Set([...this.#proposers, ...group.intake.takeLeft()]))
-      this.#shared.outgoing.ctx.send(proposer, 'group_leader', [group.id, term, node])
+      this.#shared.outgoing.ctx.send(proposer, 'group_leader', news)
+    if (!group.leading || this.#told.get(group.id) === term) return
+    this.#told.set(group.id, term)
+    const { directory } = this.#shared.options
+    const hosts = new Set([this.#node, ...directory.hostsOf(group.id)])
+    for (const other of directory.nodes) if (!hosts.has(other)) this.#shared.outgoing.toNode(other, 'group_leader', news)
+  }
+
+  /** News from another node, to the proposers of this one and its gateways. */
+  relayLeader(news: Plain): void {
+    for (const proposer of this.#proposers) this.#shared.outgoing.ctx.send(proposer, 'group_leader', news)
   }
 }

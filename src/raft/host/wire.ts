@@ -47,7 +47,7 @@ export const WIRE = {
   },
   query_reply: { says: 'the answer to query', fields: 'reply applied_index time' },
   group_leader: {
-    says: 'to the proposers of the node, and to those of others that it led for: a group has a (new) leader',
+    says: 'to the proposers of the node, to those of others that it led for, and to nodes without a replica for theirs: a group has a (new) leader',
     fields: 'group term node',
   },
   raft_tick: { says: 'the host to itself: a tick has passed', fields: '' },
