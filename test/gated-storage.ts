@@ -69,6 +69,7 @@ export function gatedStorage(storage: Storage, { writes = free, gets = free, ite
           return { next: (max) => iterates().then(() => iterator.next(max)), close: () => iterator.close() }
         },
         clear: (range) => inOrder(() => kv.clear(range)),
+        compact: (range) => kv.compact(range),
         close: () => kv.close(),
       }
     },

@@ -72,6 +72,10 @@ export class SimKv implements Kv {
     })
   }
 
+  compact(): Promise<void> {
+    return this.#queue.run(() => {})
+  }
+
   close(): Promise<void> {
     return this.#inOrder(() => {
       this.#platter.open = false

@@ -36,6 +36,16 @@ export function testKv(name: string, make: () => Promise<{ readonly kv: Kv; read
         { sync: false },
       )
 
+    test('compaction changes nothing that can be read, beside writes that go on', async () => {
+      await put('a', 'b', 'c', 'd')
+      await kv.clear({ gte: key('b'), lt: key('d') })
+      const compacting = kv.compact({ gte: key('a'), lt: key('z') })
+      await put('e')
+      await compacting
+      await kv.compact({})
+      expect(shown(await all(kv))).toEqual(['a=A', 'd=D', 'e=E'])
+    })
+
     test('puts, gets, deletes, in the order of the batch', async () => {
       await put('a', 'b')
       await kv.batch(

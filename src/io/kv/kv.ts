@@ -43,5 +43,10 @@ export interface Kv {
   iterate(range: KvRange): KvIterator
   /** Deletes every key of the range. Not atomic with anything else. */
   clear(range: KvRange): Promise<void>
+  /**
+   * Gives the disk back what was deleted or written over in the range: an engine that is let alone keeps it until enough else is
+   * written. Reads and writes go on meanwhile. RocksDB's binding has no such call: it is left to its own compaction.
+   */
+  compact(range: KvRange): Promise<void>
   close(): Promise<void>
 }

@@ -5,6 +5,9 @@ import type { Kv, KvIterator, KvOp, KvPair, KvRange } from './kv.ts'
 type Database = ClassicLevel<Uint8Array, Uint8Array>
 
 const CACHE_BYTES = 16 * 1024 * 1024
+const FIRST_KEY = new Uint8Array(1)
+/** No key is as long as to come after it. */
+const LAST_KEY = new Uint8Array(64).fill(0xff)
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 
 export async function openLevelKv(directory: string): Promise<Kv> {
@@ -61,6 +64,10 @@ class LevelKv implements Kv {
   async clear(range: KvRange): Promise<void> {
     await this.#last
     await this.#db.clear(range)
+  }
+
+  async compact({ gte = FIRST_KEY, lt = LAST_KEY }: KvRange): Promise<void> {
+    await this.#db.compactRange(gte, lt)
   }
 
   async close(): Promise<void> {

@@ -56,6 +56,8 @@ class MemoryKv implements Kv {
     this.#sorted = null
   }
 
+  async compact(): Promise<void> {}
+
   async close(): Promise<void> {
     this.#sorted = null
   }

@@ -25,6 +25,7 @@ class Disk {
       getMany: (keys) => memory.getMany(keys),
       iterate: (range) => memory.iterate(range),
       clear: (range) => memory.clear(range),
+      compact: (range) => memory.compact(range),
       close: () => memory.close(),
       batch: async (ops, options) => {
         if (this.full) {

@@ -63,6 +63,11 @@ class ReopeningKv implements Kv {
     return this.#write((kv) => kv.clear(range))
   }
 
+  /** Beside the writes, which would else wait for it. */
+  async compact(range: KvRange): Promise<void> {
+    if (this.#isOpen && !this.#broken) await told(this.#kv.compact(range))
+  }
+
   /** Of a store that is broken and closed, the first step waits for it. */
   iterate(range: KvRange): KvIterator {
     this.#iterators++

@@ -71,6 +71,8 @@ class RocksKv implements Kv {
     await nextTurn()
   }
 
+  async compact(): Promise<void> {}
+
   async close(): Promise<void> {
     await this.#db.close()
   }

@@ -11,11 +11,13 @@
 import { AssertionError, assert } from '../../base/assert.ts'
 import type { GroupId } from '../../base/ids.ts'
 import { KvDamagedError } from '../../io/kv/damage.ts'
-import type { Kv, KvOp } from '../../io/kv/kv.ts'
+import type { Kv, KvOp, KvRange } from '../../io/kv/kv.ts'
 import type { ColdReads } from '../machine.ts'
 import { CHECKSUM_BYTES, ColdDigest, type ColdSum, coldHash, openCold, sealCold } from './cold-digest.ts'
-import { AREA_COLD, PREFIX_BYTES, areaKey, prefixOf } from './keys.ts'
+import { AREA_COLD, PREFIX_BYTES, areaKey, coldRecords, prefixOf } from './keys.ts'
 
+/** A guess, until one was written. */
+const RECORD_BYTES = 1_024
 const KEY_START = PREFIX_BYTES + 1
 
 const nameOf = (key: Uint8Array, start = 0): string =>
@@ -24,11 +26,12 @@ const nameOf = (key: Uint8Array, start = 0): string =>
 interface Layer {
   readonly ops: KvOp[]
   bytes: number
+  deleted: number
   /** Made when it is first looked into: most layers are written before that. */
   names: Map<string, Uint8Array | null> | null
 }
 
-const newLayer = (): Layer => ({ ops: [], bytes: 0, names: null })
+const newLayer = (): Layer => ({ ops: [], bytes: 0, deleted: 0, names: null })
 
 type Values = readonly (Uint8Array | undefined)[]
 
@@ -45,6 +48,9 @@ export class ColdRecords implements ColdReads {
   readonly #layers: Layer[] = []
   #open = newLayer()
   #bytes = 0
+  /** Written in this life, to know about how large one is. */
+  #written = { records: 0, bytes: 0 }
+  #deleted = 0
   #ended = false
 
   constructor(kv: Kv, group: GroupId, generation: number, sum: ColdSum) {
@@ -58,6 +64,29 @@ export class ColdRecords implements ColdReads {
     return this.#bytes
   }
 
+  /** About how many bytes were deleted in the store since `compacted`, and how many are there. */
+  get deletedBytes(): number {
+    return this.#deleted * this.#meanBytes
+  }
+
+  get liveBytes(): number {
+    return this.digest.now.count * this.#meanBytes
+  }
+
+  get #meanBytes(): number {
+    const { records, bytes } = this.#written
+    return records === 0 ? RECORD_BYTES : bytes / records
+  }
+
+  /** What was deleted up to now takes no more room. */
+  compacted(): void {
+    this.#deleted = 0
+  }
+
+  get range(): KvRange {
+    return coldRecords(this.#prefix)
+  }
+
   /** A change that the machine drains, appended to `ops`. */
   change(key: Uint8Array, value: Uint8Array | null, ops: KvOp[]): void {
     const hash = coldHash(key)
@@ -66,7 +95,14 @@ export class ColdRecords implements ColdReads {
     const op = { key: areaKey(this.#prefix, AREA_COLD, key), value: value === null ? null : sealCold(hash, value) }
     ops.push(op)
     this.#open.ops.push(op)
-    this.#open.bytes += op.key.length + (op.value?.length ?? 0)
+    const size = op.key.length + (op.value?.length ?? 0)
+    this.#open.bytes += size
+    if (value === null) {
+      this.#open.deleted++
+    } else {
+      this.#written.records++
+      this.#written.bytes += size
+    }
   }
 
   /** The drain is over: what it brought goes into one batch. */
@@ -81,6 +117,7 @@ export class ColdRecords implements ColdReads {
     const layer = this.#layers.shift()
     assert(layer !== undefined, 'a batch landed that was never drained')
     this.#bytes -= layer.bytes
+    this.#deleted += layer.deleted
   }
 
   /** This generation is not the state any more. */

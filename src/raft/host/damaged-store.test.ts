@@ -46,6 +46,7 @@ function breakable(disk: MemoryDisk): Storage {
         getMany: (keys) => kv.getMany(keys),
         batch: async (ops, options) => (is('batch') ? damaged() : kv.batch(ops, options)),
         clear: (range) => kv.clear(range),
+        compact: (range) => kv.compact(range),
         close: async () => {},
         iterate(range) {
           const iterator = kv.iterate(range)

@@ -7,6 +7,7 @@
  *
  * Sleeping groups are not ticked, but for one comparison: is it time for an entry that says the cluster time.
  */
+import { Compactor } from './compactor.ts'
 import type { Actor, ActorContext } from '../../actors/actor.ts'
 import { type ActorId, type Envelope, type Plain, nodeOf } from '../../actors/envelope.ts'
 import type { GroupId, LogIndex, Millis, NodeId, ReplicaId } from '../../base/ids.ts'
@@ -40,6 +41,7 @@ export class Host implements Actor {
   readonly eventListeners: ((group: GroupId, event: Plain, index: LogIndex, time: Millis) => void)[] = []
   readonly #options: GroupHostOptions
   readonly #sends: SnapshotSends
+  readonly compactor: Compactor
   readonly #receives: SnapshotReceives
   readonly #router: Router
   readonly #cleaner: LogCleaner
@@ -67,6 +69,7 @@ export class Host implements Actor {
     }
     this.replicas = new Replicas(this.shared, (group) => this.#live(group))
     this.checkpoints = new Checkpoints(this.shared)
+    this.compactor = new Compactor(this.shared)
     this.#cleaner = new LogCleaner(this.shared, this.replicas)
     this.#sends = new SnapshotSends(this.shared)
     this.#receives = new SnapshotReceives(this.shared, (group, generation) => {
@@ -152,6 +155,7 @@ export class Host implements Actor {
     this.shared.disk.tick(ctx, now)
     this.checkpoints.weigh(this.replicas.live())
     this.checkpoints.consider(this.replicas.live(), now)
+    this.compactor.tick(this.replicas.live(), now)
   }
 
   flush(ctx: ActorContext): void {

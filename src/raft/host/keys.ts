@@ -76,6 +76,11 @@ export function warmRecords(group: GroupId, generation: number): KvRange {
   return { gte: prefix, lt: areaKey(prefix, AREA_COLD, new Uint8Array(0)) }
 }
 
+export function coldRecords(prefix: Uint8Array): KvRange {
+  const none = new Uint8Array(0)
+  return { gte: areaKey(prefix, AREA_COLD, none), lt: areaKey(prefix, AREA_COLD + 1, none) }
+}
+
 export function wholeGroup(group: GroupId): KvRange {
   return { gte: prefixOf(group, 0), lt: prefixOf(group + 1, 0) }
 }

@@ -159,6 +159,7 @@ class Face implements GroupHost {
     this.#system.stop(RAFT_PATH)
     await this.#host.replicas.settled()
     await this.#host.checkpoints.settled()
+    await this.#host.compactor.settled()
     await this.#wal.close()
     await this.#kv.close()
   }
