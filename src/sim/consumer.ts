@@ -113,10 +113,9 @@ export class Consumer implements Client {
     const { ledger } = this.#context
     const { queue } = command
     this.#answered = null
-    const known = [...this.#held, ...this.#stale].filter((held) => held.queue === queue && ledger.isAcked(queue, held.id))
-    const gone = new Set(known.map(({ id }) => id))
+    const sentAt = ledger.now
     this.#run(command, command.waitMs, key, (answer) => {
-      if (answer.type === 'reply' && answer.reply.type === 'delivered') ledger.replayed(queue, answer.reply.messages, gone)
+      if (answer.type === 'reply' && answer.reply.type === 'delivered') ledger.replayed(queue, answer.reply.messages, sentAt)
       done()
     })
   }

@@ -9,7 +9,7 @@ import { Dice } from './dice.ts'
 import type { DiskOptions } from './disk.ts'
 import { type NetworkOptions, calm } from './network.ts'
 import type { LockWorkloadOptions } from './lock-workload.ts'
-import type { QueueWorkloadOptions } from './queue-workload.ts'
+import { NEVER_DEAD, type QueueWorkloadOptions } from './queue-workload.ts'
 
 export const WORKLOADS = ['locks', 'queues', 'both'] as const
 export type WorkloadChoice = (typeof WORKLOADS)[number]
@@ -222,7 +222,7 @@ function drawQueues(dice: Dice): QueueWorkloadOptions {
     priorityShare: dice.pick([0, 0.5]),
     waitMaxMs: dice.pick([0, 300, 3_000]),
     visibilityMs: dice.pick([400, 2_000]),
-    maxDeliveries: dice.pick([2, 4, 1_000]),
+    maxDeliveries: dice.pick([2, 4, NEVER_DEAD]),
     poison: dice.pick(['dlq', 'dlq', 'block']),
     retryShare: dice.pick([0.3, 0.7, 1]),
     bodyCacheBytes: dice.pick([0, 0, 1]),

@@ -4,6 +4,7 @@
  *   bodies    what is delivered is what was sent          early    a delayed message not before its time
  *   stale     a token is good for nothing once a later one was seen      replayed    an answer that is repeated has nothing
  *   fences    the floor never sinks                                                  in it that was acknowledged before
+ *   passed    what comes back in a group comes before all that is behind it
  *
  * Times are virtual; clocks of nodes run at their own rates, so cluster time may be ahead by so much and no more.
  */
@@ -32,6 +33,8 @@ export interface QueueLedgerOptions {
   readonly bodyBytesMax: number
   /** Queues that are purged at times. */
   readonly purgeable: ReadonlySet<string>
+  /** No message becomes a dead letter, so none comes back from the dead to its old place. */
+  readonly isDeathless: boolean
 }
 
 export class QueueLedger {
@@ -39,21 +42,24 @@ export class QueueLedger {
   readonly #world: World
   readonly #bodyBytesMax: number
   readonly #purgeable: ReadonlySet<string>
+  readonly #isDeathless: boolean
   /** How much faster than the world's the time of the cluster may pass. */
   readonly #rate: number
   /** Not before: by the key of a delayed message. */
   readonly #visibleAt = new Map<string, number>()
   /** The highest token that was seen, by queue and id. */
   readonly #tokens = new Map<string, number>()
-  readonly #acked = new Set<string>()
+  /** When it was known, by queue and id. */
+  readonly #ackedAt = new Map<string, number>()
   readonly #redriven = new Set<string>()
   readonly #floors = new Map<string, number>()
   readonly #purged = new Map<string, number>()
 
-  constructor(world: World, { driftPpm, leaseMsMax, bodyBytesMax, purgeable }: QueueLedgerOptions) {
+  constructor(world: World, { driftPpm, leaseMsMax, bodyBytesMax, purgeable, isDeathless }: QueueLedgerOptions) {
     this.#world = world
     this.#bodyBytesMax = bodyBytesMax
     this.#purgeable = purgeable
+    this.#isDeathless = isDeathless
     this.#rate = 1 + driftPpm / 1e6
     this.history = new QueueHistory({ leaseSlackMs: SLACK_MS + leaseMsMax * (this.#rate - 1) })
   }
@@ -112,21 +118,18 @@ export class QueueLedger {
     return key
   }
 
-  /** The answer to a dequeue that had been answered before. */
-  replayed(queue: string, messages: readonly DeliveredMessage[], gone: ReadonlySet<string>): void {
+  /** The answer to a dequeue that had been answered before, and was asked for again at `sentAt`. */
+  replayed(queue: string, messages: readonly DeliveredMessage[], sentAt: number): void {
     for (const { id, token, body } of messages) {
       this.#keyOf(queue, id, body)
-      if (gone.has(id)) throw new SimFailure(`queues: ${queue} ${id} (token ${token}) was delivered again after it was acknowledged`)
+      const ackedAt = this.#ackedAt.get(`${queue} ${id}`) ?? Infinity
+      if (ackedAt < sentAt) throw new SimFailure(`queues: ${queue} ${id} (token ${token}) was delivered again after it was acknowledged`)
     }
   }
 
   /** Whether a later delivery of it was seen. */
   isStale(queue: string, { id, token }: Settling): boolean {
     return (this.#tokens.get(`${queue} ${id}`) ?? 0) > token
-  }
-
-  isAcked(queue: string, id: string): boolean {
-    return this.#acked.has(`${queue} ${id}`)
   }
 
   /** `outcomes` where the command was answered; `wasStale`: as of when it was sent. */
@@ -142,10 +145,14 @@ export class QueueLedger {
       const extension = visibilityMs === undefined ? {} : { visibilityMs }
       this.history.settlings.push({ type, queue, id, token, sentAt, outcome, ...extension })
       if (outcome !== 'ok') continue
-      if (type === 'ack') this.#acked.add(`${queue} ${id}`)
+      if (type === 'ack') this.#acknowledged(`${queue} ${id}`)
       // An acknowledgement that is repeated is ok once more; the history tells of any other.
       else if (wasStale) throw new SimFailure(`queues: ${type} of ${queue} ${id} by ${token}, which was stale`)
     }
+  }
+
+  #acknowledged(name: string): void {
+    if (!this.#ackedAt.has(name)) this.#ackedAt.set(name, this.now)
   }
 
   redriven(queue: string): void {
@@ -171,6 +178,22 @@ export class QueueLedger {
     }
   }
 
+  /** In a group of which nothing dies, nothing goes as long as there is an earlier one, delivered before or not. */
+  #passed(): string[] {
+    if (!this.#isDeathless) return []
+    const lanes = new Map(this.history.enqueues.map(({ key, lane }) => [key, lane]))
+    const last = new Map<string, { readonly number: number; readonly token: number }>()
+    const found: string[] = []
+    for (const { key, queue, id, group, token } of this.history.deliveries.toSorted((a, b) => a.token - b.token)) {
+      if (group === '' || lanes.get(key) == null) continue
+      const before = last.get(`${queue} ${group}`)
+      const number = numberOf(id)
+      if (before && number < before.number) found.push(`passed: ${queue} ${id} of ${group} (token ${token}) after token ${before.token}`)
+      last.set(`${queue} ${group}`, { number, token })
+    }
+    return found
+  }
+
   /** `lossy`: queues that may let go of a message that nobody acknowledged. Throws where this cannot have been. */
   check(lossy: ReadonlySet<string>): void {
     const { enqueues } = this.history
@@ -178,7 +201,7 @@ export class QueueLedger {
     for (const { type, outcome, queue, id } of this.history.settlings)
       if (type === 'ack' && outcome !== 'refused') acked.add(`${queue} ${id}`)
     const left = enqueues.filter(({ queue, id }) => lossy.has(queue) && id !== '' && !acked.has(`${queue} ${id}`))
-    const { violations } = this.history.report(left)
+    const violations = [...this.history.report(left).violations, ...this.#passed()]
     if (violations.length > 0) throw new SimFailure(`queues: ${violations.slice(0, 20).join('\n  ')}`)
     for (const [queue, purged] of this.#purged) {
       const gone = new Set(left.filter((one) => one.queue === queue).map(({ id }) => id)).size

@@ -29,6 +29,8 @@ const FINAL = 'final'
 const RETRY_MS = 250
 /** The longest lease that clients ask for. */
 const LEASE_MS_MAX = 4_000
+/** So often nothing is delivered in a run. */
+export const NEVER_DEAD = 1_000
 
 export interface QueueWorkloadOptions {
   readonly tags: number
@@ -91,6 +93,7 @@ export class QueueWorkload implements Workload {
       leaseMsMax: LEASE_MS_MAX,
       bodyBytesMax: options.bodyBytesMax,
       purgeable: new Set([SCRAP]),
+      isDeathless: options.poison === 'block' || options.maxDeliveries >= NEVER_DEAD,
     })
     this.#context = { cluster, options, attempts, ledger, queues: this.#queues, fenceTokens: { last: 0 } }
     this.#clients = new Clients(world)

@@ -19,6 +19,7 @@ import { monotonic } from './checkers/monotonic.ts'
 import { ordering } from './checkers/ordering.ts'
 import { punctual } from './checkers/punctual.ts'
 import { recovery } from './checkers/recovery.ts'
+import { soundDisks } from './checkers/sound-disks.ts'
 import { steady } from './checkers/steady.ts'
 import { storedStates } from './checkers/stored-states.ts'
 import { SimCluster, type SimNode } from './cluster.ts'
@@ -99,6 +100,7 @@ class Run {
       diskIdentity(),
       punctual(this.#cluster, this.#groups, options.driftPpm),
       ...(options.quiet ? [steady(this.#cluster)] : []),
+      soundDisks(this.#cluster),
       storedStates(),
       ...this.#workloads.flatMap((workload) => workload.checkers),
     ]
