@@ -9,6 +9,7 @@ import type { Client } from './workload.ts'
 
 const HELD_MAX = 12
 const STALE_MAX = 40
+const ANSWERED_MAX = 6
 
 interface Held {
   readonly queue: string
@@ -25,7 +26,7 @@ export class Consumer implements Client {
   #held: Held[] = []
   /** Settled, or walked away from. */
   readonly #stale: Held[] = []
-  #answered: { readonly command: Dequeue; readonly key: string } | null = null
+  readonly #answered: { readonly command: Dequeue; readonly key: string }[] = []
   #operations = 0
 
   constructor(id: string, dice: Dice, context: QueueContext) {
@@ -52,8 +53,8 @@ export class Consumer implements Client {
     if (turn < 0.62 && this.#stale.length > 0) {
       return this.#settle(this.#dice.pick(['ack', 'nack', 'extend']), [this.#dice.pick(this.#stale)], done)
     }
-    if (turn < 0.66 && this.#answered) return this.#replay(this.#answered, done)
-    if (turn < 0.68) return this.#upkeep(done)
+    if (turn < 0.68 && this.#answered.length > 0) return this.#replay(this.#dice.pick(this.#answered), done)
+    if (turn < 0.7) return this.#upkeep(done)
     return this.#dequeue(this.#dice.pick(queues), done)
   }
 
@@ -102,7 +103,8 @@ export class Consumer implements Client {
         const { messages } = answer.reply
         ledger.delivered(queue, messages, askedAt)
         this.#held.push(...messages.map(({ id, token }) => ({ queue, id, token })))
-        if (key !== '' && messages.length > 0) this.#answered = { command, key }
+        if (key !== '' && messages.length > 0) this.#answered.push({ command, key })
+        this.#answered.splice(0, this.#answered.length - ANSWERED_MAX)
       }
       done()
     })
@@ -112,7 +114,6 @@ export class Consumer implements Client {
   #replay({ command, key }: { readonly command: Dequeue; readonly key: string }, done: () => void): void {
     const { ledger } = this.#context
     const { queue } = command
-    this.#answered = null
     const sentAt = ledger.now
     this.#run(command, command.waitMs, key, (answer) => {
       if (answer.type === 'reply' && answer.reply.type === 'delivered') ledger.replayed(queue, answer.reply.messages, sentAt)

@@ -47,8 +47,8 @@ export class QueueLedger {
   readonly #rate: number
   /** Not before: by the key of a delayed message. */
   readonly #visibleAt = new Map<string, number>()
-  /** The highest token that was seen, by queue and id. */
-  readonly #tokens = new Map<string, number>()
+  /** The highest token that was seen and since when, by queue and id. */
+  readonly #tokens = new Map<string, { readonly token: number; readonly since: number }>()
   /** When it was known, by queue and id. */
   readonly #ackedAt = new Map<string, number>()
   readonly #redriven = new Set<string>()
@@ -106,7 +106,7 @@ export class QueueLedger {
       const record = { key, queue, id, token, attempt: counted, group, visibilityMs: heldMs, askedAt, receivedAt: this.now }
       this.history.deliveries.push(record)
       const name = `${queue} ${id}`
-      this.#tokens.set(name, Math.max(token, this.#tokens.get(name) ?? 0))
+      if (token > (this.#tokens.get(name)?.token ?? 0)) this.#tokens.set(name, { token, since: this.now })
     }
   }
 
@@ -124,12 +124,15 @@ export class QueueLedger {
       this.#keyOf(queue, id, body)
       const ackedAt = this.#ackedAt.get(`${queue} ${id}`) ?? Infinity
       if (ackedAt < sentAt) throw new SimFailure(`queues: ${queue} ${id} (token ${token}) was delivered again after it was acknowledged`)
+      const newest = this.#tokens.get(`${queue} ${id}`)
+      if (newest && newest.token > token && newest.since < sentAt)
+        throw new SimFailure(`queues: ${queue} ${id} (token ${token}) was delivered again after ${newest.token}`)
     }
   }
 
   /** Whether a later delivery of it was seen. */
   isStale(queue: string, { id, token }: Settling): boolean {
-    return (this.#tokens.get(`${queue} ${id}`) ?? 0) > token
+    return (this.#tokens.get(`${queue} ${id}`)?.token ?? 0) > token
   }
 
   /** `outcomes` where the command was answered; `wasStale`: as of when it was sent. */

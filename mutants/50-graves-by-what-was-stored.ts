@@ -1,0 +1,12 @@
+/** Which bodies a purge leaves to delete depends on what each replica had stored: they drift apart. */
+import { type Mutant, queueSimulator } from './mutant.ts'
+
+export const mutant: Mutant = {
+  name: 'graves-by-what-was-stored',
+  pitfall: 26,
+  harm: 'Which bodies a purge leaves to delete depends on what each replica had stored: they drift apart.',
+  file: 'src/queue/graves.ts',
+  find: '    if (this.pages.length === 0) this.#paceFrom(now)\n    for',
+  replace: '    if (this.pages.length === 0 && this.#table.cold.size === 0) this.#paceFrom(now)\n    for',
+  killedBy: queueSimulator(1, 60),
+}
