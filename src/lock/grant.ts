@@ -11,7 +11,7 @@ import type { Lock } from './lock.ts'
 import type { ModeIndex } from './modes.ts'
 import type { Session } from './session.ts'
 import type { Timed } from './deadlines.ts'
-import type { Tracked } from './changes.ts'
+import type { Tracked } from '../base/changes.ts'
 
 /** The low bits of order keys: what is due at the same time expires by id, then by kind. */
 export const KINDS = 4

@@ -7,7 +7,7 @@
 import type { Millis } from '../base/ids.ts'
 import type { Grant } from './grant.ts'
 import type { Timed } from './deadlines.ts'
-import type { Tracked } from './changes.ts'
+import type { Tracked } from '../base/changes.ts'
 import type { Waiter } from './waiter.ts'
 import { KINDS } from './grant.ts'
 

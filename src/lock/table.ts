@@ -10,7 +10,7 @@
 import { assert } from '../base/assert.ts'
 import type { Millis } from '../base/ids.ts'
 import type { ModeIndex } from './modes.ts'
-import { Changes } from './changes.ts'
+import { Changes } from '../base/changes.ts'
 import { Deadlines } from './deadlines.ts'
 import { Grant, hashToken } from './grant.ts'
 import { LIMITS } from './types.ts'

@@ -11,7 +11,7 @@ import type { Lock } from './lock.ts'
 import type { ModeIndex } from './modes.ts'
 import type { Session } from './session.ts'
 import type { Timed } from './deadlines.ts'
-import type { Tracked } from './changes.ts'
+import type { Tracked } from '../base/changes.ts'
 import { KINDS } from './grant.ts'
 
 /** What one step of priority is worth, in time already waited. */

@@ -2,7 +2,7 @@
  * A page of a list that grows at one end: varints, appended, and read from the front. A page is one record, so a change of
  * the list writes at most a kilobyte however long the list is.
  */
-import { Stored } from './changes.ts'
+import { Stored } from './stored.ts'
 
 /** A page is closed when less than an entry's room is left. */
 const BYTES_MAX = 1024

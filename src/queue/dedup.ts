@@ -3,7 +3,8 @@
  * order of their coming; a page goes when all of it is out of its window. What is asked is always the exact time.
  */
 import type { Millis } from '../base/ids.ts'
-import { type Changes, Stored } from './changes.ts'
+import type { Changes } from '../base/changes.ts'
+import { Stored } from './stored.ts'
 import { DEDUP } from './kinds.ts'
 import { QUEUE_LIMITS } from './types.ts'
 

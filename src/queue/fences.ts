@@ -1,5 +1,6 @@
 /** The highest fencing token that was seen of each resource. It never sinks. */
-import { type Changes, Stored } from './changes.ts'
+import type { Changes } from '../base/changes.ts'
+import { Stored } from './stored.ts'
 import { FENCE } from './kinds.ts'
 import { refuse } from './refusal.ts'
 import { type Fence, QUEUE_LIMITS, type Refused } from './types.ts'

@@ -6,7 +6,7 @@
  */
 import type { Millis } from '../base/ids.ts'
 import { Bodies } from './bodies.ts'
-import { Stored } from './changes.ts'
+import { Stored } from './stored.ts'
 import { GRAVE, NOTE } from './kinds.ts'
 import { PAGE_MESSAGES } from './presence.ts'
 import type { Queue } from './queue.ts'

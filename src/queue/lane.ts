@@ -9,7 +9,8 @@
  * A lane without a group is kept once it was used; a group is forgotten with its last message.
  */
 import type { Millis } from '../base/ids.ts'
-import { type Changes, Stored } from './changes.ts'
+import type { Changes } from '../base/changes.ts'
+import { Stored } from './stored.ts'
 import type { Chunk } from './chunk.ts'
 import { Heap, type Heaped } from './heap.ts'
 import { LANE } from './kinds.ts'

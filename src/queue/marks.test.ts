@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Changes, type Stored } from './changes.ts'
+import { Changes } from '../base/changes.ts'
+import type { Stored } from './stored.ts'
 import { type MarkCursor, Marks } from './marks.ts'
 
 function newCursor(): MarkCursor {

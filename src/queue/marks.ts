@@ -9,7 +9,8 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Millis } from '../base/ids.ts'
-import type { Changes, Stored } from './changes.ts'
+import type { Changes } from '../base/changes.ts'
+import type { Stored } from './stored.ts'
 import { Chunk, ChunkReader } from './chunk.ts'
 import { MARKS } from './kinds.ts'
 

@@ -7,7 +7,7 @@
  * Invariant: it is in those heaps, and only those, that its state says (`queue.ts`).
  */
 import type { Millis } from '../base/ids.ts'
-import { Stored } from './changes.ts'
+import { Stored } from './stored.ts'
 import type { Heaped } from './heap.ts'
 import { NOTE } from './kinds.ts'
 import type { Lane } from './lane.ts'

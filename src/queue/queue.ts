@@ -14,7 +14,7 @@
 import { assert } from '../base/assert.ts'
 import type { Millis } from '../base/ids.ts'
 import { Bodies } from './bodies.ts'
-import { Stored } from './changes.ts'
+import { Stored } from './stored.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { Dedup } from './dedup.ts'
 import { Heap, type Heaped } from './heap.ts'

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Changes, type Stored } from './changes.ts'
+import { Changes } from '../base/changes.ts'
+import type { Stored } from './stored.ts'
 import { Runs } from './runs.ts'
 
 /** Appends rising numbers with few gaps and few kinds of traits, and takes some out in between. */

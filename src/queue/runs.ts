@@ -8,7 +8,8 @@
  * runs; nothing is taken out of the middle.
  */
 import { assert } from '../base/assert.ts'
-import type { Changes, Stored } from './changes.ts'
+import type { Changes } from '../base/changes.ts'
+import type { Stored } from './stored.ts'
 import { Chunk, ChunkReader } from './chunk.ts'
 import { RUNS } from './kinds.ts'
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { Changes, type Stored } from './changes.ts'
+import { Changes } from '../base/changes.ts'
+import type { Stored } from './stored.ts'
 import { Settled } from './settled.ts'
 import { QUEUE_LIMITS } from './types.ts'
 

@@ -2,7 +2,8 @@
  * The last deliveries of a queue that were acknowledged, so that the same ack again is ok: pages of (number, token), of which
  * the oldest is given up when the others remember enough.
  */
-import type { Changes, Stored } from './changes.ts'
+import type { Changes } from '../base/changes.ts'
+import type { Stored } from './stored.ts'
 import { Chunk, ChunkReader } from './chunk.ts'
 import { SETTLED } from './kinds.ts'
 import { QUEUE_LIMITS } from './types.ts'

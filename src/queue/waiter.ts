@@ -1,6 +1,6 @@
 /** A dequeue that waits for something to become visible. First come, first served. */
 import type { Millis } from '../base/ids.ts'
-import { Stored } from './changes.ts'
+import { Stored } from './stored.ts'
 import type { Heaped } from './heap.ts'
 import { WAITER } from './kinds.ts'
 import type { Queue } from './queue.ts'

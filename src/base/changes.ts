@@ -35,7 +35,7 @@ export class Changes<T extends Tracked> {
     if (record.stored) this.#gone.push(record)
   }
 
-  /** Hands over every change and forgets it. */
+  /** Hands over every change and forgets it. What is gone comes first: its key may have been given anew. */
   drain(write: (record: T, gone: boolean) => void): void {
     const list = this.#list
     const gone = this.#gone
