@@ -230,6 +230,23 @@ describe('a cluster', () => {
     expect(host.damaged).toEqual([])
   })
 
+  test('one of two replicas that is found damaged while it serves is made anew as well', async () => {
+    bed = new ClusterBed({ partitions: 2, machine: () => new ColdMachine() })
+    await bed.start(['n1', 'n2'])
+    await bed.until(() => bed.settled, 'both share everything')
+    const group = FIRST_PARTITION + 1
+    for (let i = 0; i < 5; i++) await bed.do('n1', group, { note: `k${i}`, text: `text of k${i}` })
+    await bed.clock.pass(1_000)
+    const leader = bed.leaderOf(group)!
+    const { host } = leader.started!
+    const before = host.replicaOf(group)!
+    const key = areaKey(prefixOf(group, 1), AREA_COLD, (host.machine(group) as ColdMachine).keyOf('k3'))
+    await leader.disk.stores.get('state')!.batch([{ key, value: null }], { sync: true })
+    expect(await bed.do('n1', group, { read: 'k3' })).toMatchObject({ ok: true, reply: { text: 'text of k3' } })
+    await bed.until(() => host.replicaOf(group) === before + 1 && bed.settled, 'it is whole again')
+    expect(host.damaged).toEqual([])
+  })
+
   test('a sleeping group whose leader is back at once, but not its replica, wakes up and is whole again', async () => {
     await threeNodes()
     const group = FIRST_PARTITION + 3

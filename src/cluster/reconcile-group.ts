@@ -84,7 +84,9 @@ function nextVoters({ self, membership, progress, last, target, asking, alive }:
     return heir !== undefined && !membership.learners.includes(heir) && replica !== self && asking(replica)
   })
   const others = voters.filter((replica) => replica !== inItsOwnWay)
-  return others.length * 2 > target.voters.length && others.every((replica) => replica === self || ready(replica)) ? others : voters
+  // Of two, the other one alone has a state that is whole: nothing is gained by waiting.
+  const enough = others.length * 2 > target.voters.length || (target.voters.length === 2 && others.length === 1)
+  return enough && others.every((replica) => replica === self || ready(replica)) ? others : voters
 }
 
 function sameSet(a: readonly ReplicaId[], b: readonly ReplicaId[]): boolean {

@@ -98,6 +98,9 @@ describe('the plan of a group’s leader', () => {
     expect(ask({ asking: () => false })).toEqual(waits)
     expect(ask({ alive: (replica) => replica !== id(3) })).toEqual(waits)
     expect(ask({ progress: [peer(id(1), 1_000), peer(id(2), 1_000), peer(id(3), 10)] })).toEqual(waits)
+    // One of two.
+    const ofTwo = { voters: [id(1), id(2, 1)], learners: [] }
+    expect(ask({ target: ofTwo, membership: of([id(1), id(2)]) })).toMatchObject({ type: 'change', voters: [id(1)] })
     // It leads: it has to hand over first.
     expect(ask({ self: id(2), target: { voters: [id(1), id(2, 1), id(3)], learners: [] } })).toMatchObject({ type: 'wait' })
     // Its next life is there: they change places.
