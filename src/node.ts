@@ -8,7 +8,7 @@ import { type ActorSystem, type ActorSystemStats } from './actors/actor.ts'
 import { createActorSystem } from './actors/system.ts'
 import { ADMIN_PATH, createAdmin } from './admin.ts'
 import { type Hash } from './base/hash.ts'
-import { type GroupId, LOCKS_GROUP, type NodeId, groupName } from './base/ids.ts'
+import { FIRST_PARTITION, type GroupId, LOCKS_GROUP, type NodeId, groupName } from './base/ids.ts'
 import { startCluster } from './cluster/start.ts'
 import type { Cluster, Identity } from './cluster/types.ts'
 import type { Config } from './config.ts'
@@ -64,7 +64,8 @@ export async function createNode(config: Config, identity: Identity, ports: Port
   const bodyCache = new BodyCache(config.queues.body_cache_bytes)
   const machineFor = (group: GroupId): StateMachine => {
     if (group === LOCKS_GROUP) return locks
-    const queues = createQueueMachine({ bodyCache, queueMetricsMax: config.queues.metrics_max })
+    const partition = group - FIRST_PARTITION
+    const queues = createQueueMachine({ bodyCache, queueMetricsMax: config.queues.metrics_max, partition })
     partitions.set(group, queues)
     return queues
   }

@@ -43,6 +43,20 @@ const counts = async (queue: string) => {
 }
 
 describe('stories', () => {
+  test('no two messages of the cluster have one id, so none is settled in the name of another', async () => {
+    const queues = Array.from({ length: 8 }, (_, nth) => `twin-${nth}`)
+    const ids = await Promise.all(queues.map(async (queue) => (await enqueue(queue, { data: queue })).body['id'] as string))
+    expect(new Set(ids).size).toBe(queues.length)
+    const [mine, ...others] = await Promise.all(queues.map((queue) => takeOne(queue)))
+    for (const [nth] of others.entries()) {
+      expect(await post(`/queues/twin-${nth + 1}/ack`, items(mine!))).toMatchObject({ status: 404, body: { code: 'NO_SUCH_MESSAGE' } })
+    }
+    for (const [nth, message] of [mine, ...others].entries()) {
+      expect(message).toMatchObject({ id: ids[nth], data: `twin-${nth}` })
+      expect((await post(`/queues/twin-${nth}/ack`, items(message!))).status).toBe(200)
+    }
+  })
+
   test('from the first enqueue to the last ack', async () => {
     const sent = await enqueue('story', { data: { order: 42 }, headers: { kind: 'new' } })
     expect(sent).toMatchObject({ status: 201, body: { deduplicated: false, receipt: { durableOn: ['n1'] } } })

@@ -7,6 +7,7 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Millis } from '../base/ids.ts'
+import { QUEUES_PER_PARTITION } from './ids.ts'
 import type { Lane } from './lane.ts'
 import { BACKOFF, DEAD, DELAYED, LEASED, type Note, READY, TIMED } from './note.ts'
 import type { Queue } from './queue.ts'
@@ -23,7 +24,7 @@ export function checkTable(table: QueueTable, time: Millis, paced: boolean): voi
   for (const queue of table.byNumber.values()) {
     checkQueue(queue)
     assert(table.find(queue.name) === queue, 'a queue is not found under its name')
-    assert(queue.number <= table.lastQueue, '(5) a queue above the counter')
+    assert(queue.number - table.partition * QUEUES_PER_PARTITION <= table.lastQueue, '(5) a queue above the counter')
     assert(queue.deadline <= queue.due(), '(4) a deadline that nobody knows of')
     assert(paced || queue.due() > time, '(4) something overdue is alive')
     for (const waiter of queue.waiters.values()) assert(table.waiters.get(waiter.ticket) === waiter, 'a waiter is not found by its ticket')

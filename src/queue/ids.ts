@@ -1,9 +1,12 @@
 /**
  * Public ids of messages, derived from replicated counters and never stored: `m_<queue>_<seq>`, both in base 36.
  *
- * The first number is that of the queue in its partition, rising and never reused; the second the message's place in its
- * queue. Only the canonical spelling is read: one message, one id.
+ * The first number is that of the queue, of which no two in the cluster have one, and which is never reused; the second the
+ * message's place in its queue. Only the canonical spelling is read: one message, one id.
  */
+
+/** Each partition numbers its queues by itself: so many are its own. */
+export const QUEUES_PER_PARTITION = 2 ** 32
 
 const DIGITS_MAX = 11
 const ZERO = 0x30

@@ -38,6 +38,8 @@ export interface QueueMachineOptions {
   readonly bodyCache?: BodyCache
   /** Queues that `stats` tells of one by one. */
   readonly queueMetricsMax?: number
+  /** Whose queues they are, 0 where there is only one; the same on every replica, for ever: ids of messages tell it. */
+  readonly partition?: number
 }
 
 export interface QueueMachine extends StateMachine {
@@ -49,7 +51,8 @@ export interface QueueMachine extends StateMachine {
 export function createQueueMachine(options: QueueMachineOptions = {}): QueueMachine {
   const bodyCache = options.bodyCache ?? new BodyCache(0)
   const queueMetricsMax = options.queueMetricsMax ?? METRICS_MAX
-  let table = new QueueTable(bodyCache)
+  const partition = options.partition ?? 0
+  let table = new QueueTable(bodyCache, partition)
   let loader = new Loader(table)
   // For `check` alone: when `advance` ran last, and whether something may be due before it runs again.
   let lastTime = 0
@@ -85,7 +88,7 @@ export function createQueueMachine(options: QueueMachineOptions = {}): QueueMach
     loaded: () => loader.finish(),
     reset() {
       for (const queue of table.byNumber.values()) queue.bodies.clear()
-      table = new QueueTable(bodyCache)
+      table = new QueueTable(bodyCache, partition)
       loader = new Loader(table)
     },
     check: () => checkTable(table, lastTime, paced),

@@ -13,6 +13,7 @@ import type { Stored } from './stored.ts'
 import { Fences } from './fences.ts'
 import { Graves } from './graves.ts'
 import { Heap } from './heap.ts'
+import { QUEUES_PER_PARTITION } from './ids.ts'
 import { Queue } from './queue.ts'
 import { type Tally, newTally } from './tally.ts'
 import type { QueueConfig, QueueName } from './types.ts'
@@ -27,6 +28,7 @@ export class QueueTable {
   readonly changes = new Changes<Stored>()
   readonly cold = new ColdChanges()
   readonly bodyCache: BodyCache
+  readonly partition: number
   readonly due = new Heap<Queue>(SLOT)
   readonly waiters = new Map<number, Waiter>()
   readonly patience = new Heap<Waiter>(SLOT)
@@ -35,11 +37,13 @@ export class QueueTable {
   /** What the queues counted that were deleted. */
   readonly goneTally: Tally = newTally()
   touched: Queue[] = []
+  /** How many queues were made. */
   lastQueue = 0
   countersChanged = false
 
-  constructor(bodyCache: BodyCache) {
+  constructor(bodyCache: BodyCache, partition: number) {
     this.bodyCache = bodyCache
+    this.partition = partition
   }
 
   find({ namespace, queue }: QueueName): Queue | null {
@@ -49,7 +53,7 @@ export class QueueTable {
   create({ namespace, queue }: QueueName, config: QueueConfig): Queue {
     this.lastQueue += 1
     this.countersChanged = true
-    const made = new Queue(this, this.lastQueue, { namespace, queue }, config)
+    const made = new Queue(this, this.partition * QUEUES_PER_PARTITION + this.lastQueue, { namespace, queue }, config)
     this.link(made)
     made.touch()
     return made
