@@ -245,7 +245,7 @@ export interface QueueStatus {
   readonly dead: number
   /** ready + leased + delayed + dead. */
   readonly total: number
-  /** 0: nothing is ready. At most 100 ms too old, for the times of a deep backlog are kept by the tenth of a second. */
+  /** 0: nothing is ready. */
   readonly oldestReadyAgeMs: Millis
   readonly config: QueueConfig
 }
