@@ -51,7 +51,10 @@ const ONCE_RED_LOCKS: readonly Case[] = [
   { seed: 30_023, rotten: true, safetyMs: 20_000 },
   { seed: 70_013, rotten: true, safetyMs: 20_000 },
 ]
-const ONCE_RED: readonly Case[] = ONCE_RED_LOCKS.map((known) => ({ ...known, workload: 'locks' }))
+const ONCE_RED: readonly Case[] = [
+  ...ONCE_RED_LOCKS.map((known): Case => ({ ...known, workload: 'locks' })),
+  { seed: 400_068, membership: 'off', workload: 'queues', safetyMs: 20_000 },
+]
 
 let hash: Hash
 beforeAll(async () => {

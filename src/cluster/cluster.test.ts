@@ -133,6 +133,30 @@ describe('a cluster', () => {
     expect(bed.node('n1').view!.members.find(({ id }) => id === 'n2')!.member).toBe(4)
   })
 
+  test('a node that begins while a host of a group is away sends what is for the group to those that are there', async () => {
+    const nodes = [...FOUNDERS, 'n4', 'n5']
+    bed = new ClusterBed({ partitions: 8 })
+    await bed.start(nodes)
+    await bed.until(() => bed.settled && bed.up.every((node) => node.view?.epoch === 1), 'the founding')
+    const [group, away, gateway] = bed
+      .node('n1')
+      .view!.placements.filter(({ group: id }) => id >= FIRST_PARTITION)
+      .flatMap(({ group: id, replicas }) => nodes.flatMap((node, at) => (replicas.includes(at + 1) ? [] : [[id, `n${replicas[0]}`, node]])))
+      .find(([, host, node]) => host !== node) as [number, string, string]
+    await bed.kill(gateway)
+    await bed.kill(away)
+    await bed.until(() => bed.leaderOf(group) !== null && bed.leaderOf(group)!.id !== away, 'another leads')
+    await bed.start([gateway], nodes)
+    await bed.until(
+      () => bed.up.every(({ started }) => started!.detector.isUp(gateway) || started === bed.node(gateway).started),
+      'it is seen',
+    )
+    await bed.clock.pass(2_000)
+    const began = bed.clock.now()
+    expect(await bed.add(gateway, group, 4)).toEqual({ ok: true, reply: 4 })
+    expect(bed.clock.now() - began).toBeLessThan(500)
+  })
+
   test('a lost replica comes back with a new life', async () => {
     await threeNodes()
     const group = FIRST_PARTITION + 3

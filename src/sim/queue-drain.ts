@@ -3,7 +3,7 @@ import type { QueueContext } from './queue-workload.ts'
 import { NAMESPACE } from './queue-workload.ts'
 import type { QueueStatus } from '../queue/types.ts'
 
-const PAUSE_MS = 100
+const PAUSE_MS = 30
 const WAIT_MS = 200
 const VISIBILITY_MS = 2_000
 const BATCH = 64

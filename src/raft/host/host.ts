@@ -47,6 +47,7 @@ export class Host implements Actor {
   readonly #cleaner: LogCleaner
   #ticked = false
   readonly #down = new Set<NodeId>()
+  readonly #up = new Set<NodeId>()
   /** Groups of dead leaders, and when to campaign: at random, so that one wins. */
   readonly #campaigns = new Map<Group, Millis>()
   readonly #loading = new Set<Group>()
@@ -75,7 +76,7 @@ export class Host implements Actor {
     this.#receives = new SnapshotReceives(this.shared, (group, generation) => {
       this.checkpoints.clear(group, generations(group.id, generation, generation + 1))
     })
-    this.#router = new Router(this.shared, this.replicas, node, this.#down)
+    this.#router = new Router(this.shared, this.replicas, node, { up: this.#up, down: this.#down })
   }
 
   start(ctx: ActorContext): void {
@@ -260,6 +261,7 @@ export class Host implements Actor {
 
   nodeDown(node: NodeId): void {
     this.#down.add(node)
+    this.#up.delete(node)
     const now = this.shared.clock.now()
     for (const group of this.#bereave(node)) {
       const delay = this.shared.random.below(Math.max(1, Math.floor(this.#options.electionTimeoutMs / 2)))
@@ -299,6 +301,7 @@ export class Host implements Actor {
 
   nodeUp(node: NodeId): void {
     this.#down.delete(node)
+    this.#up.add(node)
   }
 
   #campaign(now: Millis): void {

@@ -15,21 +15,27 @@ const HOPS_MAX = 3
 /** Proposers of this node and its gateways that hear of new leaders. */
 const PROPOSERS_MAX = 64
 
+/** Of the failure detector, as it gave them last; a node that was never heard from is in neither. */
+export interface Verdicts {
+  readonly up: ReadonlySet<NodeId>
+  readonly down: ReadonlySet<NodeId>
+}
+
 export class Router {
   readonly #shared: HostShared
   readonly #replicas: Replicas
   readonly #node: NodeId
-  readonly #down: ReadonlySet<NodeId>
+  readonly #verdicts: Verdicts
   readonly #proposers = new Set<ActorId>()
   /** The term in which this node last told the others that it leads. */
   readonly #told = new Map<GroupId, Term>()
   #tries = 0
 
-  constructor(shared: HostShared, replicas: Replicas, node: NodeId, down: ReadonlySet<NodeId>) {
+  constructor(shared: HostShared, replicas: Replicas, node: NodeId, verdicts: Verdicts) {
     this.#shared = shared
     this.#replicas = replicas
     this.#node = node
-    this.#down = down
+    this.#verdicts = verdicts
   }
 
   propose(envelope: Envelope): void {
@@ -71,8 +77,15 @@ export class Router {
       return node === this.#node ? null : node
     }
     if (group !== null && group.applier.index > 0) return null
-    const hosts = this.#shared.options.directory.hostsOf(id).filter((node) => node !== this.#node && !this.#down.has(node))
+    const hosts = this.#hostsOf(id)
     return hosts[again ? this.#tries++ % hosts.length : 0] ?? null
+  }
+
+  /** Those that are there come first: one that was never heard from may have been away for long. */
+  #hostsOf(id: GroupId): readonly NodeId[] {
+    const { up, down } = this.#verdicts
+    const hosts = this.#shared.options.directory.hostsOf(id).filter((node) => node !== this.#node && !down.has(node))
+    return [...hosts.filter((node) => up.has(node)), ...hosts.filter((node) => !up.has(node))]
   }
 
   /** A leader that gives no answer may have died while its group slept: let the election timers run. */
