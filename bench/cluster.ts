@@ -18,6 +18,8 @@ const IDS: readonly string[] = ['n1', 'n2', 'n3']
 export interface BenchCluster {
   readonly urls: readonly string[]
   readonly ids: readonly string[]
+  /** Of the nodes' data. */
+  readonly directories: readonly string[]
   /** CPU seconds of each process since it started: nats, n1, n2, n3. */
   cpuSeconds(): number[]
   /** Resident memory of each node, in bytes. */
@@ -95,6 +97,9 @@ export async function startBenchCluster(options: BenchOptions = {}): Promise<Ben
   return {
     urls,
     ids,
+    get directories() {
+      return ids.map((id) => join(root, id))
+    },
     cpuSeconds: () => processes().map(({ pid }) => cpuSecondsOf(pid ?? 0)),
     residentBytes: () => nodes.map(({ pid }) => residentBytesOf(pid ?? 0)),
     async kill(at) {

@@ -1,5 +1,6 @@
-/** `npm run bench -- locks` (or `commits`, `join`, `million`, `queues`, `tracing`): what a cluster of three processes does on this machine, printed with what it ran on. */
+/** `npm run bench -- locks` (or `commits`, `compaction`, `join`, `million`, `queues`, `tracing`): what a cluster of three processes does on this machine, printed with what it ran on. */
 import { benchCommits } from './commits.ts'
+import { benchCompaction } from './compaction.ts'
 import { benchJoin } from './join.ts'
 import { benchLocks } from './locks.ts'
 import { benchMillion } from './million.ts'
@@ -8,6 +9,7 @@ import { benchTracing } from './tracing.ts'
 
 const BENCHES: Readonly<Record<string, (options: ReadonlyMap<string, string>) => Promise<void>>> = {
   commits: benchCommits,
+  compaction: benchCompaction,
   join: benchJoin,
   locks: benchLocks,
   million: benchMillion,
