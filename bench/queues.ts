@@ -1,6 +1,8 @@
 /**
  * Queues: enqueue, consume, end to end, half load, and a deep backlog drained. fsync on, three replicas; every message is
  * leased and acknowledged through the log. Load, NATS and nodes share this machine.
+ *
+ * `--only NAME` of a load, or `memory`: what a backlog takes (`--backlog N`); `--seconds N`, `--json FILE`, `--profiles DIRECTORY`.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,6 +14,9 @@ import type { QueueOutcome, QueueTask } from './queue-generator.ts'
 
 const GENERATOR = fileURLToPath(new URL('./queue-generator.js', import.meta.url))
 const BACKLOG = 1_000_000
+const MEMORY_BACKLOG = 2_000_000
+const WARM_MESSAGES = 100_000
+const SETTLE_MS = 5_000
 
 interface Load {
   readonly name: string
@@ -89,6 +94,7 @@ export async function benchQueues(options: ReadonlyMap<string, string>): Promise
     return row
   }
   try {
+    if (only === 'memory') return await weighBacklog(cluster, Number(options.get('backlog') ?? MEMORY_BACKLOG))
     process.stdout.write(`${HEAD}\n`)
     let fastest = 0
     for (const one of loads(Number(options.get('backlog') ?? BACKLOG)).filter(({ name }) => !only || name === only)) {
@@ -102,6 +108,37 @@ export async function benchQueues(options: ReadonlyMap<string, string>): Promise
   }
   const file = options.get('json')
   if (file) writeFileSync(file, `${JSON.stringify({ machine, seconds, rows }, null, 2)}\n`)
+}
+
+/** What a backlog of small messages takes in each node's memory, and how long a node takes to start with it. */
+async function weighBacklog(cluster: BenchCluster, count: number): Promise<void> {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`)
+  const told = (): string =>
+    cluster
+      .residentBytes()
+      .map((bytes) => `${Math.round(bytes / 2 ** 20)}`)
+      .join(' ')
+  const one = load('memory', { consumers: 0, producers: 24, batch: 100, bytes: 100, queues: 1, count })
+  const url = cluster.urls[0] ?? ''
+  await declare(url, 'deep')
+  // Buffers and caches have their size by now: what comes next is the backlog's.
+  await generate(cluster, { ...one, count: WARM_MESSAGES }, ['deep'], 3_600)
+  const before = cluster.residentBytes()
+  say(`resident MiB: ${told()} with ${WARM_MESSAGES} messages of ${one.bytes} B in one queue`)
+  const began = performance.now()
+  await generate(cluster, one, ['deep'], 3_600)
+  const perSecond = Math.round((count * 1_000) / (performance.now() - began))
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+  const perMessage = cluster.residentBytes().map((bytes, at) => ((bytes - (before[at] ?? 0)) / count).toFixed(1))
+  say(`resident MiB: ${told()} with ${count} more (${perSecond}/s): ${perMessage.join(' ')} B per message`)
+  for (const at of cluster.ids.keys()) {
+    await cluster.kill(at)
+    const ms = await cluster.restart(at)
+    say(`${cluster.ids[at]} is ready again ${Math.round(ms)} ms after its start, from kill -9`)
+  }
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+  const total = ((await (await fetch(`${cluster.urls[0]}/v1/queues/deep`)).json()) as { readonly total: number }).total
+  say(`resident MiB: ${told()} after that; ${total} messages in the queue`)
 }
 
 async function measure(cluster: BenchCluster, one: Load, seconds: number, prefix: string): Promise<Row> {
