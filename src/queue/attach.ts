@@ -75,7 +75,7 @@ function find(queue: Queue, seqs: readonly number[], cold: ColdReads, isAhead: b
   const inOrder = () => seqs.map((seq) => found.get(seq))
   if (missing.length === 0) return inOrder()
   const wanted = missing.length
-  if (isAhead) addAhead(queue, missing)
+  if (isAhead && queue.bodies.keepsStored) addAhead(queue, missing)
   missing.sort((a, b) => a - b)
   const read = (records: readonly (Uint8Array | undefined)[]) => {
     for (const [nth, record] of records.entries()) {

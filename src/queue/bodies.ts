@@ -85,6 +85,11 @@ export class Bodies implements CacheOwner {
     return cached === undefined ? null : decodeStored(readSlab(this.#cache.find(slabOf(cached)) as Slab, cached))
   }
 
+  /** Whether it makes sense to read bodies before they are wanted. */
+  get keepsStored(): boolean {
+    return this.#cache.keeps
+  }
+
   has(seq: number): boolean {
     return this.#fresh.has(seq) || this.#cached.has(seq)
   }
@@ -95,7 +100,7 @@ export class Bodies implements CacheOwner {
 
   /** A record that was read, for who asks next. */
   cache(seq: number, record: Uint8Array): void {
-    if (!this.has(seq)) this.#cached.set(seq, this.#cache.put(this, seq, record, NOTHING))
+    if (this.keepsStored && !this.has(seq)) this.#cached.set(seq, this.#cache.put(this, seq, record, NOTHING))
   }
 
   evicted(seq: number, slab: number): void {
@@ -108,7 +113,7 @@ export class Bodies implements CacheOwner {
     this.#gone = []
     for (const [seq, place] of this.#fresh) {
       write(this.keyOf(seq), this.#readHeld(place))
-      if (this.#cache.find(slabOf(place)) !== null) this.#cached.set(seq, place)
+      if (this.keepsStored && this.#cache.find(slabOf(place)) !== null) this.#cached.set(seq, place)
     }
     this.#fresh.clear()
     this.#held.clear()

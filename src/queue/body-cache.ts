@@ -49,9 +49,14 @@ export class BodyCache {
   #newest: Slab | null = null
   #last = 0
 
-  /** About so much is kept. */
+  /** About so much is kept; 0: nothing that is stored. */
   constructor(bytesMax: number) {
     this.#slabsMax = Math.floor(bytesMax / SLAB_BYTES)
+  }
+
+  /** Whether what is stored can be found here as well. */
+  get keeps(): boolean {
+    return this.#slabsMax > 0
   }
 
   get bytes(): number {

@@ -225,6 +225,6 @@ function drawQueues(dice: Dice): QueueWorkloadOptions {
     maxDeliveries: dice.pick([2, 4, NEVER_DEAD]),
     poison: dice.pick(['dlq', 'dlq', 'block']),
     retryShare: dice.pick([0.3, 0.7, 1]),
-    bodyCacheBytes: dice.pick([0, 0, 1]),
+    bodyCacheBytes: dice.pick([0, 0, 1 << 20]),
   }
 }
