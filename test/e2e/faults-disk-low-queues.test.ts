@@ -54,7 +54,7 @@ describe.skipIf(!mayMount())('disks that queues fill', () => {
   const key = ({ id, token }: Message) => ({ id, token })
 
   test('enqueue is refused, everything else works, and what is acknowledged and purged makes room', async () => {
-    expect((await one('spare')).status).toBe(201)
+    expect((await one('fresh')).status).toBe(201)
     const { count, refusal } = await fillQueue('orders')
     expect(refusal).toMatchObject({ status: 507, body: { code: 'DISK_LOW', outcome: 'not-applied', retryable: true } })
     // Led by another node perhaps, whose disk has a little more room.
