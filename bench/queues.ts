@@ -144,8 +144,9 @@ async function weighBacklog(cluster: BenchCluster, count: number): Promise<void>
 async function measure(cluster: BenchCluster, one: Load, seconds: number, prefix: string): Promise<Row> {
   const queues = Array.from({ length: one.queues }, (_, i) => `${prefix}-${i}`)
   await Promise.all(queues.map((queue) => declare(cluster.urls[0] ?? '', queue)))
-  if (one.prefill)
-    await generate(cluster, { ...one, consumers: 0, producers: 24, batch: 100, count: one.prefill, kind: 'ws' }, queues, 3_600)
+  const filled = !one.prefill
+    ? []
+    : await generate(cluster, { ...one, consumers: 0, producers: 24, batch: 100, count: one.prefill, kind: 'ws' }, queues, 3_600)
   const [cpuBefore, fsyncsBefore] = [cluster.cpuSeconds(), await cluster.counter('tricord_wal_fsyncs_total')]
   const outcomes = await generate(cluster, one, queues, one.producers === 0 ? 3_600 : seconds)
   const total = (of: (outcome: QueueOutcome) => number): number => outcomes.reduce((sum, outcome) => sum + of(outcome), 0)
@@ -159,7 +160,7 @@ async function measure(cluster: BenchCluster, one: Load, seconds: number, prefix
     enqueueMs: quantiles(outcomes.flatMap(({ enqueueMs }) => enqueueMs)),
     deliveryMs: quantiles(outcomes.flatMap(({ deliveryMs }) => deliveryMs)),
     redelivered: total(({ redelivered }) => redelivered),
-    lost: one.consumers === 0 ? 0 : (one.prefill ?? 0) + enqueued - acknowledged,
+    lost: one.consumers === 0 ? 0 : filled.reduce((sum, outcome) => sum + outcome.enqueued, 0) + enqueued - acknowledged,
     cpuMicros: spent.map((second) => Math.round((second * 1e6) / Math.max(enqueued, acknowledged))),
     fsyncsPerSecond: Math.round(((await cluster.counter('tricord_wal_fsyncs_total')) - fsyncsBefore) / elapsed),
   }
