@@ -54,6 +54,7 @@ const ONCE_RED_LOCKS: readonly Case[] = [
 const ONCE_RED: readonly Case[] = [
   ...ONCE_RED_LOCKS.map((known): Case => ({ ...known, workload: 'locks' })),
   { seed: 400_068, membership: 'off', workload: 'queues', safetyMs: 20_000 },
+  { seed: 924_589, workload: 'queues', safetyMs: 20_000 },
 ]
 
 let hash: Hash

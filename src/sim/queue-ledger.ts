@@ -145,7 +145,8 @@ export class QueueLedger {
   ): void {
     for (const [at, { id, token, visibilityMs, wasStale }] of items.entries()) {
       const outcome = typeof outcomes === 'string' ? outcomes : outcomes[at] === '' ? 'ok' : 'refused'
-      const extension = visibilityMs === undefined ? {} : { visibilityMs }
+      // As for the lease itself: a purge may end it at any time.
+      const extension = visibilityMs === undefined ? {} : { visibilityMs: this.#purgeable.has(queue) ? 0 : visibilityMs }
       this.history.settlings.push({ type, queue, id, token, sentAt, outcome, ...extension })
       if (outcome !== 'ok') continue
       if (type === 'ack') this.#acknowledged(`${queue} ${id}`)
