@@ -1,0 +1,203 @@
+/**
+ * The words of the caches: what gateways ask of a node's cache, and what they are told.
+ * The only file of `cache/` that the API, the SDK and the CLI may see. Semantics: `docs/caches.md`.
+ *
+ *   gateway ──ask──▶ cache actor of its node ──hit──▶ answer
+ *                        │ miss: getS to the home (the leader of the key's partition)
+ *                        └ write: through the log of the partition; answered once no node can serve the old value
+ */
+import type { ErrorCode } from '../base/errors.ts'
+import type { Millis, NodeId } from '../base/ids.ts'
+
+export const CACHE_LIMITS = {
+  nameLengthMax: 128,
+  /** UTF-8. */
+  keyBytesMax: 512,
+  valueBytesMax: 1_048_576,
+  contentTypeLengthMax: 256,
+  tagsMax: 16,
+  tagLengthMax: 128,
+  levelsMax: 4,
+  levelLengthMax: 8,
+  /** Implicit tags of one key: its prefixes that end with a level's separator, the shortest first. */
+  prefixesMax: 8,
+  ttlMsMax: 31_536_000_000,
+  /** Of one mget, mput or invalidate. */
+  keysMax: 256,
+  /** Of one mput, over all its values. */
+  batchBytesMax: 8_388_608,
+  loadWaitMsMax: 25_000,
+  bytesMaxMin: 65_536,
+  bytesMaxMax: 1_099_511_627_776,
+  entriesMaxMax: 1_000_000_000,
+  cachesPerPartitionMax: 10_000,
+} as const
+
+/** Of a node's line: modified, exclusive, shared, invalid (or not there). */
+export type LineState = 'M' | 'E' | 'S' | 'I'
+export const LINE_STATES: readonly LineState[] = ['M', 'E', 'S', 'I']
+
+export interface CacheConfig {
+  /** Of all values and keys together; each partition has its share. What is used least goes first. */
+  readonly bytesMax: number
+  readonly entriesMax: number
+  readonly policy: 'lru' | 's3fifo'
+  /** For what is put without one; 0: for ever. */
+  readonly ttlMs: Millis
+  /** Separators: a key's prefixes that end with one can be invalidated by a single write. */
+  readonly levels: readonly string[]
+  readonly durability: 'quorum' | 'writeback'
+}
+
+export const DEFAULT_CONFIG: CacheConfig = {
+  bytesMax: 268_435_456,
+  entriesMax: 1_000_000,
+  policy: 'lru',
+  ttlMs: 0,
+  levels: [],
+  durability: 'quorum',
+}
+
+export interface CacheName {
+  readonly namespace: string
+  readonly cache: string
+}
+export interface EntryName extends CacheName {
+  readonly key: string
+}
+
+/** What a key holds. `version` rises with every change in the key's partition: it is the ETag, and the cursor of a subscription. */
+export interface CacheEntry {
+  readonly version: number
+  readonly value: Uint8Array
+  readonly contentType: string
+  /** null: for ever. */
+  readonly ttlLeftMs: Millis | null
+}
+
+export interface CacheRead {
+  /** null: there is none. */
+  readonly entry: CacheEntry | null
+  /** Of this node's line when it was asked. */
+  readonly line: LineState
+  readonly hit: boolean
+}
+
+/** `absent`: only where there is none (If-None-Match: *). `present`: only where there is one (If-Match: *). A number: that version. */
+export type Condition = null | 'absent' | 'present' | number
+
+export interface NewValue {
+  readonly value: Uint8Array
+  readonly contentType: string
+  /** null: the cache's. 0: for ever. */
+  readonly ttlMs: Millis | null
+  /** 0: not sliding. Else every read extends the life to this. */
+  readonly slidingMs: Millis
+  readonly tags: readonly string[]
+}
+
+export interface CacheWritten {
+  readonly version: number
+  /** There was none before. */
+  readonly created: boolean
+}
+
+export interface CacheStatus {
+  readonly cache: string
+  readonly entries: number
+  readonly bytes: number
+  readonly hits: number
+  readonly misses: number
+  /** 0 where nothing was read. */
+  readonly hitRatio: number
+  readonly evictions: number
+  /** Lines of all nodes. */
+  readonly lines: Readonly<Record<LineState, number>>
+  readonly coherence: CoherenceCounts
+  readonly config: CacheConfig
+}
+
+export interface CoherenceCounts {
+  readonly getS: number
+  readonly getM: number
+  readonly inv: number
+  readonly invAck: number
+  readonly recall: number
+}
+
+export type ChangeReason = 'put' | 'delete' | 'expire' | 'evict' | 'invalidate'
+
+export interface LineView {
+  readonly key: string
+  /** 0: there is no entry. */
+  readonly version: number
+  readonly home: NodeId
+  readonly partition: number
+  /** A write or a recall is under way. */
+  readonly busy: boolean
+  readonly nodes: Readonly<Record<NodeId, LineState>>
+  readonly lastInvalidation: {
+    readonly cause: ChangeReason
+    /** RFC 3339. */
+    readonly at: string
+    readonly ackMs: Millis
+  } | null
+}
+
+/** What to drop. Tags and declared prefixes take one write each, whatever the number of keys. */
+export type InvalidateWhat =
+  | { readonly keys: readonly string[] }
+  | { readonly prefix: string }
+  | { readonly tags: readonly string[] }
+  | { readonly all: true }
+
+export type LoadOutcome =
+  | { readonly type: 'value'; readonly read: CacheRead; readonly stale: boolean }
+  /** The caller loads it: its put with this token is taken unless a write or an invalidation came between. */
+  | { readonly type: 'load'; readonly loadToken: string; readonly leaseMs: Millis }
+
+export interface CacheCallOptions {
+  readonly timeoutMs: Millis
+  readonly idempotencyKey?: { readonly key: string; readonly fingerprint: string }
+  readonly traceparent?: string
+}
+
+/** Of one key of an mput: its version, or why not. */
+export type MputResult = { readonly key: string; readonly version: number } | { readonly key: string; readonly code: ErrorCode; readonly message: string }
+
+/**
+ * What the API sees of the caches. Every promise rejects with TricordError: NO_QUORUM where the promise of coherence cannot
+ * be kept now (never a stale value), UNKNOWN_OUTCOME where a write's fate is not known.
+ */
+export interface Caches {
+  get(name: EntryName, options: CacheCallOptions): Promise<CacheRead>
+  getMany(name: CacheName, keys: readonly string[], options: CacheCallOptions): Promise<readonly CacheRead[]>
+  /** VERSION_MISMATCH (with `version`, 0: none) where the condition does not hold; STALE_TOKEN for a load token that is over. */
+  put(name: EntryName, value: NewValue, condition: Condition, loadToken: string | null, options: CacheCallOptions): Promise<CacheWritten>
+  /** Each by itself: not one write. */
+  putMany(
+    name: CacheName,
+    entries: readonly { readonly key: string; readonly value: NewValue }[],
+    options: CacheCallOptions,
+  ): Promise<readonly MputResult[]>
+  /** Whether there was one. */
+  delete(name: EntryName, condition: Condition, options: CacheCallOptions): Promise<{ readonly existed: boolean; readonly version: number }>
+  /** From 0 where there is none. INVALID_ARGUMENT where the value is no integer, or would pass 2^53. */
+  increment(name: EntryName, by: number, options: CacheCallOptions): Promise<{ readonly value: number; readonly version: number }>
+  /** How many entries are gone. */
+  invalidate(name: CacheName, what: InvalidateWhat, options: CacheCallOptions): Promise<{ readonly invalidated: number }>
+  /** OWNER_BUSY where another loads it, and did not put it within `waitMs`. */
+  load(
+    name: EntryName,
+    how: { readonly waitMs: Millis; readonly staleOk: boolean; readonly tags: readonly string[] },
+    options: CacheCallOptions,
+  ): Promise<LoadOutcome>
+  /** What is not named keeps its value, or gets the default. */
+  configure(
+    name: CacheName,
+    config: Partial<CacheConfig>,
+    options: CacheCallOptions,
+  ): Promise<{ readonly created: boolean; readonly config: CacheConfig }>
+  status(name: CacheName, options: CacheCallOptions): Promise<CacheStatus>
+  line(name: EntryName, options: CacheCallOptions): Promise<LineView>
+}
