@@ -163,7 +163,9 @@ export interface CacheCallOptions {
 }
 
 /** Of one key of an mput: its version, or why not. */
-export type MputResult = { readonly key: string; readonly version: number } | { readonly key: string; readonly code: ErrorCode; readonly message: string }
+export type MputResult =
+  | { readonly key: string; readonly version: number }
+  | { readonly key: string; readonly code: ErrorCode; readonly message: string }
 
 /**
  * What the API sees of the caches. Every promise rejects with TricordError: NO_QUORUM where the promise of coherence cannot
