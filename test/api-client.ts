@@ -1,5 +1,7 @@
-/** Calls of the HTTP interface of an embedded cluster, as tests make them. */
+/** Calls of the HTTP interface of an embedded cluster, as tests make them; every answer is held to what OpenAPI tells of it. */
+import { expect } from 'vitest'
 import type { EmbeddedCluster } from '../src/embedded.ts'
+import { untold } from './told-answer.ts'
 
 export interface Answered {
   readonly status: number
@@ -24,6 +26,8 @@ export function apiOf(cluster: () => EmbeddedCluster, node = 0): Send {
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       ...(signal && { signal }),
     })
-    return { status: response.status, body: (await response.json()) as Answered['body'] }
+    const answer = (await response.json()) as Answered['body']
+    expect(untold(method, path, response.status, answer)).toBe('')
+    return { status: response.status, body: answer }
   }
 }

@@ -1,7 +1,7 @@
 /** Holds real answers to what OpenAPI tells of them. */
 import type { z } from 'zod'
 import { problemAnswer, waitingAnswer } from '../src/api/answer-schemas.ts'
-import { OPERATIONS } from '../src/api/openapi.ts'
+import { OPERATIONS, type TAGS } from '../src/api/openapi.ts'
 
 const ROUTES = OPERATIONS.map((operation) => ({
   ...operation,
@@ -10,8 +10,10 @@ const ROUTES = OPERATIONS.map((operation) => ({
 
 /** `get /v1/ring` and the like: those that were held to their schemas so far. */
 export const held = new Set<string>()
-/** Those that have one. */
-export const toldRoutes = OPERATIONS.filter(({ answer }) => answer !== undefined).map(({ method, path }) => `${method} ${path}`)
+/** Those under this tag that have one. */
+export function toldRoutes(of: (typeof TAGS)[number]): string[] {
+  return OPERATIONS.filter(({ tag, answer }) => tag === of && answer !== undefined).map(({ method, path }) => `${method} ${path}`)
+}
 
 /** What is wrong with a JSON answer; '': it is as it was told, or nothing was told of it. */
 export function untold(method: string, path: string, status: number, body: unknown): string {

@@ -23,6 +23,19 @@ import {
   waitingAnswer,
 } from './answer-schemas.ts'
 import {
+  deletedAnswer,
+  dequeueAnswer,
+  enqueueAnswer,
+  messagesAnswer,
+  movedAnswer,
+  purgedAnswer,
+  putAnswer,
+  queueAnswer,
+  queuesAnswer,
+  settleAnswer,
+  txAnswer,
+} from './queue-answer-schemas.ts'
+import {
   ackBody,
   browseQuery,
   confirmQuery,
@@ -59,6 +72,8 @@ interface Operation {
   readonly success?: number
   /** What it answers then; where it is not given it is no JSON, or not told. */
   readonly answer?: z.ZodType
+  /** It may also be answered 201, alike: then it was not there before. */
+  readonly created?: boolean
   /** It may also be answered 202: ask again. */
   readonly later?: boolean
 }
@@ -130,15 +145,31 @@ export const OPERATIONS: readonly Operation[] = [
     summary: 'Create a queue (201), or change what is named of it (200)',
     tag: 'Queues',
     body: queueBody,
+    answer: putAnswer,
+    created: true,
   },
-  { method: 'get', path: '/v1/queues', summary: 'List the queues of the namespace', tag: 'Queues', query: queuesQuery },
-  { method: 'get', path: '/v1/queues/{queue}', summary: 'How many messages it has, where it lives, its settings', tag: 'Queues' },
+  {
+    method: 'get',
+    path: '/v1/queues',
+    summary: 'List the queues of the namespace',
+    tag: 'Queues',
+    query: queuesQuery,
+    answer: queuesAnswer,
+  },
+  {
+    method: 'get',
+    path: '/v1/queues/{queue}',
+    summary: 'How many messages it has, where it lives, its settings',
+    tag: 'Queues',
+    answer: queueAnswer,
+  },
   {
     method: 'delete',
     path: '/v1/queues/{queue}',
     summary: 'Delete a queue with its messages',
     tag: 'Queues',
     query: confirmQuery,
+    answer: deletedAnswer,
   },
   {
     method: 'post',
@@ -147,6 +178,7 @@ export const OPERATIONS: readonly Operation[] = [
     tag: 'Queues',
     body: enqueueBody,
     success: 201,
+    answer: enqueueAnswer,
   },
   {
     method: 'post',
@@ -154,15 +186,24 @@ export const OPERATIONS: readonly Operation[] = [
     summary: 'Lease messages, or wait for them',
     tag: 'Queues',
     body: dequeueBody,
+    answer: dequeueAnswer,
   },
-  { method: 'post', path: '/v1/queues/{queue}/ack', summary: 'Settle messages: they are done', tag: 'Queues', body: ackBody },
-  { method: 'post', path: '/v1/queues/{queue}/nack', summary: 'Give messages back', tag: 'Queues', body: nackBody },
+  {
+    method: 'post',
+    path: '/v1/queues/{queue}/ack',
+    summary: 'Settle messages: they are done',
+    tag: 'Queues',
+    body: ackBody,
+    answer: settleAnswer,
+  },
+  { method: 'post', path: '/v1/queues/{queue}/nack', summary: 'Give messages back', tag: 'Queues', body: nackBody, answer: settleAnswer },
   {
     method: 'post',
     path: '/v1/queues/{queue}/extend',
     summary: 'Extend leases, with a checkpoint for the next delivery',
     tag: 'Queues',
     body: extendBody,
+    answer: settleAnswer,
   },
   {
     method: 'get',
@@ -170,6 +211,7 @@ export const OPERATIONS: readonly Operation[] = [
     summary: 'Look at messages without leasing them',
     tag: 'Queues',
     query: browseQuery,
+    answer: messagesAnswer,
   },
   {
     method: 'delete',
@@ -177,9 +219,24 @@ export const OPERATIONS: readonly Operation[] = [
     summary: 'Purge a queue: every message goes',
     tag: 'Queues',
     query: confirmQuery,
+    answer: purgedAnswer,
   },
-  { method: 'post', path: '/v1/queues/{queue}/redrive', summary: 'Move dead messages back', tag: 'Queues', body: redriveBody },
-  { method: 'post', path: '/v1/tx', summary: 'Several operations, all or none, where one {tag} joins them', tag: 'Queues', body: txBody },
+  {
+    method: 'post',
+    path: '/v1/queues/{queue}/redrive',
+    summary: 'Move dead messages back',
+    tag: 'Queues',
+    body: redriveBody,
+    answer: movedAnswer,
+  },
+  {
+    method: 'post',
+    path: '/v1/tx',
+    summary: 'Several operations, all or none, where one {tag} joins them',
+    tag: 'Queues',
+    body: txBody,
+    answer: txAnswer,
+  },
   { method: 'get', path: '/v1/cluster/status', summary: 'Nodes, groups and their leaders', tag: 'Cluster', answer: clusterAnswer },
   {
     method: 'post',
@@ -250,6 +307,7 @@ function describe(operation: Operation): Record<string, unknown> {
     ...(operation.body && { requestBody: json(operation.body) }),
     responses: {
       [operation.success ?? 200]: { description: 'Done', ...(operation.answer && json(operation.answer)) },
+      ...(operation.created && operation.answer && { 201: { description: 'Created', ...json(operation.answer) } }),
       ...(operation.later && { 202: { description: 'It still waits; `Location` tells where to ask', ...json(waitingAnswer) } }),
       default: problem,
     },
