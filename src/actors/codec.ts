@@ -23,9 +23,14 @@ export function packPlain(value: Plain): Uint8Array {
 
 /** The plain value, or undefined where the bytes are malformed or carry what is not plain. */
 export function unpackPlain(bytes: Uint8Array): Plain | undefined {
+  const value = unpackAny(bytes)
+  return isPlain(value, 0) ? value : undefined
+}
+
+/** Whatever MessagePack makes of the bytes, plain or not (`isPlain`); undefined where they are malformed. */
+export function unpackAny(bytes: Uint8Array): unknown {
   try {
-    const value: unknown = packr.unpack(bytes)
-    return isPlain(value, 0) ? value : undefined
+    return packr.unpack(bytes) as unknown
   } catch {
     return undefined
   }
@@ -54,7 +59,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | null {
 }
 
 /** Strings, numbers, booleans, null, bytes, arrays and plain objects of these; nothing deeper than DEPTH_MAX. Takes out what is undefined. */
-function isPlain(value: unknown, depth: number): value is Plain {
+export function isPlain(value: unknown, depth: number): value is Plain {
   if (typeof value !== 'object') return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
   if (value === null || value instanceof Uint8Array) return true
   if (depth === DEPTH_MAX) return false

@@ -12,7 +12,7 @@ import { TricordError } from '../../base/errors.ts'
 import { invalid, toProblem } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
 import { type Answers, type CallId, type Members, SocketCall, readEnvelope, readId } from './call.ts'
-import type { FrameCodec } from './frames.ts'
+import { type FrameCodec, NotPlain } from './frames.ts'
 import { type Caller, OPERATIONS } from './operations.ts'
 import { SocketSession } from './session.ts'
 import { type Pushes, Subscriptions } from './subscriptions.ts'
@@ -22,6 +22,7 @@ export const IN_FLIGHT_MAX = 10_000
 export const GARBAGE_MAX = 16
 /** Of pushed messages that one turn gathers. */
 const PUSHED_BYTES_MAX = 1_048_576
+const NOT_PLAIN = 'holds what JSON cannot say (a date, an integer beyond 2^53, …), or is nested too deep'
 /** RFC 6455, 7.4.1. */
 export const POLICY_VIOLATION = 1008
 
@@ -126,6 +127,7 @@ export class Connection implements Answers, Pushes {
     const id = readId(request)
     if (id === null) return this.#refuseGarbage('a request is an object with an id: a number, or 1 to 128 characters')
     try {
+      if (request instanceof NotPlain) throw invalid([{ path: 'frame', message: NOT_PLAIN }])
       this.#start(id, request as Members, inArray)
     } catch (error) {
       this.#refuse(id, error, inArray)

@@ -1,11 +1,21 @@
 /**
  * The two subprotocols: a frame as text is JSON, as bytes MessagePack. Decoding never throws: whatever is not a plain
- * value in the form that was agreed upon is undefined, and the connection counts it as garbage.
+ * value in the form that was agreed upon is undefined, and the connection counts it as garbage. A request that MessagePack can
+ * say and JSON cannot (it holds a date, say) is told apart, so that it is refused under its own id.
  */
 import { type Plain } from '../../actors/envelope.ts'
-import { packPlain, unpackPlain } from '../../actors/codec.ts'
+import { isPlain, packPlain, unpackAny } from '../../actors/codec.ts'
 
 export type Protocol = 'tricord.v1.json' | 'tricord.v1.msgpack'
+
+/** In place of a request of which only the id, if any, is to be looked at. */
+export class NotPlain {
+  readonly id: unknown
+
+  constructor(id: unknown) {
+    this.id = id
+  }
+}
 
 export interface FrameCodec {
   readonly protocol: Protocol
@@ -28,8 +38,17 @@ const JSON_FRAMES: FrameCodec = {
 
 const MSGPACK_FRAMES: FrameCodec = {
   protocol: 'tricord.v1.msgpack',
-  decode: (data, isBinary) => (isBinary ? unpackPlain(data) : undefined),
+  decode(data, isBinary) {
+    const frame = isBinary ? unpackAny(data) : undefined
+    if (Array.isArray(frame)) return frame.map((request) => plainOr(request, 1))
+    return frame === undefined ? undefined : plainOr(frame, 0)
+  },
   encode: (value) => packPlain(value as Plain),
+}
+
+function plainOr(request: unknown, depth: number): unknown {
+  if (isPlain(request, depth)) return request
+  return new NotPlain(typeof request === 'object' && request !== null ? (request as { readonly id?: unknown }).id : undefined)
 }
 
 const CODECS: ReadonlyMap<string, FrameCodec> = new Map([MSGPACK_FRAMES, JSON_FRAMES].map((codec) => [codec.protocol, codec]))

@@ -1,4 +1,5 @@
 /** Queues over WebSockets against a real cluster of three: pushes, credits, what goes back, leases that are lost. */
+import { pack } from 'msgpackr'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { apiOf } from '../../../test/api-client.ts'
 import { type SocketClient, openSocket } from '../../../test/socket-client.ts'
@@ -197,4 +198,22 @@ test('a peer that does not read holds nothing that others could have', async () 
   await drainOf(slow, count - 1)
   expect(await counts('slow')).toMatchObject({ ready: 0, leased: count })
   await Promise.all([slow.close(), other.close()])
+})
+
+test('a request that only MessagePack can say is refused under its own id, and the others of its frame are served', async () => {
+  const client = await connect(0, 'tricord.v1.msgpack')
+  const queue = 'not-plain'
+  const values = [new Date(0), 2n ** 60n]
+  const frame = [...values.map((data, nth) => ({ id: `no-${nth}`, op: 'queue.enqueue', queue, data })), { id: 'yes', op: 'ping' }]
+  client.socket.send(pack(frame))
+  for (const [nth] of values.entries()) {
+    expect(await client.answer(`no-${nth}`)).toMatchObject({ ok: false, error: { code: 'INVALID_ARGUMENT', errors: [{ path: 'frame' }] } })
+  }
+  expect(await client.answer('yes')).toMatchObject({ ok: true })
+  client.socket.send(pack({ id: 7, op: 'queue.enqueue', queue, data: { deep: [new Date(0)] } }))
+  expect(await client.answer(7)).toMatchObject({ ok: false })
+  // Nobody can tell whose answer it would be.
+  client.socket.send(pack({ id: new Date(0), op: 'ping' }))
+  expect(await client.answer(null)).toMatchObject({ ok: false })
+  await client.close()
 })
