@@ -19,7 +19,6 @@ import {
   type QueueName,
   type Settling,
 } from '../queue/types.ts'
-import { invalid } from './errors.ts'
 import { type Gateway, type GatewaySpan, expectReply } from './gateway.ts'
 import { type Enqueuing, deliveredMessage, jsonText, newMessage, newMessages, sampledTraceOf } from './queue-messages.ts'
 import { type AckBody, type DequeueBody, type ExtendBody, type NackBody, type QueueBody, batchBody, messageBody } from './queue-schemas.ts'
@@ -39,10 +38,6 @@ export function queueOptions(gateway: Gateway, scope: Pick<QueueScope, 'key' | '
 }
 
 export function putCommand({ namespace, queue }: QueueName, body: QueueBody): PutQueueCommand {
-  const deadLetter = `${queue}!dlq`
-  if (body.deadLetter !== undefined && body.deadLetter !== deadLetter) {
-    throw invalid([{ path: 'deadLetter', message: `is always ${deadLetter}: dead letters stay with their queue` }])
-  }
   return { type: 'queue_put', namespace, queue, config: body as PutQueueCommand['config'] }
 }
 

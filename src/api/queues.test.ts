@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { apiOf } from '../../test/api-client.ts'
+import { held, toldRoutes } from '../../test/told-answer.ts'
 import { type EmbeddedCluster, startEmbedded } from '../embedded.ts'
 import { QUEUE_LIMITS } from '../queue/types.ts'
 
@@ -20,6 +21,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await cluster.stop()
   expect(bugs).toEqual([])
+  expect(toldRoutes('Queues').filter((route) => !held.has(route))).toEqual([])
 })
 
 const send = apiOf(() => cluster)
@@ -278,6 +280,8 @@ describe('one refusal per code', () => {
   const cases: readonly (readonly [code: string, status: number, run: () => Promise<{ status: number; body: Record<string, unknown> }>])[] =
     [
       ['INVALID_ARGUMENT', 400, () => post('/queues/r/enqueue', {})],
+      ['INVALID_ARGUMENT', 400, () => send('GET', '/queues/r?consistency=stale')],
+      ['CONFIG_CONFLICT', 409, () => send('PUT', '/queues/r', { deadLetter: 'other' })],
       ['NO_SUCH_QUEUE', 404, () => post('/queues/none/dequeue', {})],
       ['NO_SUCH_QUEUE', 404, () => post('/queues/none/ack', { items: [{ id: 'm_1_1', token: 1 }] })],
       ['NO_SUCH_QUEUE', 404, () => post('/queues/none/redrive', {})],
@@ -366,6 +370,15 @@ describe('one refusal per code', () => {
     ]
   test.each(cases)('%s', async (code, status, run) => {
     expect(await run()).toMatchObject({ status, body: { code, status, outcome: 'not-applied', title: expect.any(String) } })
+  })
+
+  test('what is missing is said to be missing, whatever it is', async () => {
+    const missing = async (path: string, body: unknown) => (await post(path, body)).body['errors']
+    expect(await missing('/queues/r/enqueue', {})).toEqual([{ path: 'data', message: 'is missing' }])
+    expect(await missing('/queues/r/ack', {})).toEqual([{ path: 'items', message: 'is missing' }])
+    expect(await missing('/queues/r/extend', { items: [{ id: 'm_1_1', token: 1 }] })).toEqual([
+      { path: 'items.0.visibilityMs', message: 'is missing' },
+    ])
   })
 
   test('of several items each has its own', async () => {

@@ -54,6 +54,7 @@ export const sessionBody = z.strictObject({
   metadata: metadata.optional(),
 })
 export const emptyBody = z.strictObject({})
+export const emptyQuery = emptyBody
 export const nodeId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, '1 to 64 of A-Z a-z 0-9 _ -')
 export const memberBody = z.strictObject({
   id: nodeId,
@@ -91,5 +92,10 @@ function faults(issue: z.core.$ZodIssue, root: string): FieldError[] {
   const path = [root, ...issue.path.map(String)].filter((step) => step !== '').join('.')
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({ path: path ? `${path}.${key}` : key, message: 'no such member' }))
-  return [{ path: path || 'body', message: issue.message }]
+  return [{ path: path || 'body', message: isMissing(issue) ? 'is missing' : issue.message }]
+}
+
+/** Zod knows a member that is not there only by its value, and each kind of schema has words of its own for it. */
+function isMissing(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'invalid_type' && issue.path.length > 0 && issue.message.endsWith('received undefined')
 }

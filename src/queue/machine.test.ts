@@ -103,6 +103,23 @@ describe('limits', () => {
     expect(bed.machine.nextDeadline()).toBeGreaterThan(bed.time)
   })
 
+  test('dead messages find room in a full queue: what was taken once is not refused', () => {
+    const bed = new Bed()
+    configure(bed, { maxLength: 2, maxDeliveries: 1 })
+    enqueue(bed, several(2))
+    const dead = take(bed, 2).map(({ id, token }) => ({ id, token, delayMs: null, reason: '503', countAttempt: true }))
+    bed.run({ type: 'queue_nack', ...NAME, items: dead })
+    enqueue(bed, several(2))
+    expect(bed.run({ type: 'queue_redrive', ...NAME, max: 10, reason: '' })).toMatchObject({ moved: 2 })
+    expect(status(bed)).toMatchObject({ ready: 4, dead: 0 })
+    // Nothing comes until there is room again.
+    expect(enqueue(bed, [message()])).toMatchObject({ code: 'QUEUE_FULL' })
+    ack(bed, take(bed, 2))
+    expect(enqueue(bed, [message()])).toMatchObject({ code: 'QUEUE_FULL' })
+    ack(bed, take(bed, 1))
+    expect(enqueue(bed, [message()])).toMatchObject({ type: 'enqueued' })
+  })
+
   test('a queue that was made shorter drops some with every command', () => {
     const bed = new Bed()
     for (let nth = 0; nth < 12; nth++) enqueue(bed, several(256))

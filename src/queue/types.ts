@@ -245,7 +245,10 @@ export interface QueueStatus {
   readonly dead: number
   /** ready + leased + delayed + dead. */
   readonly total: number
-  /** 0: nothing is ready. */
+  /**
+   * Of all that is ready, the longest time since one was enqueued, had its delay over, or was redriven; deliveries that failed
+   * do not begin it anew. 0: nothing is ready, or it came just now.
+   */
   readonly oldestReadyAgeMs: Millis
   readonly config: QueueConfig
 }

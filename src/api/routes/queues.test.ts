@@ -380,7 +380,6 @@ describe('the queue itself', () => {
   })
 
   test.each([
-    ['another dead-letter queue', '/queues/q', { deadLetter: 'other' }, 'deadLetter'],
     ['a jitter of two', '/queues/q', { backoff: { jitter: 2 } }, 'backoff.jitter'],
     ['a durability that is not kept', '/queues/q', { durability: 'none' }, 'durability'],
     ['a name with a space', '/queues/a%20b', {}, 'queue'],

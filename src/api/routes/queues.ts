@@ -37,7 +37,7 @@ import {
 } from '../queue-schemas.ts'
 import { QUEUE_LIMITS } from '../../queue/types.ts'
 import { type Call, type Env, isGone, namespaceOf, param, queueKeyOf, readJson } from '../request.ts'
-import { validate } from '../schemas.ts'
+import { emptyQuery, validate } from '../schemas.ts'
 
 const LIST_DEFAULT = 100
 
@@ -91,6 +91,7 @@ function readingRoutes(app: Hono<Env>, gateway: Gateway, prefix: string): void {
   })
   app.get(`${prefix}/queues/:queue`, async (c) => {
     const name = nameOf(c)
+    validate(emptyQuery, c.req.query())
     const status = placed(gateway, name.namespace, await queues.status(name, readOptions(c, gateway)))
     return c.json({ ...status, leader: await leaderOf(gateway, name.queue) })
   })
