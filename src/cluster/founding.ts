@@ -18,6 +18,7 @@ export class Founding {
   readonly #member: MemberId
   /** False while founding replicas are being made: the table makes none meanwhile. */
   underWay = false
+  #closed = false
 
   constructor(host: GroupHost, formation: Formation, table: readonly Placement[], member: MemberId) {
     this.#host = host
@@ -44,7 +45,7 @@ export class Founding {
     }
     let noted = false
     const note = (): void => {
-      if (noted || own.some(({ group }) => !this.#isDurable(group))) return
+      if (noted || this.#closed || own.some(({ group }) => !this.#isDurable(group))) return
       noted = true
       markFounded(storage, identity).then(() => {
         this.underWay = false
@@ -52,6 +53,11 @@ export class Founding {
     }
     host.onChange(note)
     note()
+  }
+
+  /** The node stops. What was not noted yet is noted in its next life. */
+  close(): void {
+    this.#closed = true
   }
 
   /** One that is gone again was durable once: only meta's word and its group's leader take a replica away. */

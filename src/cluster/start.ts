@@ -88,6 +88,7 @@ export async function startCluster(
     secret: formation.secret ?? formation.clusterId,
     announce: (url) => reconciler.announce(url),
     close() {
+      founding.close()
       system.stop(RECONCILER_PATH)
       proposer.close()
     },

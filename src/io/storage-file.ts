@@ -107,6 +107,7 @@ class FileStorage implements Storage {
   readonly #root: string
   readonly #engine: KvEngine
   #unlock: (() => Promise<void>) | null = null
+  readonly #replacing = new Set<Promise<void>>()
 
   constructor(root: string, engine: KvEngine) {
     this.#root = root
@@ -128,7 +129,13 @@ class FileStorage implements Storage {
     }
   }
 
-  async replace(path: string, bytes: Uint8Array): Promise<void> {
+  replace(path: string, bytes: Uint8Array): Promise<void> {
+    const work = this.#replace(path, bytes).finally(() => this.#replacing.delete(work))
+    this.#replacing.add(work)
+    return work
+  }
+
+  async #replace(path: string, bytes: Uint8Array): Promise<void> {
     const aside = `${path}.tmp`
     const file = await this.open(aside)
     try {
@@ -199,6 +206,7 @@ class FileStorage implements Storage {
   }
 
   async close(): Promise<void> {
+    await Promise.allSettled(this.#replacing)
     await this.#unlock?.()
     this.#unlock = null
   }

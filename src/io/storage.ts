@@ -48,6 +48,7 @@ export interface Storage {
   freeBytes(): Promise<number>
   /** Refuses a second process on the same root (a lock file); call once at start. */
   lock(): Promise<void>
+  /** Resolves once the replacements under way are over: another process may take the root then, and must not be written over. */
   close(): Promise<void>
 }
 

@@ -85,6 +85,14 @@ export function testStorage(name: string, make: () => Promise<{ readonly storage
       await old.close()
     })
 
+    test('closing waits for the replacements under way', async () => {
+      const replaced = storage.replace('replaced/one', bytes(1))
+      await storage.close()
+      expect(await storage.list('replaced')).toEqual(['one'])
+      expect([...((await storage.readFile('replaced/one')) ?? [])]).toEqual([1])
+      await replaced
+    })
+
     test('says how much room is left', async () => {
       expect(await storage.freeBytes()).toBeGreaterThan(0)
     })
