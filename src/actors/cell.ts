@@ -78,7 +78,8 @@ export class Cell implements ActorContext {
   }
 
   forward(request: Envelope, to: ActorId): void {
-    this.#host.forward({ ...request, receiverId: to })
+    const { senderId, msgId, msgType, timestamp, inReplyTo, timeoutMs, traceparent, payload } = request
+    this.#host.forward({ receiverId: to, senderId, msgId, msgType, timestamp, inReplyTo, timeoutMs, traceparent, payload })
   }
 
   after(delayMs: Millis, msgType: string, payload: Plain = null): Timer {

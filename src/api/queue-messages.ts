@@ -110,12 +110,16 @@ function batchTooLarge(): TricordError {
 export function deliveredMessage(message: DeliveredMessage): Record<string, unknown> {
   const { id, token, attempt, group, checkpoint } = message
   const body = bodyOf(message)
+  const { data, encoding, headers, enqueuedAt } = shownBody(body)
   return {
     id,
     token,
     attempt,
     group: group === '' ? null : group,
-    ...shownBody(body),
+    data,
+    encoding,
+    headers,
+    enqueuedAt,
     checkpoint: checkpoint === null ? null : (parsed(checkpoint) ?? null),
     traceparent: body.traceparent === '' ? null : body.traceparent,
   }
@@ -148,7 +152,14 @@ function parsed(text: string): unknown {
   }
 }
 
-function shownBody({ encoding, data, headers, enqueuedAt }: MessageBody): Record<string, unknown> {
+interface ShownBody {
+  readonly data: unknown
+  readonly encoding: MessageBody['encoding']
+  readonly headers: unknown
+  readonly enqueuedAt: string
+}
+
+function shownBody({ encoding, data, headers, enqueuedAt }: MessageBody): ShownBody {
   const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   const value = encoding === 'json' ? parsed(text.toString()) : undefined
   return {

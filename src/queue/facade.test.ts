@@ -78,7 +78,7 @@ test('a command goes to the group of its partition and comes back as a reply, a 
     items: [{ id: 'm_1_1', deduplicated: false }],
     receipt: { partition: 2, index: 5, term: 2, durableOn: ['n1', 'n2'] },
   })
-  const options = { timeoutMs: 1_000, key: idempotencyKey, traceparent: '00-1' }
+  const options = { timeoutMs: 1_000, key: idempotencyKey, traceparent: '00-1', essential: false }
   expect(proposer.sent).toEqual([{ group: partitionGroup(2), command: enqueue('q6'), options }])
   proposer.result = { ok: true, reply: replies.refused(refuse('QUEUE_FULL', 'full', { length: 4 })) }
   const refusal = await submit(proposer, enqueue())

@@ -117,10 +117,9 @@ function mergePages(pages: readonly QueuePage[], limit: number): QueuePage {
 }
 
 function submitOptions(command: QueueCommand, options: CommandOptions): SubmitOptions {
-  const { timeoutMs, idempotencyKey, traceparent } = options
-  const key = idempotencyKey === undefined ? {} : { key: idempotencyKey }
-  const essential = takesSpace(command) ? {} : { essential: true }
-  return traceparent === undefined ? { timeoutMs, ...key, ...essential } : { timeoutMs, traceparent, ...key, ...essential }
+  const { timeoutMs, idempotencyKey, traceparent = '' } = options
+  const essential = !takesSpace(command)
+  return idempotencyKey === undefined ? { timeoutMs, traceparent, essential } : { timeoutMs, key: idempotencyKey, traceparent, essential }
 }
 
 /** What empties a queue, or keeps a lease, is taken though the disk is low: the space comes back, and no work is lost. */

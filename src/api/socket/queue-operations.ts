@@ -49,8 +49,8 @@ function submit(call: SocketCall, { gateway }: Caller, action: string, command: 
 
 function enqueue(call: SocketCall, caller: Caller): void {
   const enqueuing = { at: caller.gateway.backend.clock.wall(), traceparent: call.traceparent }
-  const { isBatch, ...command } = enqueueCommand(call.queueName(), call.queueBody(), enqueuing)
-  submit(call, caller, 'enqueue', command, (reply) => enqueuedAnswer(reply, isBatch))
+  const command = enqueueCommand(call.queueName(), call.queueBody(), enqueuing)
+  submit(call, caller, 'enqueue', command, (reply) => enqueuedAnswer(reply, command.isBatch))
 }
 
 function dequeue(call: SocketCall, { gateway, subscriptions }: Caller): void {

@@ -27,6 +27,10 @@ const MARKER_ENTRY_BYTES = 8
 
 type Body = Omit<RawRecord, 'sequence' | 'batch'>
 
+function bodyOf(group: GroupId, { kind, type, term, index, payload }: Omit<Body, 'group'>): Body {
+  return { group, kind, type, term, index, payload }
+}
+
 interface Unit {
   readonly records: readonly Body[]
   readonly bytes: number
@@ -112,7 +116,7 @@ export class WalWriter implements Wal {
 
   append(records: readonly WalRecord[], done: (fsyncMs: number) => void): void {
     assert(this.#closing === null, 'the log is closed')
-    const bodies = records.map((record) => ({ group: record.group, ...toRaw(record) }))
+    const bodies = records.map((record) => bodyOf(record.group, toRaw(record)))
     let bytes = 0
     for (const { payload } of bodies) bytes += recordBytes(payload.length) + MARKER_ENTRY_BYTES
     this.#queue.push({ records: bodies, bytes, done })
@@ -213,7 +217,9 @@ export class WalWriter implements Wal {
     let length = 0
     const put = (body: Body, sequence: number): void => {
       this.#reserve(length + recordBytes(body.payload.length))
-      length += encodeRecord({ ...body, sequence, batch }, this.#slab, length, number, this.#offset + length)
+      const { group, kind, type, term, index, payload } = body
+      const record = { group, sequence, kind, type, batch, term, index, payload }
+      length += encodeRecord(record, this.#slab, length, number, this.#offset + length)
     }
     const write = (body: Body): void => {
       put(body, this.#ledger.sequenceOf(body.group, body.kind))

@@ -73,24 +73,24 @@ export function decodePeer(type: string, payload: Plain): Addressed<DirectMessag
 function decodeTuple(type: string, n: readonly number[], tuple: readonly Plain[]): DirectMessage | null {
   const length = TUPLE_LENGTHS.get(type)
   if (length === undefined || tuple.length !== length) return null
-  const routed = { from: n[1]!, to: n[2]!, term: n[3]! }
+  const [from, to, term] = [n[1]!, n[2]!, n[3]!]
   switch (type) {
     case 'request_vote':
-      return { type, ...routed, preVote: n[4] === 1, lastIndex: n[5]!, lastTerm: n[6]!, transfer: n[7] === 1 }
+      return { type, from, to, term, preVote: n[4] === 1, lastIndex: n[5]!, lastTerm: n[6]!, transfer: n[7] === 1 }
     case 'vote_response':
-      return { type, ...routed, preVote: n[4] === 1, granted: n[5] === 1, commit: n[6]!, commitTerm: n[7]! }
+      return { type, from, to, term, preVote: n[4] === 1, granted: n[5] === 1, commit: n[6]!, commitTerm: n[7]! }
     case 'append_entries': {
       const entries = decodeEntries(tuple[7], n[4]!)
-      return entries === null ? null : { type, ...routed, prevIndex: n[4]!, prevTerm: n[5]!, commit: n[6]!, entries }
+      return entries === null ? null : { type, from, to, term, prevIndex: n[4]!, prevTerm: n[5]!, commit: n[6]!, entries }
     }
     case 'append_response':
-      return { type, ...routed, index: n[4]!, reject: n[5] === 1, hintIndex: n[6]!, hintTerm: n[7]! }
+      return { type, from, to, term, index: n[4]!, reject: n[5] === 1, hintIndex: n[6]!, hintTerm: n[7]! }
     case 'timeout_now':
-      return { type, ...routed }
+      return { type, from, to, term }
     case 'read_index':
-      return { type, ...routed, readId: n[4]! }
+      return { type, from, to, term, readId: n[4]! }
     case 'read_index_response':
-      return { type, ...routed, readId: n[4]!, index: n[5]!, reject: n[6] === 1 }
+      return { type, from, to, term, readId: n[4]!, index: n[5]!, reject: n[6] === 1 }
     default:
       return null
   }
@@ -122,11 +122,11 @@ export function readBeats(type: 'heartbeat' | 'heartbeat_response', payload: Pla
   const n = payload as readonly number[]
   const beats: Addressed<Heartbeat | HeartbeatResponse>[] = []
   for (let i = 0; i < n.length; i += length) {
-    const routed = { from: n[i + 1]!, to: n[i + 2]!, term: n[i + 3]! }
+    const [from, to, term] = [n[i + 1]!, n[i + 2]!, n[i + 3]!]
     const message: Heartbeat | HeartbeatResponse =
       type === 'heartbeat'
-        ? { type, ...routed, commit: n[i + 4]!, readSeq: n[i + 5]!, quiesce: n[i + 6] === 1 }
-        : { type, ...routed, readSeq: n[i + 4]!, quiesced: n[i + 5] === 1 }
+        ? { type, from, to, term, commit: n[i + 4]!, readSeq: n[i + 5]!, quiesce: n[i + 6] === 1 }
+        : { type, from, to, term, readSeq: n[i + 4]!, quiesced: n[i + 5] === 1 }
     beats.push({ group: n[i]!, message })
   }
   return beats

@@ -89,9 +89,11 @@ export class Lane {
   }
 
   add(fields: Omit<Command, 'sequence'>, essential: boolean, done: (result: SubmitResult) => void): Pending {
-    const pending = new Pending(this, { ...fields, sequence: this.#nextSequence++ }, essential, done)
-    this.pending.set(pending.command.sequence, pending)
-    this.#open.add(pending.command.sequence)
+    const { key, traceparent, cancels, body } = fields
+    const sequence = this.#nextSequence++
+    const pending = new Pending(this, { sequence, key, traceparent, cancels, body }, essential, done)
+    this.pending.set(sequence, pending)
+    this.#open.add(sequence)
     this.#queue.add(pending)
     return pending
   }

@@ -174,9 +174,9 @@ class ProposerActor implements Proposer, Actor {
     if (this.#queued.size === 0) return
     const now = ctx.clock.now()
     for (const lane of this.#queued) {
-      for (const { id, ...parcel } of lane.takeParcels(now)) {
-        const propose = { group: lane.group, hops: 0, parcel: id, client: this.#client, ...parcel }
-        ctx.send(this.#options.raft, 'propose', encodePropose(propose), parcel.traces[0] ?? '')
+      for (const { id: parcel, repeat, essential, traces, bytes } of lane.takeParcels(now)) {
+        const propose = { group: lane.group, hops: 0, parcel, client: this.#client, repeat, essential, traces, bytes }
+        ctx.send(this.#options.raft, 'propose', encodePropose(propose), traces[0] ?? '')
       }
     }
     this.#queued.clear()

@@ -49,8 +49,9 @@ export class Router {
     for (const traceparent of propose.traces) {
       this.#shared.observer?.forwarded({ traceparent, group: propose.group }, to, this.#shared.clock.now())
     }
-    const payload = encodePropose({ ...propose, hops: propose.hops + 1 })
-    this.#shared.outgoing.ctx.forward({ ...envelope, payload }, actorId(to, RAFT_PATH))
+    const { group: id, parcel, client, repeat, essential, traces, bytes } = propose
+    const payload = encodePropose({ group: id, hops: propose.hops + 1, parcel, client, repeat, essential, traces, bytes })
+    this.#shared.outgoing.ctx.forward(withPayload(envelope, payload), actorId(to, RAFT_PATH))
   }
 
   #refuse(envelope: Envelope, { group, client, parcel }: Propose): void {
@@ -66,7 +67,7 @@ export class Router {
     if (group !== null && group.leading) return group.reads.ask(envelope, query)
     const to = query.hops >= HOPS_MAX ? null : this.#next(query.group, group, query.repeat)
     if (to === null) return ctx.fail(envelope, 'NO_LEADER', 'no leader is known')
-    ctx.forward({ ...envelope, payload: encodeQuery({ ...query, hops: query.hops + 1 }) }, actorId(to, RAFT_PATH))
+    ctx.forward(withPayload(envelope, encodeQuery({ ...query, hops: query.hops + 1 })), actorId(to, RAFT_PATH))
   }
 
   /** Null: nobody is known who could take it now. */
@@ -124,4 +125,9 @@ export class Router {
   relayLeader(news: Plain): void {
     for (const proposer of this.#proposers) this.#shared.outgoing.ctx.send(proposer, 'group_leader', news)
   }
+}
+
+function withPayload(envelope: Envelope, payload: Plain): Envelope {
+  const { msgId, msgType, senderId, receiverId, timestamp, inReplyTo, timeoutMs, traceparent } = envelope
+  return { msgId, msgType, senderId, receiverId, payload, timestamp, inReplyTo, timeoutMs, traceparent }
 }
