@@ -85,14 +85,6 @@ export abstract class LazyHeap<T extends Ordered> {
     return true
   }
 
-  /** Takes everything out. */
-  clear(): void {
-    for (const item of this.#items) this.setPlace(item, -1)
-    this.#items = []
-    this.#keys = new Float64Array(CAPACITY_MIN)
-    this.#orders = new Float64Array(CAPACITY_MIN)
-  }
-
   /** Every item, in no meaningful order. */
   [Symbol.iterator](): IterableIterator<T> {
     return this.#items[Symbol.iterator]()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Bed } from '../../test/queue/bed.ts'
-import { LOOKED_AT_MAX } from './browse.ts'
+import { LOOKED_AT_MAX, SOUGHT_MAX } from './browse.ts'
 import type { MessagePage, MessageState, NewMessage } from './types.ts'
 
 const NAME = { namespace: 'default', queue: 'q' }
@@ -51,4 +51,14 @@ test('few in a deep backlog are found at once, in their order', () => {
   expect(ids(page(bed, 'dead', first.cursor as string).messages)).toEqual([base + 3, base + 4])
   expect(ids(bed.browse(NAME, 'dead', 2) as MessagePage['messages'])).toEqual([1, 2, 3, 4, 5].map((nth) => base + nth))
   expect(bed.browse(NAME, 'leased', 2)).toEqual([])
+})
+
+test('few behind more notes than one pass takes are found page by page', () => {
+  const bed = new Bed()
+  enqueue(bed, SOUGHT_MAX, { delayMs: 1_000_000 })
+  enqueue(bed, 1, {})
+  bed.machine.check = () => {}
+  bed.run({ type: 'queue_dequeue', ...NAME, max: 1, waitMs: 0, visibilityMs: null, consumer: '', watcher: '' })
+  expect(page(bed, 'leased')).toEqual({ messages: [], cursor: `m_1_${LOOKED_AT_MAX.toString(36)}` })
+  expect(ids(bed.browse(NAME, 'leased', 2) as MessagePage['messages'])).toEqual([SOUGHT_MAX + 1])
 })

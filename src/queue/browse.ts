@@ -4,7 +4,7 @@
  *
  * However many messages there are, a page is a short look: of those that come next so many are looked at. What is ready and
  * not among them is for the next page, so a page may be short, or empty, and have a cursor. Of the other states there may be
- * few in a deep backlog: they are then sought among the notes, in one pass.
+ * few in a deep backlog: they are then sought among the notes, in one pass, where those are not too many for that.
  */
 import type { Millis } from '../base/ids.ts'
 import { messageId } from './ids.ts'
@@ -14,6 +14,8 @@ import type { MessageState } from './types.ts'
 
 /** Messages that one page looks at, where that does not fill it sooner. */
 export const LOOKED_AT_MAX = 20_000
+/** Notes that one pass takes, in some ten milliseconds. */
+export const SOUGHT_MAX = 200_000
 
 /** A page of messages without their bodies. */
 export interface BarePage {
@@ -37,7 +39,8 @@ export function browse(queue: Queue, state: MessageState, after: number, max: nu
   // One more than asked for says whether there is a next page.
   const { found, lookedAt, isEnd } = lookAhead(queue, state, after, max + 1)
   const isFull = found.length > max
-  const all = isFull || isEnd || state === 'ready' ? found : seek(queue, state, after, max + 1)
+  const isSought = !isFull && !isEnd && state !== 'ready' && queue.notes.size <= SOUGHT_MAX
+  const all = isSought ? seek(queue, state, after, max + 1) : found
   const messages = all.slice(0, max).map((seq) => bare(queue, seq, time))
   const last = all.length > max ? all[max - 1] : all === found && !isEnd ? lookedAt : null
   return { bare: 'page', queue: queue.number, messages, cursor: last == null ? null : messageId(queue.number, last) }

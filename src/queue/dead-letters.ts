@@ -24,11 +24,6 @@ export class DeadLetters {
     if (heap?.size === 0) this.#byReason.delete(note.reason)
   }
 
-  clear(): void {
-    this.#all.clear()
-    this.#byReason.clear()
-  }
-
   /** The oldest; `reason` '': whatever the reason. */
   first(reason: string): Note | null {
     return (reason === '' ? this.#all.first() : this.#byReason.get(reason)?.first()) ?? null

@@ -124,10 +124,13 @@ export class Lane extends Stored implements Heaped, MarkCursor {
     this.returned?.remove(note)
   }
 
-  /** Forgets its messages. */
+  /** Forgets its messages, and the heaps that it was in, which are gone. */
   clear(): void {
     this.runs.clear()
     this.returned = this.held = null
     this.notes = 0
+    this.urgency = -1
+    this.ripensAt = Infinity
+    this.at.fill(-1)
   }
 }

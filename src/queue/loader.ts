@@ -1,6 +1,6 @@
 /**
  * Takes records back, in any order. In the order of their keys, which is the usual one, each is linked at once; one that
- * comes before what it refers to waits for the end. What is derived of a whole (presence, schedule) is made there.
+ * comes before what it refers to waits for the end. What is derived of a whole (presence, schedule) is made there, part by part.
  */
 import { assert } from '../base/assert.ts'
 import { ByteReader } from '../raft/bytes.ts'
@@ -8,10 +8,11 @@ import { readPlain } from '../raft/plain.ts'
 import { Chunk } from './chunk.ts'
 import { DedupPage } from './dedup.ts'
 import { FloorOfFence } from './fences.ts'
-import { BuriedNote, type GravePage } from './graves.ts'
+import { BuriedLane, BuriedNote, BuriedRuns } from './buried.ts'
+import type { GravePage } from './graves.ts'
 import { numberAt } from './keys.ts'
 import { COUNTERS, DEDUP, FENCE, GRAVE, LANE, MARKS, NOTE, QUEUE, RUNS, SETTLED, WAITER } from './kinds.ts'
-import { Lane } from './lane.ts'
+import { Lane, UNGROUPED_MAX } from './lane.ts'
 import { LEASED, Note, type NoteState } from './note.ts'
 import { PAGE_MESSAGES } from './presence.ts'
 import { Queue } from './queue.ts'
@@ -19,6 +20,9 @@ import { VERSION } from './records.ts'
 import type { QueueTable } from './table.ts'
 import type { QueueConfig } from './types.ts'
 import { Waiter } from './waiter.ts'
+
+/** Records, or lanes, that one turn takes at the end. */
+const TURN_STEPS = 2_000
 
 /** A name may begin with U+FEFF, which a decoder else swallows. */
 const FROM_TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -33,6 +37,10 @@ export class Loader {
   #early: Early[] = []
   /** By queue and number. */
   readonly #graves = new Map<number, Map<number, GravePage>>()
+  /** Groups that were purged, by queue and number. */
+  readonly #buried = new Map<number, Map<number, BuriedLane>>()
+  #areQueuesThere = false
+  #end: Generator<void, void> | null = null
 
   constructor(table: QueueTable) {
     this.#table = table
@@ -43,15 +51,34 @@ export class Loader {
     if (!this.#link(key, value)) this.#early.push({ key: Uint8Array.from(key), value: Uint8Array.from(value) })
   }
 
+  /** After the last record: a part of what follows. Returns whether that was all. */
+  prepare(): boolean {
+    this.#end ??= this.#finishing()
+    return this.#end.next().done === true
+  }
+
   finish(): void {
-    this.#early.sort((a, b) => (a.key[0] as number) - (b.key[0] as number))
-    for (const { key, value } of this.#early) assert(this.#link(key, value), 'a queue record refers to one that is not there')
+    while (!this.prepare());
+  }
+
+  *#finishing(): Generator<void, void> {
+    const early = this.#early
     this.#early = []
+    this.#areQueuesThere = true
+    early.sort((a, b) => (a.key[0] as number) - (b.key[0] as number))
+    for (const [nth, { key, value }] of early.entries()) {
+      assert(this.#link(key, value), 'a queue record refers to one that is not there')
+      if (nth % TURN_STEPS === TURN_STEPS - 1) yield
+    }
     const table = this.#table
     restoreOrder(table.byNumber)
     restoreOrder(table.waiters)
+    for (const [queue, lanes] of this.#buried) {
+      restoreOrder(lanes)
+      table.graves.buryLanes(queue, lanes.values(), lanes.size)
+    }
     table.graves.restoreOrder()
-    for (const queue of table.byNumber.values()) finishQueue(queue)
+    for (const queue of table.byNumber.values()) yield* finishQueue(queue)
   }
 
   /** Whether what it refers to was there. */
@@ -73,6 +100,8 @@ export class Loader {
     if (kind === GRAVE) return this.#readGrave(number, second, input)
     if (kind === NOTE && this.#isBuried(number, second, input)) return true
     const queue = this.#table.byNumber.get(number)
+    if (kind === LANE && this.#isPurged(queue, second)) return this.#buryLane(number, second, input)
+    if (kind === RUNS && this.#isPurged(queue, second)) return this.#buryRuns(number, second, numberAt(key, 2), input)
     if (queue === undefined) return false
     switch (kind) {
       case LANE:
@@ -112,6 +141,7 @@ export class Loader {
     marks.lastChunk = input.varint()
     settled.count = input.varint()
     settled.lastPage = input.varint()
+    if (input.left > 0) queue.purgedLane = input.varint()
     queue.stored = true
     this.#table.link(queue)
     return true
@@ -152,7 +182,27 @@ export class Loader {
   #isBuried(queue: number, seq: number, input: ByteReader): boolean {
     const page = this.#graves.get(queue)?.get(Math.floor(seq / PAGE_MESSAGES))
     if (page === undefined || !page.has(seq)) return false
-    page.notes.push(new BuriedNote(queue, seq))
+    page.addNote(new BuriedNote(queue, seq))
+    input.raw(input.left)
+    return true
+  }
+
+  /** `queue` undefined: it was deleted, once all that there are have come. */
+  #isPurged(queue: Queue | undefined, lane: number): boolean {
+    return queue === undefined ? this.#areQueuesThere : lane > UNGROUPED_MAX && lane <= queue.purgedLane
+  }
+
+  #buryLane(queue: number, number: number, input: ByteReader): boolean {
+    const lanes = this.#buried.get(queue) ?? new Map<number, BuriedLane>()
+    this.#buried.set(queue, lanes.set(number, new BuriedLane(queue, number)))
+    input.raw(input.left)
+    return true
+  }
+
+  #buryRuns(queue: number, lane: number, page: number, input: ByteReader): boolean {
+    const buried = this.#buried.get(queue)?.get(lane)
+    if (buried === undefined) return false
+    buried.runs.chunks.push(new BuriedRuns(queue, lane, page))
     input.raw(input.left)
     return true
   }
@@ -162,7 +212,7 @@ function disown(queue: Queue, seq: number, page: GravePage): void {
   const note = queue.notes.get(seq)
   if (note === undefined) return
   queue.disown(note)
-  page.notes.push(note)
+  page.addNote(note)
 }
 
 function readLane(table: QueueTable, queue: Queue, number: number, input: ByteReader): boolean {
@@ -231,14 +281,16 @@ function readDedup(queue: Queue, number: number, input: ByteReader): boolean {
   return true
 }
 
-function finishQueue(queue: Queue): void {
+function* finishQueue(queue: Queue): Generator<void, void> {
   queue.marks.chunks.sort(byNumber)
   queue.settled.pages.sort(byNumber)
   queue.dedup.restore()
   restoreOrder(queue.waiters)
+  let nth = 0
   for (const lane of queue.lanes.values()) {
     lane.runs.chunks.sort(byNumber)
     queue.restore(lane)
+    if (++nth % TURN_STEPS === 0) yield
   }
   queue.presence.restoreOrder()
   queue.hasten(queue.due())
@@ -249,7 +301,17 @@ function byNumber(a: { readonly number: number }, b: { readonly number: number }
 }
 
 function restoreOrder<T>(map: Map<number, T>): void {
+  if (isInOrder(map.keys())) return
   const ordered = [...map].sort(([a], [b]) => a - b)
   map.clear()
   for (const [number, item] of ordered) map.set(number, item)
+}
+
+function isInOrder(numbers: Iterable<number>): boolean {
+  let last = -1
+  for (const number of numbers) {
+    if (number < last) return false
+    last = number
+  }
+  return true
 }

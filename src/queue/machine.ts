@@ -85,6 +85,7 @@ export function createQueueMachine(options: QueueMachineOptions = {}): QueueMach
     },
     drain: (write, writeCold) => drainRecords(table, write, writeCold),
     load: (key, value) => loader.load(key, value),
+    prepare: () => loader.prepare(),
     loaded: () => loader.finish(),
     reset() {
       for (const queue of table.byNumber.values()) queue.bodies.clear()

@@ -17,6 +17,7 @@ import { Bodies } from './bodies.ts'
 import { Stored } from './stored.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { Dedup } from './dedup.ts'
+import type { Remains } from './graves.ts'
 import { Heap, type Heaped } from './heap.ts'
 import { QUEUE } from './kinds.ts'
 import { Lane, UNGROUPED_MAX } from './lane.ts'
@@ -34,20 +35,22 @@ export class Queue extends Stored implements Heaped {
   readonly kind = QUEUE
   readonly number: number
   readonly at = [-1]
-  readonly lanes = new Map<number, Lane>()
-  readonly groups = new Map<string, Lane>()
-  readonly notes = new Map<number, Note>()
+  lanes = new Map<number, Lane>()
+  groups = new Map<string, Lane>()
+  notes = new Map<number, Note>()
+  /** Leased, and somebody is to be told if the lease is lost. */
+  watched = new Set<Note>()
   /** In the order of their coming. */
   readonly waiters = new Map<number, Waiter>()
-  readonly timed = new Heap<Note>(TIMED)
+  timed = new Heap<Note>(TIMED)
   /** Ready notes: those that live as long as the queue says, and those with a time of their own. */
-  readonly ages = new Heap<Note>(AGED)
-  readonly ownAges = new Heap<Note>(AGED)
+  ages = new Heap<Note>(AGED)
+  ownAges = new Heap<Note>(AGED)
   /** In back-off, and living as long as the queue says. */
-  readonly heldAges = new Heap<Note>(AGED)
-  readonly dead = new DeadLetters()
+  heldAges = new Heap<Note>(AGED)
+  dead = new DeadLetters()
   readonly presence = new Presence()
-  readonly schedule = new Schedule()
+  schedule = new Schedule()
   readonly marks: Marks
   readonly dedup: Dedup
   readonly settled: Settled
@@ -58,6 +61,8 @@ export class Queue extends Stored implements Heaped {
   lastSeq = 0
   lastToken = 0
   lastLane: number = UNGROUPED_MAX
+  /** Groups up to this number were purged; their records may still be there (`graves.ts`). */
+  purgedLane = 0
   lastTurn = 0
   ready = 0
   leased = 0
@@ -231,8 +236,10 @@ export class Queue extends Stored implements Heaped {
       if (ttlMs > 0) this.ownAges.add(note)
       else this.#addAged(this.ages, note)
       note.deadline = ttlMs > 0 ? note.since + ttlMs : Infinity
-    } else if (state === LEASED) this.leased += 1
-    else this.delayed += 1
+    } else if (state === LEASED) {
+      this.leased += 1
+      if (note.watcher !== '') this.watched.add(note)
+    } else this.delayed += 1
     if (state === DELAYED) note.deadline = note.since
     if (state === BACKOFF) {
       note.deadline = ttlMs > 0 ? Math.min(note.changedAt, note.since + ttlMs) : note.changedAt
@@ -255,8 +262,10 @@ export class Queue extends Stored implements Heaped {
       lane.takeOut(note)
       if (ttlMs > 0) this.ownAges.remove(note)
       else this.ages.remove(note)
-    } else if (state === LEASED) this.leased -= 1
-    else this.delayed -= 1
+    } else if (state === LEASED) {
+      this.leased -= 1
+      if (this.watched.size > 0) this.watched.delete(note)
+    } else this.delayed -= 1
     if (state === BACKOFF && ttlMs === 0) this.heldAges.remove(note)
     if (lane.held === note) lane.held = null
     if (this.timed.has(note)) this.timed.remove(note)
@@ -330,24 +339,29 @@ export class Queue extends Stored implements Heaped {
     return Math.min(this.timed.first()?.deadline ?? Infinity, this.outlivesAt(), this.dedup.deadline)
   }
 
-  /** Forgets all messages; their bodies are left to who asks, and so are the records of the notes, which are given back. */
-  clear(): readonly Note[] {
-    const { changes } = this.#table
-    const notes = [...this.notes.values()]
-    // Heap by heap, not note by note: a million are gone in one entry.
-    for (const heap of [this.timed, this.ages, this.ownAges, this.heldAges]) heap.clear()
-    this.notes.clear()
-    this.dead.clear()
-    this.schedule.clear()
-    for (const lane of this.lanes.values()) {
+  /** Forgets all messages, whatever their number; what is stored of them is left to who asks. */
+  clear(): Remains {
+    const remains = { notes: this.notes, lanes: this.groups }
+    const kept = [...Array(UNGROUPED_MAX + 1).keys()].map((priority) => this.lanes.get(priority)).filter((lane) => lane !== undefined)
+    this.lanes = new Map(kept.map((lane) => [lane.number, lane]))
+    this.groups = new Map()
+    this.purgedLane = this.lastLane
+    this.notes = new Map()
+    this.watched = new Set()
+    this.timed = new Heap(TIMED)
+    this.ages = new Heap(AGED)
+    this.ownAges = new Heap(AGED)
+    this.heldAges = new Heap(AGED)
+    this.dead = new DeadLetters()
+    this.schedule = new Schedule()
+    for (const lane of kept) {
       lane.clear()
-      if (lane.isGroup) this.#forgetLane(lane)
-      else changes.touched(lane)
+      this.#table.changes.touched(lane)
     }
     this.ready = this.leased = this.delayed = 0
     this.marks.forget()
     this.touch()
-    return notes
+    return remains
   }
 
   /** A note that was loaded turns out to be buried. */

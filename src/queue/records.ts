@@ -3,7 +3,7 @@
  * first, and every value begins with its version. No record grows with the backlog.
  *
  *   COUNTERS                    last queue, when graves are due
- *   QUEUE    queue              namespace, name, config, last seq, token, lane, turn, marks (5), settled (2)
+ *   QUEUE    queue              namespace, name, config, last seq, token, lane, turn, marks (5), settled (2), purged lane (not in old ones)
  *   LANE     queue lane         group, turn, since, runs (12)
  *   RUNS     queue lane page    base, entries             MARKS     queue page    base, base time, entries
  *   NOTE     queue seq          lane, traits, state, since, ttlMs, changedAt, token, failures, visibilityMs, deadline (leased), texts
@@ -21,7 +21,8 @@ import type { Stored } from './stored.ts'
 import { Chunk } from './chunk.ts'
 import { DedupPage } from './dedup.ts'
 import { FloorOfFence } from './fences.ts'
-import { BuriedNote, GravePage } from './graves.ts'
+import { BuriedLane, BuriedNote, BuriedRuns } from './buried.ts'
+import { GravePage } from './graves.ts'
 import { numberKey, pairKey, tripleKey } from './keys.ts'
 import { COUNTERS, FENCE, MARKS, RUNS } from './kinds.ts'
 import { Lane } from './lane.ts'
@@ -50,9 +51,9 @@ export function drainRecords(table: QueueTable, write: WriteRecord, writeCold: W
 function keyOf(record: Stored): Uint8Array {
   const { kind } = record
   if (record instanceof Note || record instanceof BuriedNote) return pairKey(kind, record.queue, record.seq)
-  if (record instanceof Lane) return pairKey(kind, record.queue, record.number)
+  if (record instanceof Lane || record instanceof BuriedLane) return pairKey(kind, record.queue, record.number)
   if (record instanceof Queue) return numberKey(kind, record.number)
-  if (record instanceof Chunk) {
+  if (record instanceof Chunk || record instanceof BuriedRuns) {
     return kind === RUNS ? tripleKey(kind, record.queue, record.lane, record.number) : pairKey(kind, record.queue, record.number)
   }
   if (record instanceof Waiter) return numberKey(kind, record.ticket)
@@ -74,13 +75,13 @@ function valueOf(record: Stored): Uint8Array {
   return out.take()
 }
 
-function writeQueue({ name, config, lastSeq, lastToken, lastLane, lastTurn, marks, settled }: Queue): void {
+function writeQueue({ name, config, lastSeq, lastToken, lastLane, lastTurn, purgedLane, marks, settled }: Queue): void {
   out.text(name.namespace)
   out.text(name.queue)
   writePlain(out, config as unknown as Plain)
   numbers(lastSeq, lastToken, lastLane, lastTurn)
   numbers(marks.lastSeq, marks.lastTime, marks.writtenSeq, marks.writtenTime, marks.lastChunk)
-  numbers(settled.count, settled.lastPage)
+  numbers(settled.count, settled.lastPage, purgedLane)
 }
 
 function writeLane({ group, turn, since, runs }: Lane): void {

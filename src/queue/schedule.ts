@@ -54,15 +54,6 @@ export class Schedule {
     this.heads.remove(lane)
   }
 
-  /** Nothing of any lane is there any more. */
-  clear(): void {
-    for (const lane of this.heads) lane.urgency = -1
-    for (const heap of this.#byUrgency) heap?.clear()
-    this.#ripening.clear()
-    this.oldest.clear()
-    this.heads.clear()
-  }
-
   pick(now: Millis): Lane | null {
     if (this.heads.size === 0) return null
     this.#ripen(now)

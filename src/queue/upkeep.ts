@@ -4,7 +4,7 @@ import type { ApplyContext } from '../raft/machine.ts'
 import { noSuchQueue } from './dequeue.ts'
 import { deadLetterOf, defaultConfig } from './enqueue.ts'
 import { emitLost } from './expiry.ts'
-import { LEASED } from './note.ts'
+import type { Note } from './note.ts'
 import type { Queue } from './queue.ts'
 import { refuse } from './refusal.ts'
 import { deleted, moved, purged, put, refused } from './replies.ts'
@@ -18,6 +18,9 @@ import {
   type RedriveCommand,
   type Refused,
 } from './types.ts'
+
+/** Of one purge so many lost leases are told: to tell is best effort, and an entry takes one turn. */
+const LOST_MAX = 1_000
 
 export function putQueue(table: QueueTable, command: PutQueueCommand): Plain | Refused {
   const { queue: name, config } = command
@@ -70,13 +73,18 @@ export function deleteQueue(table: QueueTable, ctx: ApplyContext, command: Delet
   return deleted()
 }
 
+/** Those who watch their leases hear of the purge, as far as it is told. */
+function tellLost(queue: Queue, ctx: ApplyContext): void {
+  const lost: Note[] = []
+  for (const note of queue.watched) if (lost.push(note) === LOST_MAX) break
+  for (const note of lost.sort((a, b) => a.seq - b.seq)) emitLost(queue, note, ctx)
+}
+
 /** All messages go, the leased ones too. */
 function empty(table: QueueTable, ctx: ApplyContext, queue: Queue): number {
   const count = queue.length + queue.dead.size
-  const notes = queue.clear()
-  const lost = notes.filter((note) => note.state === LEASED && note.watcher !== '')
-  for (const note of lost.sort((a, b) => a.seq - b.seq)) emitLost(queue, note, ctx)
-  table.graves.bury(queue, notes, ctx.time)
+  tellLost(queue, ctx)
+  table.graves.bury(queue, queue.clear(), ctx.time)
   queue.tally.purged += count
   return count
 }

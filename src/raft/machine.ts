@@ -82,6 +82,11 @@ export interface StateMachine {
   drain(write: WriteRecord, writeCold: WriteRecord): void
   /** Takes back one record, in any order; `loaded` ends it. Called on a fresh (or `reset`) machine only. */
   load(key: Uint8Array, value: Uint8Array): void
+  /**
+   * After the last record, of machines that have much to do then: does a part of it, as much as fits a turn. False: there is
+   * more, to be asked for in another turn. `loaded` does what was not asked for.
+   */
+  prepare?(): boolean
   loaded(): void
   /** Forgets everything: a snapshot from a peer follows as `load`s. */
   reset(): void

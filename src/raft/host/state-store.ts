@@ -131,6 +131,11 @@ export async function loadState(
   if (digest.count !== header.count || digest.sum !== header.sum) {
     return `its records do not add up: ${digest.count} of ${header.count}`
   }
+  while (machine.prepare?.() === false) {
+    // Whatever is read, the event loop has its turn.
+    await kv.getMany([headerKey(group, generation)])
+    if (!wanted()) return 'it is not wanted any more'
+  }
   machine.loaded()
   requests.records.loaded()
   requests.ordinal = header.ordinal
