@@ -72,8 +72,8 @@ export class SimKv implements Kv {
     })
   }
 
-  compact(): Promise<void> {
-    return this.#queue.run(() => {})
+  compact(): Promise<boolean> {
+    return this.#queue.run(() => true)
   }
 
   close(): Promise<void> {

@@ -45,8 +45,9 @@ export interface Kv {
   clear(range: KvRange): Promise<void>
   /**
    * Gives the disk back what was deleted or written over in the range: an engine that is let alone keeps it until enough else is
-   * written. Reads and writes go on meanwhile. RocksDB's binding has no such call: it is left to its own compaction.
+   * written, or for ever. Reads and writes go on meanwhile. True: of what lay deleted at the call, at most a third of what is
+   * live beside it takes room still. False: something is in the way (a reader, say), or it is no more `wanted`; ask again.
    */
-  compact(range: KvRange): Promise<void>
+  compact(range: KvRange, wanted?: () => boolean): Promise<boolean>
   close(): Promise<void>
 }

@@ -56,7 +56,9 @@ class MemoryKv implements Kv {
     this.#sorted = null
   }
 
-  async compact(): Promise<void> {}
+  async compact(): Promise<boolean> {
+    return true
+  }
 
   async close(): Promise<void> {
     this.#sorted = null

@@ -1,5 +1,5 @@
 /** An engine that loses its place when the disk is full, as LevelDB does: what it takes afterwards is gone at the next opening. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DiskFullError } from '../storage.ts'
 import type { Kv, KvOp } from './kv.ts'
 import { createMemoryKv } from './memory.ts'
@@ -81,4 +81,58 @@ test('another error is the caller’s, and the store is not opened again for it'
   await expect(kv.batch(put('a'), { sync: true })).rejects.toThrow('Corruption')
   await expect(kv.batch(put('a'), { sync: true })).rejects.toThrow('Corruption')
   expect(disk.openings).toBe(1)
+})
+
+describe('compaction', () => {
+  test('of an engine that compacts when it is opened: closed and opened as often as it needs, unless somebody reads', async () => {
+    const disk = new Disk()
+    const kv = await openReopening(async () => ({ ...(await disk.open()), openingsToCompact: 2 }))
+    await kv.batch(put('a'), { sync: true })
+    const reader = kv.iterate({})
+    expect(await kv.compact({})).toBe(false)
+    await reader.close()
+    expect(disk.openings).toBe(1)
+    const writing = kv.batch(put('b'), { sync: true })
+    const compacting = kv.compact({})
+    const reading = kv.get(bytes('b'))
+    expect(await Promise.all([writing, compacting, reading])).toEqual([undefined, true, undefined])
+    expect([disk.openings, await has(kv, 'a'), await has(kv, 'b')]).toEqual([3, true, true])
+    expect(await kv.compact({}, () => false)).toBe(false)
+    expect(disk.openings).toBe(3)
+  })
+
+  test('that finds no room breaks the store, which is opened again for the next batch; until then none is done', async () => {
+    const disk = new Disk()
+    let fails = true
+    const compact = async (): Promise<boolean> => {
+      if (fails) throw new Error('IO error: 000007.ldb: No space left on device')
+      return true
+    }
+    const kv = await openReopening(async () => ({ ...(await disk.open()), compact }))
+    await expect(kv.compact({})).rejects.toThrow(DiskFullError)
+    fails = false
+    expect(await kv.compact({})).toBe(false)
+    await kv.batch(put('a'), { sync: true })
+    expect([disk.openings, await kv.compact({})]).toEqual([2, true])
+  })
+
+  test('under which the store is opened again has not been done', async () => {
+    const disk = new Disk()
+    let end = (): void => {}
+    let wanted = (): boolean => false
+    const compact: Kv['compact'] = (_range, stillWanted) => {
+      wanted = stillWanted ?? wanted
+      return new Promise((_resolve, reject) => (end = () => reject(new Error('iterator is not open'))))
+    }
+    const kv = await openReopening(async () => ({ ...(await disk.open()), compact }))
+    const compacting = kv.compact({})
+    expect(wanted()).toBe(true)
+    disk.full = true
+    await expect(kv.batch(put('a'), { sync: true })).rejects.toThrow(DiskFullError)
+    expect(wanted()).toBe(false)
+    disk.full = false
+    await kv.batch(put('a'), { sync: true })
+    end()
+    expect(await compacting).toBe(false)
+  })
 })

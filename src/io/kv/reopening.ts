@@ -6,12 +6,19 @@
  *
  *   batch ──no space──> broken ──batch──> close, open ──> batch
  *                          └──iterators open, or still no space──> DiskFullError: again later
+ *
+ * The same way leads an engine to compact that does so only when it is opened.
  */
 import { DiskFullError } from '../storage.ts'
 import { KvDamagedError, damageOf } from './damage.ts'
 import type { Kv, KvIterator, KvOp, KvRange } from './kv.ts'
 
-export async function openReopening(open: () => Promise<Kv>): Promise<Kv> {
+export interface EngineKv extends Kv {
+  /** The engine has no call for it, but compacts when it is opened so many times, with what its `compact` wrote before each. */
+  readonly openingsToCompact?: number
+}
+
+export async function openReopening(open: () => Promise<EngineKv>): Promise<Kv> {
   return new ReopeningKv(open, await told(open()))
 }
 
@@ -33,15 +40,15 @@ async function told<T>(work: Promise<T>): Promise<T> {
 
 class ReopeningKv implements Kv {
   readonly engine: Kv['engine']
-  readonly #open: () => Promise<Kv>
-  #kv: Kv
+  readonly #open: () => Promise<EngineKv>
+  #kv: EngineKv
   #isOpen = true
   #broken = false
   #iterators = 0
   /** Writes, in the order of their calls: none may overtake one that reopens. */
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(open: () => Promise<Kv>, kv: Kv) {
+  constructor(open: () => Promise<EngineKv>, kv: EngineKv) {
     this.#open = open
     this.#kv = kv
     this.engine = kv.engine
@@ -64,8 +71,31 @@ class ReopeningKv implements Kv {
   }
 
   /** Beside the writes, which would else wait for it. */
-  async compact(range: KvRange): Promise<void> {
-    if (this.#isOpen && !this.#broken) await told(this.#kv.compact(range))
+  async compact(range: KvRange, wanted: () => boolean = () => true): Promise<boolean> {
+    const kv = this.#kv
+    const usable = (): boolean => this.#isOpen && !this.#broken && this.#kv === kv
+    if (!usable()) return false
+    if (kv.openingsToCompact !== undefined) return this.#compactByOpening(kv.openingsToCompact, range, wanted)
+    try {
+      return await told(kv.compact(range, () => usable() && wanted()))
+    } catch (error) {
+      if (!usable()) return false
+      this.#broken = error instanceof DiskFullError
+      throw error
+    }
+  }
+
+  async #compactByOpening(openings: number, range: KvRange, wanted: () => boolean): Promise<boolean> {
+    const open = async (): Promise<boolean> => {
+      const kv = await this.#whole()
+      if (this.#iterators > 0 || !wanted()) return false
+      await kv.compact(range)
+      this.#broken = true
+      await this.#whole()
+      return true
+    }
+    for (let nth = 0; nth < openings; nth++) if (!(await this.#queue(() => told(open())))) return false
+    return true
   }
 
   /** Of a store that is broken and closed, the first step waits for it. */
@@ -105,7 +135,7 @@ class ReopeningKv implements Kv {
     return done
   }
 
-  async #whole(): Promise<Kv> {
+  async #whole(): Promise<EngineKv> {
     if (!this.#broken) return this.#kv
     if (this.#isOpen) {
       if (this.#iterators > 0) throw new DiskFullError('the disk was full; the store waits for its readers before it is opened again')

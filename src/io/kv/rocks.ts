@@ -1,9 +1,13 @@
 /**
  * RocksDB behind the Kv interface, by the optional package `@nxtedition/rocksdb` (x64 Linux, arm64 macOS). Its batches
  * run on the JavaScript thread: after each one the event loop gets its turn, or a busy writer would starve it.
+ *
+ * The binding can neither flush nor compact. But an opening flushes the engine's log into a table of level 0, and two tables there
+ * are merged with all that they overlap below. So marks at both ends of a range and an opening, twice, compact the range.
  */
 import { createRequire } from 'node:module'
-import type { Kv, KvIterator, KvOp, KvPair, KvRange } from './kv.ts'
+import type { KvIterator, KvOp, KvPair, KvRange } from './kv.ts'
+import type { EngineKv } from './reopening.ts'
 
 interface RocksIterator {
   nextv(max: number): Promise<KvPair[]>
@@ -11,7 +15,7 @@ interface RocksIterator {
 }
 /** What is used of the package (abstract-level 1). */
 interface RocksDatabase {
-  open(options: { createIfMissing: boolean }): Promise<void>
+  open(options: object): Promise<void>
   close(): Promise<void>
   getMany(keys: readonly Uint8Array[], options: object): Promise<(Uint8Array | undefined | null)[]>
   batch(ops: readonly object[], options: object): Promise<void>
@@ -20,21 +24,31 @@ interface RocksDatabase {
 }
 
 const BINARY = { keyEncoding: 'buffer', valueEncoding: 'buffer' }
+/** By levels, two tables of level 0 start a compaction; a quarter of the budget is a write buffer, two are flushed as one table. */
+const OPTIONS = { createIfMissing: true, compaction: 'level', memtableMemoryBudget: 64 * 1024 * 1024 }
+/** Tables of level 0 that start a compaction. */
+const TABLES_TO_COMPACT = 2
+const FIRST_KEY = new Uint8Array(1)
+/** No key is as long as to come after it. */
+const LAST_KEY = new Uint8Array(64).fill(0xff)
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** Rejects where the package or its binary is not there for this machine. */
-export async function openRocksKv(directory: string): Promise<Kv> {
+export async function openRocksKv(directory: string): Promise<EngineKv> {
   const { RocksLevel } = createRequire(import.meta.url)('@nxtedition/rocksdb') as {
     RocksLevel: new (location: string, options: object) => RocksDatabase
   }
   const db = new RocksLevel(directory, BINARY)
-  await db.open({ createIfMissing: true })
+  await db.open(OPTIONS)
   return new RocksKv(db)
 }
 
-class RocksKv implements Kv {
+class RocksKv implements EngineKv {
   readonly engine = 'rocksdb'
+  readonly openingsToCompact = TABLES_TO_COMPACT
   readonly #db: RocksDatabase
+  /** Writes, in the order of their calls. */
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(db: RocksDatabase) {
     this.#db = db
@@ -53,7 +67,11 @@ class RocksKv implements Kv {
     return values.map((value) => value ?? undefined)
   }
 
-  async batch(ops: readonly KvOp[], options: { readonly sync: boolean }): Promise<void> {
+  batch(ops: readonly KvOp[], options: { readonly sync: boolean }): Promise<void> {
+    return this.#inOrder(() => this.#write(ops, options))
+  }
+
+  async #write(ops: readonly KvOp[], options: { readonly sync: boolean }): Promise<void> {
     const batch = ops.map(({ key, value }) =>
       value === null ? { type: 'del', key: Buffer.from(key) } : { type: 'put', key: Buffer.from(key), value: Buffer.from(value) },
     )
@@ -61,19 +79,36 @@ class RocksKv implements Kv {
     await nextTurn()
   }
 
+  #inOrder(write: () => Promise<void>): Promise<void> {
+    const written = this.#last.then(write)
+    this.#last = written.catch(() => undefined)
+    return written
+  }
+
   iterate(range: KvRange): KvIterator {
     const iterator = this.#db.iterator({ ...bounds(range), keys: true, values: true, ...BINARY })
     return { next: (max) => fill(iterator, max), close: () => iterator.close() }
   }
 
-  async clear(range: KvRange): Promise<void> {
-    await this.#db.clear({ ...bounds(range), ...BINARY })
-    await nextTurn()
+  clear(range: KvRange): Promise<void> {
+    return this.#inOrder(async () => {
+      await this.#db.clear({ ...bounds(range), ...BINARY })
+      await nextTurn()
+    })
   }
 
-  async compact(): Promise<void> {}
+  /** The marks alone: they write what is there, or delete what is not. */
+  async compact({ gte = FIRST_KEY, lt = LAST_KEY }: KvRange): Promise<boolean> {
+    await this.#inOrder(async () => {
+      const values = await this.getMany([gte, lt])
+      const marks = [gte, lt].map((key, i) => ({ key, value: values[i] ?? null }))
+      await this.#write(marks, { sync: false })
+    })
+    return true
+  }
 
   async close(): Promise<void> {
+    await this.#last
     await this.#db.close()
   }
 }

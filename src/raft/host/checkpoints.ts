@@ -163,6 +163,7 @@ export class Checkpoints {
       () => {
         this.#jobs.shift()
         if (job.kind === 'batch') this.#taken(job)
+        else this.#shared.cleared(job.range)
         this.#next()
       },
       (error) => this.#failed(error),

@@ -48,9 +48,9 @@ export class ColdRecords implements ColdReads {
   readonly #layers: Layer[] = []
   #open = newLayer()
   #bytes = 0
-  /** Written in this life, to know about how large one is. */
-  #written = { records: 0, bytes: 0 }
-  #deleted = 0
+  /** Written and read in this life, to know about how large one is. */
+  #seen = { records: 0, bytes: 0 }
+  #deletedBytes = 0
   #ended = false
 
   constructor(kv: Kv, group: GroupId, generation: number, sum: ColdSum) {
@@ -64,9 +64,9 @@ export class ColdRecords implements ColdReads {
     return this.#bytes
   }
 
-  /** About how many bytes were deleted in the store since `compacted`, and how many are there. */
+  /** About how many bytes were deleted in the store and not `compacted`, and how many are there. */
   get deletedBytes(): number {
-    return this.#deleted * this.#meanBytes
+    return this.#deletedBytes
   }
 
   get liveBytes(): number {
@@ -74,13 +74,13 @@ export class ColdRecords implements ColdReads {
   }
 
   get #meanBytes(): number {
-    const { records, bytes } = this.#written
+    const { records, bytes } = this.#seen
     return records === 0 ? RECORD_BYTES : bytes / records
   }
 
-  /** What was deleted up to now takes no more room. */
-  compacted(): void {
-    this.#deleted = 0
+  /** So much of what was deleted takes no more room. */
+  compacted(bytes: number): void {
+    this.#deletedBytes -= bytes
   }
 
   get range(): KvRange {
@@ -100,8 +100,7 @@ export class ColdRecords implements ColdReads {
     if (value === null) {
       this.#open.deleted++
     } else {
-      this.#written.records++
-      this.#written.bytes += size
+      this.#saw(size)
     }
   }
 
@@ -117,7 +116,12 @@ export class ColdRecords implements ColdReads {
     const layer = this.#layers.shift()
     assert(layer !== undefined, 'a batch landed that was never drained')
     this.#bytes -= layer.bytes
-    this.#deleted += layer.deleted
+    this.#deletedBytes += layer.deleted * this.#meanBytes
+  }
+
+  #saw(bytes: number): void {
+    this.#seen.records++
+    this.#seen.bytes += bytes
   }
 
   /** This generation is not the state any more. */
@@ -154,6 +158,7 @@ export class ColdRecords implements ColdReads {
     for (const [at, i] of absent.entries()) {
       const record = records[at]
       if (record === undefined) continue
+      this.#saw(record.length)
       const value = openCold(coldHash(keys[i]!), record)
       assert(value !== null, 'a cold record is not what was written')
       values[i] = value

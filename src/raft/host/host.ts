@@ -7,13 +7,13 @@
  *
  * Sleeping groups are not ticked, but for one comparison: is it time for an entry that says the cluster time.
  */
-import { Compactor } from './compactor.ts'
 import type { Actor, ActorContext } from '../../actors/actor.ts'
 import { type ActorId, type Envelope, type Plain, nodeOf } from '../../actors/envelope.ts'
 import type { GroupId, LogIndex, Millis, NodeId, ReplicaId } from '../../base/ids.ts'
 import type { GroupHostOptions } from '../group-host.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { isCount, readBeats, decodePeer } from './codec.ts'
+import { Compactor } from './compactor.ts'
 import type { Group } from './group.ts'
 import { handOver } from './heir.ts'
 import { generations } from './keys.ts'
@@ -31,7 +31,10 @@ const ROUNDS_MAX = 16
 /** Tries to get rid of the lead of a damaged replica: its peers may be damaged too, and somebody has to lead. */
 const HAND_OVERS = 5
 
-export type SharedParts = Omit<HostShared, 'dirty' | 'sendSnapshot' | 'changed' | 'lose' | 'ail' | 'storeIsBehind' | 'event' | 'reload'>
+export type SharedParts = Omit<
+  HostShared,
+  'dirty' | 'cleared' | 'sendSnapshot' | 'changed' | 'lose' | 'ail' | 'storeIsBehind' | 'event' | 'reload'
+>
 
 export class Host implements Actor {
   readonly shared: HostShared
@@ -67,6 +70,7 @@ export class Host implements Actor {
       storeIsBehind: () => this.checkpoints.behind,
       event: (group, event, index, time) => this.eventListeners.forEach((listener) => listener(group, event, index, time)),
       reload: (group) => this.#reload(group),
+      cleared: (range) => this.compactor.cleared(range),
     }
     this.replicas = new Replicas(this.shared, (group) => this.#live(group))
     this.checkpoints = new Checkpoints(this.shared)
@@ -87,6 +91,7 @@ export class Host implements Actor {
   stop(): void {
     this.#closed = true
     this.checkpoints.close()
+    this.compactor.close()
     this.#sends.close()
     for (const group of this.replicas.live()) group.close()
     this.shared.outgoing.flush()
@@ -156,7 +161,7 @@ export class Host implements Actor {
     this.shared.disk.tick(ctx, now)
     this.checkpoints.weigh(this.replicas.live())
     this.checkpoints.consider(this.replicas.live(), now)
-    this.compactor.tick(this.replicas.live(), now)
+    this.compactor.tick(this.replicas.live(), ctx, now)
   }
 
   flush(ctx: ActorContext): void {

@@ -98,6 +98,7 @@ export class Replicas {
     this.#job(group, async () => {
       await this.#record([{ kind: 'remove', group }])
       await this.#shared.kv.clear(wholeGroup(group))
+      this.#shared.cleared(wholeGroup(group))
     })
   }
 

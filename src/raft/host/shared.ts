@@ -2,7 +2,7 @@
 import type { Plain } from '../../actors/envelope.ts'
 import type { GroupId, LogIndex, Millis } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
-import type { Kv } from '../../io/kv/kv.ts'
+import type { Kv, KvRange } from '../../io/kv/kv.ts'
 import type { Random } from '../../io/random.ts'
 import type { Wal, WalRecord } from '../../io/wal/wal.ts'
 import type { GroupHostOptions } from '../group-host.ts'
@@ -39,6 +39,8 @@ export interface HostShared {
   event(group: GroupId, event: Plain, index: LogIndex, time: Millis): void
   /** A snapshot record became durable: the state of the new generation is to be read in. */
   reload(group: Group): void
+  /** All that the store had in this range was deleted, and takes room still. */
+  cleared(range: KvRange): void
 }
 
 /** What a flush gathers over all groups for one append. */
