@@ -85,7 +85,45 @@ describe('what may be', () => {
   })
 })
 
+describe('what may be, of deliveries that are counted', () => {
+  test('one that was given back and does not count is delivered as the same attempt', () => {
+    const history = good()
+    history.settlings[2] = { ...ack(2, 3, 150), type: 'nack', counts: false }
+    history.deliveries[3] = delivery('k2', 2, 4, 160, { attempt: 1 })
+    expect(kinds(history)).toEqual([])
+  })
+  test('attempts that nobody saw', () => {
+    const history = good()
+    history.deliveries[3] = delivery('k2', 2, 4, 160, { attempt: 4 })
+    expect(kinds(history)).toEqual([])
+  })
+  test('a redrive counts anew', () => {
+    const history = good()
+    history.deliveries[3] = delivery('k2', 2, 4, 160, { attempt: 1 })
+    expect(kinds(history)).toEqual(['unfounded'])
+    history.redrives.push({ queue: 'q', sentAt: 155 })
+    expect(kinds(history)).toEqual([])
+  })
+  test('a queue that was deleted and made again has tokens and numbers of its own', () => {
+    const history = good()
+    const anew = { id: 'm_2_1' }
+    history.enqueues.push(enqueue('k5', 1, 300, anew))
+    history.deliveries.push(delivery('k5', 1, 1, 400, anew))
+    history.settlings.push({ ...ack(1, 1, 420), ...anew })
+    expect(kinds(history)).toEqual([])
+  })
+})
+
 describe('found', () => {
+  test('unfounded: delivered once more, and nothing had failed', () => {
+    const history = good()
+    history.deliveries[3] = delivery('k2', 2, 4, 160, { attempt: 1 })
+    expect(kinds(history)).toEqual(['unfounded'])
+    // A nack of another message, or one that was refused, is no reason.
+    history.settlings.push({ ...ack(3, 3, 150), type: 'nack', counts: false })
+    history.settlings.push({ ...ack(2, 3, 150), type: 'nack', counts: false, outcome: 'refused' })
+    expect(kinds(history)).toEqual(['unfounded'])
+  })
   test('lost', () => {
     const history = good()
     history.enqueues.push(enqueue('k5', 5, 300))

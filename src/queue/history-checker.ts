@@ -9,6 +9,13 @@
  *   overtaken     a first delivery in a lane before that of an earlier message
  *   token         one token twice, or one that is not above those seen before it was asked for
  *   two leases    of one message, or in one group, that were both live for sure
+ *   unfounded     a message that was delivered once more though no delivery before it failed or was given back: see below
+ *
+ * The bound on duplicates: deliveries of a message - (leases that ran out + nacks) <= 1. A delivery tells by its `attempt` how
+ * many before it failed, so the bound can be counted without any clock: those that were seen, less the nacks that do not count,
+ * are at most `attempt`. A redrive counts anew.
+ *
+ * A queue that was deleted and made again is another queue, with tokens and an order of its own: ids tell which.
  *
  * Times are of one clock of the test, in ms, and taken on the safe side: a lease is live for sure from its answer until it is
  * settled or until its time since the *question* is over. What had no answer may or may not have happened.
@@ -53,6 +60,14 @@ export interface SettlingRecord {
   readonly outcome: Known
   /** Of an extension. */
   readonly visibilityMs?: Millis
+  /** Of a nack: not so as if it had not been delivered. */
+  readonly counts?: boolean
+}
+
+/** Dead messages of the queue may have come back, their deliveries counted anew. */
+export interface RedriveRecord {
+  readonly queue: string
+  readonly sentAt: Millis
 }
 
 export interface QueueHistoryReport {
@@ -76,6 +91,7 @@ export class QueueHistory {
   readonly enqueues: EnqueueRecord[] = []
   readonly deliveries: DeliveryRecord[] = []
   readonly settlings: SettlingRecord[] = []
+  readonly redrives: RedriveRecord[] = []
   readonly #leaseSlackMs: Millis
 
   /** `leaseSlackMs`: how much of a lease is not counted on, for the clocks of the cluster and the test run at their own rates. */
@@ -88,11 +104,11 @@ export class QueueHistory {
     const bySend = [...this.enqueues].sort((a, b) => a.sentAt - b.sentAt)
     const byToken = [...this.deliveries].sort((a, b) => a.token - b.token)
     found.push(...lost(this, left), ...doubled(this), ...phantoms(this), ...undead(this))
-    for (const lane of groupBy(bySend, ({ queue, lane: name }) => (name === null ? null : `${queue}/${name}`)))
+    for (const lane of groupBy(bySend, (one) => (one.lane === null || one.id === '' ? null : `${queueOf(one)}/${one.lane}`)))
       found.push(...disorder(lane))
-    found.push(...overtaken(this.enqueues, byToken))
-    for (const deliveries of groupBy(byToken, ({ queue }) => queue)) found.push(...tokens(deliveries))
-    found.push(...twoLeases(this, this.#leaseSlackMs))
+    found.push(...overtaken(this, byToken))
+    for (const deliveries of groupBy(byToken, queueOf)) found.push(...tokens(deliveries))
+    found.push(...unfounded(this, byToken), ...twoLeases(this, this.#leaseSlackMs))
     const count = (type: SettlingRecord['type'], outcome: Known) =>
       this.settlings.filter((settling) => settling.type === type && settling.outcome === outcome).length
     return {
@@ -109,6 +125,11 @@ export class QueueHistory {
 
 function message({ queue, id }: { readonly queue: string; readonly id: string }): string {
   return `${queue} ${id}`
+}
+
+/** Of a queue's name there may be several, one after the other. */
+function queueOf({ queue, id }: { readonly queue: string; readonly id: string }): string {
+  return `${queue} ${parseMessageId(id)?.queue ?? 0}`
 }
 
 function lost({ enqueues, settlings }: QueueHistory, left: Left): string[] {
@@ -169,16 +190,21 @@ function disorder(lane: readonly EnqueueRecord[]): string[] {
 }
 
 /** In the order of tokens, the first deliveries of a lane are in the order of its messages. */
-function overtaken(enqueues: readonly EnqueueRecord[], byToken: readonly DeliveryRecord[]): string[] {
-  const lanes = new Map(enqueues.map(({ key, queue, lane }) => [key, lane === null ? null : `${queue}/${lane}`]))
+function overtaken({ enqueues, redrives }: QueueHistory, byToken: readonly DeliveryRecord[]): string[] {
+  const lanes = new Map(enqueues.map(({ key, lane }) => [key, lane]))
+  // After a redrive the first attempt need not be the first delivery.
+  const redrivenAt = new Map<string, Millis>()
+  for (const { queue, sentAt } of redrives) redrivenAt.set(queue, Math.min(sentAt, redrivenAt.get(queue) ?? Infinity))
   const highest = new Map<string, number>()
   const delivered = new Set<string>()
   const found: string[] = []
   for (const delivery of byToken) {
-    const isFirst = delivery.attempt === 1 && !delivered.has(message(delivery))
+    const isCounted = delivery.attempt === 1 && delivery.receivedAt < (redrivenAt.get(delivery.queue) ?? Infinity)
+    const isFirst = isCounted && !delivered.has(message(delivery))
     delivered.add(message(delivery))
-    const lane = lanes.get(delivery.key) ?? null
-    if (lane === null || !isFirst) continue
+    const name = lanes.get(delivery.key) ?? null
+    if (name === null || !isFirst) continue
+    const lane = `${queueOf(delivery)}/${name}`
     const before = highest.get(lane) ?? 0
     const seq = seqOf(delivery.id)
     if (seq < before) found.push(`overtaken: ${message(delivery)} in ${lane} came after ${before.toString(36)} (token ${delivery.token})`)
@@ -206,6 +232,33 @@ function tokens(byToken: readonly DeliveryRecord[]): string[] {
   return found
 }
 
+function unfounded({ settlings, redrives }: QueueHistory, byToken: readonly DeliveryRecord[]): string[] {
+  const uncounted = settlings.filter(({ type, counts, outcome }) => type === 'nack' && counts === false && outcome !== 'refused')
+  const nacks = new Map(groupBy(uncounted, message).map((ofOne) => [message(ofOne[0]!), ofOne.map(({ token }) => token)]))
+  return groupBy(byToken, message).flatMap((ofOne) => {
+    const redriven = redrives.filter(({ queue }) => ofOne.length > 1 && queue === ofOne[0]!.queue).map(({ sentAt }) => sentAt)
+    return unfoundedOf(ofOne, nacks.get(message(ofOne[0]!)) ?? [], redriven)
+  })
+}
+
+/** Of one message, in the order of tokens; `nacks`: tokens that were given back uncounted; `redriven`: when that was asked for. */
+function unfoundedOf(byToken: readonly DeliveryRecord[], nacks: readonly number[], redriven: readonly Millis[]): string[] {
+  const found: string[] = []
+  let [since, seen, revivals] = [0, 0, 0]
+  for (const delivery of byToken) {
+    const { token, attempt, receivedAt } = delivery
+    seen++
+    const givenBack = nacks.filter((nacked) => nacked >= since && nacked < token).length
+    if (seen - givenBack <= attempt) continue
+    if (redriven.filter((sentAt) => sentAt < receivedAt).length > revivals) {
+      revivals++
+      since = token
+      seen = 1
+    } else found.push(`unfounded: ${message(delivery)} (token ${token}, attempt ${attempt}) was seen ${seen} times, ${givenBack} uncounted`)
+  }
+  return found
+}
+
 interface Live {
   readonly delivery: DeliveryRecord
   readonly from: Millis
@@ -223,7 +276,7 @@ function twoLeases({ deliveries, settlings }: QueueHistory, slackMs: Millis): st
     from: delivery.receivedAt,
     until: liveUntil(delivery, settled.get(`${message(delivery)} ${delivery.token}`) ?? [], slackMs),
   }))
-  const inGroups = groupBy(live, ({ delivery }) => (delivery.group === '' ? null : `${delivery.queue} ${delivery.group}`))
+  const inGroups = groupBy(live, ({ delivery }) => (delivery.group === '' ? null : `${queueOf(delivery)} ${delivery.group}`))
   const ofOne = groupBy(live, ({ delivery }) => (delivery.group === '' ? message(delivery) : null))
   return [...inGroups, ...ofOne].flatMap(overlaps)
 }

@@ -61,8 +61,8 @@ export class Attempts<Command, Reply extends object> {
     this.#submit = submit
   }
 
-  /** Runs the command at one of the nodes that are up; `done` is called once. */
-  run(command: Command, options: AttemptOptions, done: (answer: Answer<Reply>) => void): void {
+  /** Runs the command at one of the nodes that are up; `done` is called once. `again`: how often it was sent once more. */
+  run(command: Command, options: AttemptOptions, done: (answer: Answer<Reply>, again: number) => void): void {
     this.#try(command, options, 0, false, done)
   }
 
@@ -73,18 +73,24 @@ export class Attempts<Command, Reply extends object> {
     else done({ type: 'not applied', code: 'NO_QUORUM' })
   }
 
-  #try(command: Command, options: AttemptOptions, tried: number, doubt: boolean, done: (answer: Answer<Reply>) => void): void {
+  #try(
+    command: Command,
+    options: AttemptOptions,
+    tried: number,
+    doubt: boolean,
+    done: (answer: Answer<Reply>, again: number) => void,
+  ): void {
     const again = (inDoubt: boolean): void => {
-      if (options.key === '' || tried >= RETRIES_MAX) return done({ type: 'unknown' })
+      if (options.key === '' || tried >= RETRIES_MAX) return done({ type: 'unknown' }, tried)
       this.#cluster.world.at(RETRY_MS, 'client retry', () => this.#try(command, options, tried + 1, inDoubt, done))
     }
     const node = this.#pick()
-    if (!node) return doubt ? again(true) : done({ type: 'not applied', code: 'NO_QUORUM' })
+    if (!node) return doubt ? again(true) : done({ type: 'not applied', code: 'NO_QUORUM' }, tried)
     this.#attempt(node, command, options, (answer) => {
       if (answer.type === 'unknown') again(true)
       // A refusal of a repetition says nothing of the first attempt.
       else if (answer.type === 'not applied' && doubt) again(true)
-      else done(answer)
+      else done(answer, tried)
     })
   }
 

@@ -4,7 +4,7 @@
  */
 import type { Answered, ItemOutcome, QueueCommand } from '../queue/types.ts'
 import type { Dice } from './dice.ts'
-import { NAMESPACE, type QueueAnswer, type QueueContext, SCRAP } from './queue-workload.ts'
+import { NAMESPACE, PASSING, type QueueAnswer, type QueueContext, SCRAP } from './queue-workload.ts'
 import type { Client } from './workload.ts'
 
 const HELD_MAX = 12
@@ -85,7 +85,8 @@ export class Consumer implements Client {
     const { options, ledger } = this.#context
     const waitMs = this.#dice.chance(0.6) ? Math.floor(this.#dice.next() * options.waitMaxMs) : 0
     const max = this.#dice.pick([1, 1, 2, 4, 16])
-    const visibilityMs = this.#dice.pick([null, null, 300, 2_000])
+    // Made by an enqueue, a queue has leases that are too long for a run.
+    const visibilityMs = this.#dice.pick(queue === PASSING ? [300, 2_000] : [null, null, 300, 2_000])
     const command = {
       type: 'queue_dequeue',
       namespace: NAMESPACE,
@@ -125,9 +126,10 @@ export class Consumer implements Client {
     const { ledger } = this.#context
     const queue = items[0]?.queue ?? ''
     const visibilityMs = this.#dice.pick([200, 1_000, 4_000])
-    const extension = action === 'extend' ? { visibilityMs } : {}
-    const sent = items.map((item) => ({ ...item, ...extension, wasStale: ledger.isStale(queue, item) }))
-    const command = this.#commandOf(action, queue, items, visibilityMs)
+    const counts = this.#dice.chance(0.7)
+    const given = action === 'extend' ? { visibilityMs } : { counts }
+    const sent = items.map((item) => ({ ...item, ...given, wasStale: ledger.isStale(queue, item) }))
+    const command = this.#commandOf(action, queue, items, visibilityMs, counts)
     const fence = command.type === 'queue_ack' ? command.fence : null
     const floor = fence ? ledger.floorOf(fence.resource) : 0
     const sentAt = ledger.now
@@ -140,7 +142,7 @@ export class Consumer implements Client {
     })
   }
 
-  #commandOf(action: Action, queue: string, items: readonly Held[], visibilityMs: number) {
+  #commandOf(action: Action, queue: string, items: readonly Held[], visibilityMs: number, countAttempt: boolean) {
     const name = { namespace: NAMESPACE, queue }
     const settling = items.map(({ id, token }) => ({ id, token }))
     if (action === 'ack') {
@@ -151,7 +153,7 @@ export class Consumer implements Client {
       const given = {
         delayMs: this.#dice.pick([null, 0, 200]),
         reason: this.#dice.pick(['', 'busy']),
-        countAttempt: this.#dice.chance(0.7),
+        countAttempt,
       }
       return { type: 'queue_nack', ...name, items: settling.map((item) => ({ ...item, ...given })) } as const
     }

@@ -226,5 +226,8 @@ function drawQueues(dice: Dice): QueueWorkloadOptions {
     poison: dice.pick(['dlq', 'dlq', 'block']),
     retryShare: dice.pick([0.3, 0.7, 1]),
     bodyCacheBytes: dice.pick([0, 0, 1 << 20]),
+    sentries: dice.pick([0, 1, 2]),
+    dedupWindowMs: dice.pick([300, 1_500, 5_000]),
+    stewarded: dice.chance(0.6),
   }
 }

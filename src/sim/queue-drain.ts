@@ -1,6 +1,6 @@
 /** At the end of a run: takes and acknowledges whatever is in a queue, the dead and the delayed too, until nothing is left. */
 import type { QueueContext } from './queue-workload.ts'
-import { NAMESPACE } from './queue-workload.ts'
+import { NAMESPACE, PASSING } from './queue-workload.ts'
 import type { QueueStatus } from '../queue/types.ts'
 
 const PAUSE_MS = 30
@@ -28,11 +28,19 @@ export class QueueDrain {
       options.timeoutMs,
       (status) => {
         if (status?.total === 0) this.isOver = true
-        else if (status === null) this.#again()
+        else if (status === null) this.#make()
         else if (status.dead > 0) this.#redrive()
         else this.#take()
       },
     )
+  }
+
+  /** It may be gone: a deletion may come late, too. */
+  #make(): void {
+    if (this.#queue !== PASSING) return this.#again()
+    const { attempts, firstConfig } = this.#context
+    const command = { type: 'queue_put', namespace: NAMESPACE, queue: PASSING, config: firstConfig(PASSING) } as const
+    attempts.run(command, this.#options(), () => this.#again())
   }
 
   #again(): void {

@@ -8,10 +8,14 @@
  *
  * Times are virtual; clocks of nodes run at their own rates, so cluster time may be ahead by so much and no more.
  */
+import { parseMessageId } from '../queue/ids.ts'
 import { decodeBody, encodeBody } from '../queue/message-body.ts'
 import { type Known, QueueHistory, type SettlingRecord } from '../queue/history-checker.ts'
 import type { DeliveredMessage, EnqueuedItem, ItemOutcome, Settling } from '../queue/types.ts'
+import { DedupLedger } from './dedup-ledger.ts'
 import { hashText } from './dice.ts'
+import { QueueDeletions } from './queue-deletions.ts'
+import { PASSING } from './queue-workload.ts'
 import { SimFailure, type World } from './world.ts'
 
 const SLACK_MS = 5
@@ -24,6 +28,15 @@ export interface Sent {
   readonly delayMs: number
   /** Perhaps sent before: then it is the same message. */
   readonly isRepeatable: boolean
+  /** Not '' : where it was sent before within the window, this one is not taken in. */
+  readonly dedupId?: string
+}
+
+/** `counts`: of a nack, whether it counts; `wasStale`: as of when it was sent. */
+export interface SentSettling extends Settling {
+  readonly visibilityMs?: number
+  readonly counts?: boolean
+  readonly wasStale: boolean
 }
 
 export interface QueueLedgerOptions {
@@ -39,6 +52,8 @@ export interface QueueLedgerOptions {
 
 export class QueueLedger {
   readonly history: QueueHistory
+  readonly dedups = new DedupLedger()
+  readonly deletions = new QueueDeletions(PASSING)
   readonly #world: World
   readonly #bodyBytesMax: number
   readonly #purgeable: ReadonlySet<string>
@@ -51,7 +66,6 @@ export class QueueLedger {
   readonly #tokens = new Map<string, { readonly token: number; readonly since: number }>()
   /** When it was known, by queue and id. */
   readonly #ackedAt = new Map<string, number>()
-  readonly #redriven = new Set<string>()
   readonly #floors = new Map<string, number>()
   readonly #purged = new Map<string, number>()
 
@@ -79,10 +93,14 @@ export class QueueLedger {
   /** `items` where the outcome is ok. */
   enqueued(queue: string, sent: readonly Sent[], sentAt: number, outcome: Known, items: readonly EnqueuedItem[] = []): void {
     let last = ''
-    for (const [at, { key, lane, delayMs, isRepeatable }] of sent.entries()) {
+    for (const [at, { key, lane, delayMs, isRepeatable, dedupId = '' }] of sent.entries()) {
       const { id = '', deduplicated = false } = items[at] ?? {}
       // Another of the same key may have come through.
       if (isRepeatable && outcome === 'refused') continue
+      if (deduplicated && dedupId !== '') {
+        this.history.enqueues.push({ key, queue, lane: null, sentAt, answeredAt: this.now, outcome: 'refused', id: '' })
+        continue
+      }
       if (deduplicated && !isRepeatable) throw new SimFailure(`queues: ${queue} ${id} (${key}) was deduplicated, and is the only one`)
       if (!deduplicated && id !== '' && last !== '' && numberOf(id) <= numberOf(last))
         throw new SimFailure(`queues: ${queue} ${id} comes before ${last}, and was behind it in a batch`)
@@ -99,11 +117,9 @@ export class QueueLedger {
       const key = this.#keyOf(queue, id, body)
       const visibleAt = this.#visibleAt.get(key) ?? 0
       if (this.now < visibleAt) throw new SimFailure(`queues: ${queue} ${id} (${key}) was delivered ${visibleAt - this.now} ms early`)
-      // After a redrive the first attempt need not be the first delivery.
-      const counted = this.#redriven.has(queue) ? attempt + 1 : attempt
       // A purge ends leases at any time: then there is nothing to count on.
       const heldMs = this.#purgeable.has(queue) ? 0 : visibilityMs
-      const record = { key, queue, id, token, attempt: counted, group, visibilityMs: heldMs, askedAt, receivedAt: this.now }
+      const record = { key, queue, id, token, attempt, group, visibilityMs: heldMs, askedAt, receivedAt: this.now }
       this.history.deliveries.push(record)
       const name = `${queue} ${id}`
       if (token > (this.#tokens.get(name)?.token ?? 0)) this.#tokens.set(name, { token, since: this.now })
@@ -135,19 +151,19 @@ export class QueueLedger {
     return (this.#tokens.get(`${queue} ${id}`)?.token ?? 0) > token
   }
 
-  /** `outcomes` where the command was answered; `wasStale`: as of when it was sent. */
+  /** `outcomes` where the command was answered. */
   settled(
     type: SettlingRecord['type'],
     queue: string,
-    items: readonly (Settling & { readonly visibilityMs?: number; readonly wasStale: boolean })[],
+    items: readonly SentSettling[],
     sentAt: number,
     outcomes: readonly ItemOutcome[] | Exclude<Known, 'ok'>,
   ): void {
-    for (const [at, { id, token, visibilityMs, wasStale }] of items.entries()) {
+    for (const [at, { id, token, visibilityMs, counts = true, wasStale }] of items.entries()) {
       const outcome = typeof outcomes === 'string' ? outcomes : outcomes[at] === '' ? 'ok' : 'refused'
       // As for the lease itself: a purge may end it at any time.
       const extension = visibilityMs === undefined ? {} : { visibilityMs: this.#purgeable.has(queue) ? 0 : visibilityMs }
-      this.history.settlings.push({ type, queue, id, token, sentAt, outcome, ...extension })
+      this.history.settlings.push({ type, queue, id, token, sentAt, outcome, counts, ...extension })
       if (outcome !== 'ok') continue
       if (type === 'ack') this.#acknowledged(`${queue} ${id}`)
       // An acknowledgement that is repeated is ok once more; the history tells of any other.
@@ -160,7 +176,7 @@ export class QueueLedger {
   }
 
   redriven(queue: string): void {
-    this.#redriven.add(queue)
+    this.history.redrives.push({ queue, sentAt: this.now })
   }
 
   /** `count` null: nobody knows. */
@@ -190,10 +206,12 @@ export class QueueLedger {
     const found: string[] = []
     for (const { key, queue, id, group, token } of this.history.deliveries.toSorted((a, b) => a.token - b.token)) {
       if (group === '' || lanes.get(key) == null) continue
-      const before = last.get(`${queue} ${group}`)
+      // A queue that was made again has an order of its own.
+      const name = `${queue} ${parseMessageId(id)?.queue} ${group}`
+      const before = last.get(name)
       const number = numberOf(id)
       if (before && number < before.number) found.push(`passed: ${queue} ${id} of ${group} (token ${token}) after token ${before.token}`)
-      last.set(`${queue} ${group}`, { number, token })
+      last.set(name, { number, token })
     }
     return found
   }
@@ -205,7 +223,9 @@ export class QueueLedger {
     for (const { type, outcome, queue, id } of this.history.settlings)
       if (type === 'ack' && outcome !== 'refused') acked.add(`${queue} ${id}`)
     const left = enqueues.filter(({ queue, id }) => lossy.has(queue) && id !== '' && !acked.has(`${queue} ${id}`))
-    const violations = [...this.history.report(left).violations, ...this.#passed()]
+    const gone = left.filter(({ queue }) => queue === PASSING)
+    const ended = this.deletions.check(this.history, gone)
+    const violations = [...this.history.report(left).violations, ...this.#passed(), ...this.dedups.check(), ...ended]
     if (violations.length > 0) throw new SimFailure(`queues: ${violations.slice(0, 20).join('\n  ')}`)
     for (const [queue, purged] of this.#purged) {
       const gone = new Set(left.filter((one) => one.queue === queue).map(({ id }) => id)).size
@@ -215,5 +235,5 @@ export class QueueLedger {
 }
 
 function numberOf(id: string): number {
-  return Number.parseInt(id.slice(id.lastIndexOf('_') + 1), 36)
+  return parseMessageId(id)?.seq ?? 0
 }

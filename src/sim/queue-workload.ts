@@ -4,29 +4,39 @@
  *   {tK}jobs, {tK}mail   exact: every message that was taken in is acknowledged in the end, and by nobody twice
  *   scrap                purged now and then: what nobody acknowledged is as much as was purged
  *   brief                drops its oldest when it is full, and its messages do not live long
+ *   twice                knows what it was sent before for a while, and then does not any more
+ *   passing              deleted now and then, and made again
  *
  *   configure ──> producers, consumers ──stop──> drain: whatever is there is taken and acknowledged, until nothing is left
  */
-import type { Answered, QueueCommand, QueueConfig } from '../queue/types.ts'
+import type { Answered, PutQueueCommand, QueueCommand, QueueConfig } from '../queue/types.ts'
 import { type Answer, Attempts } from './attempts.ts'
 import type { Checker } from './checkers/checker.ts'
 import { queueInvariants } from './checkers/queue-invariants.ts'
+import { queueTallies } from './checkers/queue-tallies.ts'
 import { QueueViews } from './checkers/queue-views.ts'
 import { stateDigest } from './checkers/state-digest.ts'
 import type { SimCluster, SimNode } from './cluster.ts'
+import { ClusterTime } from './cluster-time.ts'
 import { Consumer } from './consumer.ts'
 import type { Dice } from './dice.ts'
+import { KnownConfigs } from './known-configs.ts'
 import { Producer } from './producer.ts'
 import { QueueDrain } from './queue-drain.ts'
 import { QueueLedger } from './queue-ledger.ts'
+import { Sentry } from './sentry.ts'
+import { Steward } from './steward.ts'
 import { Clients, type Workload, type WorkloadTally } from './workload.ts'
 import { SimFailure } from './world.ts'
 
 export const NAMESPACE = 'sim'
 export const SCRAP = 'scrap'
-const BRIEF = 'brief'
+export const BRIEF = 'brief'
+export const TWICE = 'twice'
+export const PASSING = 'passing'
 const FINAL = 'final'
 const RETRY_MS = 250
+const STEWARD_MEAN_MS = 400
 /** The longest lease that clients ask for. */
 const LEASE_MS_MAX = 4_000
 /** So often nothing is delivered in a run. */
@@ -54,6 +64,11 @@ export interface QueueWorkloadOptions {
   /** Share of operations that are sent again while their outcome is unknown. */
   readonly retryShare: number
   readonly bodyCacheBytes: number
+  readonly sentries: number
+  /** Of the queue that forgets; the steward changes it. */
+  readonly dedupWindowMs: number
+  /** Whether settings change and a queue goes while they are in use. */
+  readonly stewarded: boolean
 }
 
 export type QueueAnswer = Answer<Answered>
@@ -63,6 +78,9 @@ export interface QueueContext {
   readonly options: QueueWorkloadOptions
   readonly attempts: Attempts<QueueCommand, Answered>
   readonly ledger: QueueLedger
+  readonly time: ClusterTime
+  readonly configs: KnownConfigs
+  readonly firstConfig: (queue: string) => PutQueueCommand['config']
   /** The queues that are there. */
   readonly queues: readonly string[]
   /** Of all clients, as a lock would give them. */
@@ -82,8 +100,10 @@ export class QueueWorkload implements Workload {
   constructor(cluster: SimCluster, options: QueueWorkloadOptions) {
     const { world } = cluster
     const tags = Array.from({ length: options.tags }, (_, i) => `{t${i}}`)
-    this.#names = [...tags.flatMap((tag) => [`${tag}jobs`, `${tag}mail`]), SCRAP, BRIEF]
-    this.checkers = [queueInvariants(), stateDigest(new QueueViews(NAMESPACE, this.#names))]
+    this.#names = [...tags.flatMap((tag) => [`${tag}jobs`, `${tag}mail`]), SCRAP, BRIEF, TWICE, ...(options.stewarded ? [PASSING] : [])]
+    const time = new ClusterTime(cluster)
+    const views = stateDigest(new QueueViews(NAMESPACE, this.#names))
+    this.checkers = [time.checker, queueInvariants(), queueTallies(), views]
     const attempts = new Attempts<QueueCommand, Answered>(cluster, world.dice.fork('queue attempts'), ({ queues }, ...request) =>
       queues.submit(...request),
     )
@@ -92,10 +112,12 @@ export class QueueWorkload implements Workload {
       driftPpm,
       leaseMsMax: LEASE_MS_MAX,
       bodyBytesMax: options.bodyBytesMax,
-      purgeable: new Set([SCRAP]),
+      purgeable: new Set([SCRAP, PASSING]),
       isDeathless: options.poison === 'block' || options.maxDeliveries >= NEVER_DEAD,
     })
-    this.#context = { cluster, options, attempts, ledger, queues: this.#queues, fenceTokens: { last: 0 } }
+    const shared = { configs: new KnownConfigs(), fenceTokens: { last: 0 } }
+    const firstConfig = (queue: string) => firstConfigOf(queue, options)
+    this.#context = { cluster, options, attempts, ledger, time, firstConfig, queues: this.#queues, ...shared }
     this.#clients = new Clients(world)
   }
 
@@ -111,19 +133,24 @@ export class QueueWorkload implements Workload {
       const dice = cluster.world.dice.fork(`consumer ${i}`)
       this.#clients.run(new Consumer(`c${i}`, dice, this.#context), dice, pace(dice))
     }
+    for (let i = 0; i < options.sentries; i++) {
+      const dice = cluster.world.dice.fork(`sentry ${i}`)
+      this.#clients.run(new Sentry(`sentry${i}`, dice, this.#context), dice, pace(dice))
+    }
+    const dice = cluster.world.dice.fork('steward')
+    if (options.stewarded) this.#clients.run(new Steward(dice, this.#context), dice, STEWARD_MEAN_MS)
   }
 
-  /** Before it is used: the configuration that a queue has by itself is too slow for a run. */
+  /** Before it is used. */
   #configure(queue: string): void {
-    const { cluster, options, attempts } = this.#context
-    const { visibilityMs, maxDeliveries, poison } = options
-    const backoff = { baseMs: 20, maxMs: 500 }
-    const brief = { maxLength: 20, overflow: 'drop-head', ttlMs: 3_000 } as const
-    const config = { visibilityMs, maxDeliveries, poison, backoff, ...(queue === BRIEF && brief) }
+    const { cluster, options, attempts, configs, firstConfig } = this.#context
+    const config = firstConfig(queue)
     const again = { timeoutMs: options.timeoutMs, key: `put ${queue}`, cancelAfterMs: Infinity }
     attempts.run({ type: 'queue_put', namespace: NAMESPACE, queue, config }, again, (answer) => {
-      if (answer.type === 'reply') this.#queues.push(queue)
-      else if (!this.#stopped) cluster.world.at(RETRY_MS, 'queue put again', () => this.#configure(queue))
+      if (answer.type === 'reply' && answer.reply.type === 'put') {
+        configs.began(queue, answer.reply.config, cluster.world.now)
+        this.#queues.push(queue)
+      } else if (!this.#stopped) cluster.world.at(RETRY_MS, 'queue put again', () => this.#configure(queue))
     })
   }
 
@@ -162,7 +189,7 @@ export class QueueWorkload implements Workload {
   }
 
   check(): number {
-    this.#context.ledger.check(new Set([SCRAP, BRIEF]))
+    this.#context.ledger.check(new Set([SCRAP, BRIEF, PASSING]))
     return 0
   }
 
@@ -179,4 +206,14 @@ export class QueueWorkload implements Workload {
       else world.fail(new SimFailure(`liveness: ${node.id} could not enqueue: ${reply.message}`))
     })
   }
+}
+
+/** The configuration that a queue has by itself is too slow for a run. */
+function firstConfigOf(
+  queue: string,
+  { visibilityMs, maxDeliveries, poison, dedupWindowMs }: QueueWorkloadOptions,
+): PutQueueCommand['config'] {
+  const backoff = { baseMs: 20, maxMs: 500 }
+  const brief = { maxLength: 20, overflow: 'drop-head', ttlMs: 3_000 } as const
+  return { visibilityMs, maxDeliveries, poison, backoff, ...(queue === BRIEF && brief), ...(queue === TWICE && { dedupWindowMs }) }
 }

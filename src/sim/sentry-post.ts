@@ -1,0 +1,96 @@
+/**
+ * What somebody who alone uses a queue, with one message in it, knows of that message, in the cluster time that decides. All
+ * times are spans from `lo` to `hi`: the entry of a call is applied at some T between its question and its answer.
+ *
+ *   enqueued ──delay──> visible ──(back-off)── leased ──> acknowledged, or back        goes when its time to live is over
+ *
+ *   early      delivered before it was visible          withheld    not delivered though it was there for as long as one waited
+ *   outlived   delivered after its time to live         short       a lease that ended before its time
+ *   late       settled after the end of its lease       attempt     not counted as it should be
+ */
+import type { Millis } from '../base/ids.ts'
+import type { DeliveredMessage } from '../queue/types.ts'
+import { SimFailure } from './world.ts'
+
+export interface Span {
+  readonly lo: Millis
+  readonly hi: Millis
+}
+
+const NEVER: Span = { lo: Infinity, hi: Infinity }
+
+export function after({ lo, hi }: Span, ms: Millis): Span {
+  return { lo: lo + ms, hi: hi + ms }
+}
+
+export class SentryPost {
+  readonly #queue: string
+  readonly #backoffMs: Millis
+  #visible: Span
+  #gone: Span
+  #failures: Span = { lo: 0, hi: 0 }
+  /** Of the lease that lives, perhaps. */
+  #end: Span = NEVER
+  #id = ''
+  #token = 0
+
+  /** `entered`: when it was enqueued. */
+  constructor(queue: string, backoffMs: Millis, entered: Span, delayMs: Millis, ttlMs: Millis) {
+    this.#queue = queue
+    this.#backoffMs = backoffMs
+    this.#visible = after(entered, delayMs)
+    this.#gone = ttlMs === 0 ? NEVER : after(this.#visible, ttlMs)
+  }
+
+  delivered({ id, token, attempt }: DeliveredMessage, asked: Span, visibilityMs: Millis): void {
+    const { lo, hi } = this.#failures
+    if (asked.hi < this.#visible.lo) this.#fail('early', `visible at ${this.#visible.lo}, delivered by ${asked.hi}`)
+    if (asked.lo >= this.#gone.hi) this.#fail('outlived', `gone by ${this.#gone.hi}, asked for at ${asked.lo}`)
+    if (attempt < lo + 1 || attempt > hi + 1) this.#fail('attempt', `attempt ${attempt} after ${lo} to ${hi} failures`)
+    if (token <= this.#token || (this.#id !== '' && id !== this.#id)) this.#fail('token', `${id} ${token} after ${this.#id} ${this.#token}`)
+    this.#id = id
+    this.#token = token
+    this.#failures = { lo: attempt - 1, hi: attempt - 1 }
+    this.#end = after(asked, visibilityMs)
+  }
+
+  /** A dequeue that waited for `waitMs` brought nothing. Gives whether the message is gone for good. */
+  missed(asked: Span, waitMs: Millis, visibilityMs: Millis): boolean {
+    // It may have been leased, and the lease over before the answer left.
+    if (asked.hi - asked.lo >= visibilityMs && this.#visible.lo <= asked.hi) {
+      this.#failures = { lo: this.#failures.lo, hi: this.#failures.hi + 1 }
+      this.#visible = { lo: this.#visible.lo, hi: Math.max(this.#visible.hi, asked.hi + this.#backoffMs) }
+    } else if (this.#visible.hi <= asked.lo + waitMs && asked.hi < this.#gone.lo) {
+      this.#fail('withheld', `visible by ${this.#visible.hi}, and not delivered from ${asked.lo} on for ${waitMs} ms`)
+    }
+    return asked.lo >= this.#gone.hi
+  }
+
+  /** The lease is left alone until it is over. */
+  leftAlone(): void {
+    this.#back(after(this.#end, this.#backoffMs), true)
+  }
+
+  /** An extension, where `extensionMs` is not null; else it is over, acknowledged or given back. Gives whether it was in time. */
+  settled(isOk: boolean, asked: Span, extensionMs: Millis | null): boolean {
+    if (isOk && asked.lo >= this.#end.hi) this.#fail('late', `its lease was over at ${this.#end.hi}, and it was settled at ${asked.lo}`)
+    if (!isOk && asked.hi < this.#end.lo) this.#fail('short', `its lease was to last until ${this.#end.lo}, and was over by ${asked.hi}`)
+    if (!isOk) this.leftAlone()
+    else if (extensionMs !== null) this.#end = after(asked, extensionMs)
+    return isOk
+  }
+
+  nacked(asked: Span, delayMs: Millis | null, counts: boolean): void {
+    this.#back(after(asked, delayMs ?? this.#backoffMs), counts)
+  }
+
+  #back(visible: Span, counts: boolean): void {
+    this.#visible = visible
+    if (counts) this.#failures = after(this.#failures, 1)
+    this.#end = NEVER
+  }
+
+  #fail(kind: string, what: string): never {
+    throw new SimFailure(`sentry: ${kind}: ${this.#queue} ${this.#id} (token ${this.#token}): ${what} (cluster time)`)
+  }
+}
