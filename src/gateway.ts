@@ -15,6 +15,7 @@ import type { NodeId } from './base/ids.ts'
 import type { Config } from './config.ts'
 import { createLocks } from './lock/facade.ts'
 import { type Partitioning, createQueues } from './queue/facade.ts'
+import { lifeOf } from './queue/dead-gateways.ts'
 import { createLostLeases } from './queue/lost-leases.ts'
 import { createProposer } from './raft/host/proposer.ts'
 import { startRootSpan } from './telemetry/tracing.ts'
@@ -46,7 +47,7 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
     clock: system.clock,
     random: system.random,
     locks: createLocks(proposer),
-    queues: createQueues(proposer, options.partitioning),
+    queues: createQueues(proposer, options.partitioning, lifeOf(node, system.incarnation)),
     lostLeases: createLostLeases(system),
     cluster: remoteCluster(admin),
     ready: () => admin('ready', null, ADMIN_TIMEOUT_MS),

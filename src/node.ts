@@ -15,6 +15,7 @@ import type { Config } from './config.ts'
 import type { Ports } from './io/ports.ts'
 import { type LockMachine, createLockMachine } from './lock/machine.ts'
 import { BodyCache } from './queue/body-cache.ts'
+import { endWaitsOfDeadGateways } from './queue/dead-gateways.ts'
 import { routeLostLeases } from './queue/lost-leases.ts'
 import { type QueueMachine, createQueueMachine } from './queue/machine.ts'
 import type { GroupHost } from './raft/group-host.ts'
@@ -78,6 +79,16 @@ export async function createNode(config: Config, identity: Identity, ports: Port
   )
   const { cluster, host } = started
   routeLostLeases(host, (to, msgType, payload) => system.send(to, msgType, payload))
+  const waits = endWaitsOfDeadGateways({
+    clock: ports.clock,
+    proposer: started.proposer,
+    machines: partitions,
+    leads: (group) => host.status(group)?.role === 'leader',
+    isOver: (node, incarnation) =>
+      node === identity.node
+        ? incarnation !== identity.incarnation
+        : (system.peers.get(node) ?? 0) > incarnation || !started.detector.isUp(node),
+  })
   const readings: NodeReadings = {
     host: () => host.stats,
     groups: () => host.groups().flatMap((group) => readGroup(host, group)),
@@ -98,6 +109,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     locks,
     announce: (url) => started.announce(url),
     async stop(drainTimeoutMs) {
+      waits.close()
       started.close()
       await host.drain(drainTimeoutMs, () => started.detector.end())
       await host.close()

@@ -13,6 +13,7 @@ import type { Ports } from '../io/ports.ts'
 import type { GroupHost, GroupHostOptions } from '../raft/group-host.ts'
 import { openGroupHost } from '../raft/host/open.ts'
 import { createProposer } from '../raft/host/proposer.ts'
+import type { Proposer } from '../raft/proposer.ts'
 import { createCluster, createClusterActor } from './cluster.ts'
 import { ClusterDirectory } from './directory.ts'
 import { DETECTOR_PATH, type FailureDetector, createFailureDetector } from './failure-detector.ts'
@@ -49,6 +50,8 @@ export interface StartedCluster {
   readonly host: GroupHost
   readonly directory: ClusterDirectory
   readonly detector: FailureDetector
+  /** Of this node itself; it closes with the rest. */
+  readonly proposer: Proposer
   /** Known to every node, and to nobody else. */
   readonly secret: string
   /** Where clients reach this node, where that is not known before it listens. */
@@ -85,6 +88,7 @@ export async function startCluster(
     host,
     directory,
     detector,
+    proposer,
     secret: formation.secret ?? formation.clusterId,
     announce: (url) => reconciler.announce(url),
     close() {

@@ -1,14 +1,16 @@
 /**
  * Commands on their way through the log. Numbers are varints, texts and bodies have their length first.
  *
- *   version (u8)  kind (u8)  then, but for tx:  namespace  queue
+ *   version (u8)  kind (u8)  then, but for tx and abandon:  namespace  queue
  *   put       config (plain)
  *   enqueue   n, then n times: flags (u8: which of the next are there) group dedupId delayMs priority ttlMs, body
  *   dequeue   max waitMs visibilityMs (0: the queue's) consumer watcher
  *   ack       fence?  n, then n times: id token
  *   nack      n, then n times: id token delayMs+1 (0: back-off) countAttempt reason
  *   extend    n, then n times: id token visibilityMs checkpoint? (JSON)
+ *   dequeue_at  as dequeue, gateway
  *   redrive   max reason            purge, delete   nothing
+ *   abandon   gateway
  *   tx        n, then n times: kind, and as above; require_fence: resource token
  *
  * Decoding trusts nothing: whatever is not exactly this is a refusal, so no bytes in the log can harm the machine. It copies
@@ -20,11 +22,13 @@ import { readConfig, writeConfig } from './config-codec.ts'
 import { invalid, refuse } from './refusal.ts'
 import { QUEUE_LIMITS } from './types.ts'
 import type {
+  AbandonCommand,
   AckCommand,
   DequeueCommand,
   EnqueueCommand,
   ExtendCommand,
   Fence,
+  LoggedCommand,
   NackCommand,
   NewMessage,
   QueueCommand,
@@ -47,6 +51,8 @@ const PURGE = 8
 const DELETE = 9
 const TX = 10
 const REQUIRE_FENCE = 11
+const DEQUEUE_AT = 12
+const ABANDON = 13
 
 const HAS_GROUP = 1
 const HAS_DEDUP_ID = 2
@@ -58,11 +64,12 @@ const FLAGS_ALL = 31
 const ID_LENGTH_MAX = 64
 const WATCHER_LENGTH_MAX = 256
 const FENCE_RESOURCE_LENGTH_MAX = 256
+const GATEWAY_LENGTH_MAX = 128
 /** What a number that no varint can carry is sent as: beyond every limit. */
 const OUT_OF_RANGE = Number.MAX_SAFE_INTEGER
 const TOKEN_MAX = OUT_OF_RANGE - 1
 
-const KINDS: Readonly<Record<QueueCommand['type'] | 'require_fence', number>> = {
+const KINDS: Readonly<Record<LoggedCommand['type'] | 'require_fence', number>> = {
   queue_put: PUT,
   queue_enqueue: ENQUEUE,
   queue_dequeue: DEQUEUE,
@@ -74,12 +81,13 @@ const KINDS: Readonly<Record<QueueCommand['type'] | 'require_fence', number>> = 
   queue_delete: DELETE,
   tx: TX,
   require_fence: REQUIRE_FENCE,
+  queue_abandon: ABANDON,
 }
 
 const out = new ByteWriter(1024)
 
 /** The bytes of a command. Values out of range are encoded as they are: decoding refuses them. */
-export function encodeCommand(command: QueueCommand): Uint8Array {
+export function encodeCommand(command: LoggedCommand): Uint8Array {
   // One that was no command, and threw, has left its beginning behind.
   if (out.length > 0) out.take()
   out.u8(VERSION)
@@ -87,8 +95,9 @@ export function encodeCommand(command: QueueCommand): Uint8Array {
   return out.take()
 }
 
-function write(c: QueueCommand | TransactionOp): void {
-  out.u8(KINDS[c.type])
+function write(c: LoggedCommand | TransactionOp): void {
+  out.u8(c.type === 'queue_dequeue' && c.gateway !== undefined ? DEQUEUE_AT : KINDS[c.type])
+  if (c.type === 'queue_abandon') return out.text(c.gateway)
   if (c.type === 'tx') return writeList(c.ops, write)
   if (c.type === 'require_fence') return writeFence(c.fence)
   out.text(c.namespace)
@@ -103,7 +112,9 @@ function write(c: QueueCommand | TransactionOp): void {
       number(c.waitMs)
       number(c.visibilityMs ?? 0)
       out.text(c.consumer)
-      return out.text(c.watcher)
+      out.text(c.watcher)
+      if (c.gateway !== undefined) out.text(c.gateway)
+      return
     case 'queue_ack':
       out.u8(c.fence === null ? 0 : 1)
       if (c.fence !== null) writeFence(c.fence)
@@ -172,11 +183,11 @@ function writeFence({ resource, token }: Fence): void {
 }
 
 /** Reads a command, or says why it is none. Never throws. The bodies are views of `bytes`. */
-export function decodeCommand(bytes: Uint8Array): QueueCommand | Refused {
+export function decodeCommand(bytes: Uint8Array): LoggedCommand | Refused {
   const input = new CommandReader(bytes)
   if (input.u8() !== VERSION) return invalid('', 'a queue command of an unknown version')
   const kind = input.u8()
-  const command = kind === TX ? readTransaction(input) : readCommand(input, kind)
+  const command = kind === TX ? readTransaction(input) : kind === ABANDON ? readAbandon(input) : readCommand(input, kind)
   return input.end() ?? command
 }
 
@@ -189,6 +200,8 @@ function readCommand(input: CommandReader, kind: number): QueueCommand | Refused
       return readEnqueue(input, name)
     case DEQUEUE:
       return readDequeue(input, name)
+    case DEQUEUE_AT:
+      return { ...readDequeue(input, name), gateway: readGateway(input) }
     case ACK:
       return readAck(input, name)
     case NACK:
@@ -246,6 +259,14 @@ function readDequeue(input: CommandReader, { namespace, queue }: QueueName): Deq
   const consumer = input.text('consumer', 0, QUEUE_LIMITS.consumerLengthMax)
   const watcher = input.text('watcher', 0, WATCHER_LENGTH_MAX)
   return { type: 'queue_dequeue', namespace, queue, max, waitMs, visibilityMs: visibilityMs === 0 ? null : visibilityMs, consumer, watcher }
+}
+
+function readAbandon(input: CommandReader): AbandonCommand {
+  return { type: 'queue_abandon', gateway: readGateway(input) }
+}
+
+function readGateway(input: CommandReader): string {
+  return input.text('gateway', 1, GATEWAY_LENGTH_MAX)
 }
 
 function readAck(input: CommandReader, { namespace, queue }: QueueName): AckCommand {

@@ -5,17 +5,17 @@ import type { ApplyContext } from '../raft/machine.ts'
 import { bytesOf } from './note.ts'
 import type { Queue } from './queue.ts'
 import { refuse } from './refusal.ts'
-import { addDelivery, delivered } from './replies.ts'
+import { addDelivery, delivered, moved } from './replies.ts'
 import type { QueueTable } from './table.ts'
-import { type DequeueCommand, QUEUE_LIMITS, type QueueName, type Refused } from './types.ts'
+import { type AbandonCommand, type DequeueCommand, QUEUE_LIMITS, type QueueName, type Refused } from './types.ts'
 import { type Demand, Waiter } from './waiter.ts'
 
 /** The deliveries, a refusal, or null: it waits. */
 export function dequeue(table: QueueTable, ctx: ApplyContext, ticket: number, command: DequeueCommand): Plain[] | Refused | null {
   const queue = table.find(command)
   if (queue === null) return noSuchQueue(command)
-  const { max, visibilityMs, consumer, watcher, waitMs } = command
-  const demand = { max, visibilityMs, consumer, watcher }
+  const { max, visibilityMs, consumer, watcher, waitMs, gateway = '' } = command
+  const demand = { max, visibilityMs, consumer, watcher, gateway }
   if (queue.schedule.heads.size > 0 || waitMs === 0) return deliver(queue, demand, ctx.time)
   if (queue.waiters.size >= QUEUE_LIMITS.waitersPerQueueMax) {
     return refuse('OVERLOADED', `too many requests wait for ${command.queue}`, { queue: command.queue })
@@ -45,6 +45,18 @@ export function pump(table: QueueTable, ctx: ApplyContext): void {
 export function giveUp(table: QueueTable, ctx: ApplyContext, waiter: Waiter): void {
   table.unwait(waiter)
   ctx.settle(waiter.ticket, delivered(waiter.queue.number))
+}
+
+/** Ends the waits at a gateway, the oldest first; says how many there were. As many as are stated: then there may be more. */
+export function abandon(table: QueueTable, ctx: ApplyContext, { gateway }: AbandonCommand): Plain {
+  let count = 0
+  for (const waiter of table.waiters.values()) {
+    if (count === QUEUE_LIMITS.abandonedPerEntryMax) break
+    if (waiter.demand.gateway !== gateway) continue
+    giveUp(table, ctx, waiter)
+    count += 1
+  }
+  return moved(count)
 }
 
 export function noSuchQueue({ queue }: QueueName): Refused {

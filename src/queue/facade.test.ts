@@ -203,3 +203,19 @@ test('an answer that cannot be read is an outcome that nobody knows, and throws 
     { numRuns: 500 },
   )
 })
+
+test('a waiting dequeue tells where its caller waits, but for one that has a key', async () => {
+  const proposer = new TellingProposer()
+  const queues = createQueues(proposer, { partitions: PARTITIONS, hash }, 'n1@7')
+  const dequeue = (waitMs: number) =>
+    ({ type: 'queue_dequeue', ...Q, max: 1, waitMs, visibilityMs: null, consumer: '', watcher: '' }) as const
+  const key = { key: 'k', fingerprint: 'f' }
+  for (const [waitMs, options] of [
+    [5, {}],
+    [0, {}],
+    [5, { idempotencyKey: key }],
+  ] as const) {
+    await new Promise((resolve) => queues.submit(dequeue(waitMs), { timeoutMs: 1_000, ...options }, resolve))
+  }
+  expect(proposer.sent.map(({ command }) => 'gateway' in command && command.gateway)).toEqual(['n1@7', false, false])
+})

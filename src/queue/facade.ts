@@ -33,7 +33,8 @@ export interface Partitioning {
 
 const NOT_SENT: Submission = { cancel() {} }
 
-export function createQueues(proposer: Proposer, partitioning: Partitioning): Queues {
+/** `gateway`: its life, `<node>@<incarnation>`, with which the waits of its callers end. '' : they end by themselves. */
+export function createQueues(proposer: Proposer, partitioning: Partitioning, gateway = ''): Queues {
   const place = (key: string) => partitionOf(key, partitioning.partitions, partitioning.hash)
   return {
     partitionOf: ({ queue }) => place(queue),
@@ -45,7 +46,10 @@ export function createQueues(proposer: Proposer, partitioning: Partitioning): Qu
         return NOT_SENT
       }
       const settled = (result: SubmitResult) => done(outcomeOf(result, partition))
-      return proposer.submit(partitionGroup(partition), encodeCommand(command), submitOptions(command, options), settled)
+      const isTold = gateway !== '' && command.type === 'queue_dequeue' && command.waitMs > 0 && options.idempotencyKey === undefined
+      // Under a key it can be asked for again, elsewhere.
+      const bytes = encodeCommand(isTold ? { ...command, gateway } : command)
+      return proposer.submit(partitionGroup(partition), bytes, submitOptions(command, options), settled)
     },
     async status(name, options) {
       const answer = await ask(proposer, place(name.queue), { type: 'queue_status', ...only(name) }, options)

@@ -160,7 +160,9 @@ export class Loader {
     const deadline = input.varint()
     const max = input.varint()
     const visibility = input.varint()
-    const demand = { max, visibilityMs: visibility === 0 ? null : visibility - 1, consumer: input.text(), watcher: input.text() }
+    const visibilityMs = visibility === 0 ? null : visibility - 1
+    const [consumer, watcher, gateway] = [input.text(), input.text(), input.left > 0 ? input.text() : '']
+    const demand = { max, visibilityMs, consumer, watcher, gateway }
     const waiter = new Waiter(queue, ticket, demand, deadline)
     waiter.stored = true
     this.#table.linkWaiter(waiter)

@@ -17,7 +17,7 @@ import { attach } from './attach.ts'
 import { BodyCache } from './body-cache.ts'
 import { checkTable } from './check.ts'
 import { decodeCommand } from './codec.ts'
-import { dequeue, giveUp, pump } from './dequeue.ts'
+import { abandon, dequeue, giveUp, pump } from './dequeue.ts'
 import { enqueue } from './enqueue.ts'
 import { expire } from './expiry.ts'
 import { Loader } from './loader.ts'
@@ -28,7 +28,7 @@ import { ack, extend, nack } from './settle.ts'
 import { type QueueMachineStats, statsOf } from './stats.ts'
 import { QueueTable } from './table.ts'
 import { transact } from './transaction.ts'
-import type { QueueCommand, Refused } from './types.ts'
+import type { LoggedCommand, Refused } from './types.ts'
 import { deleteQueue, purge, putQueue, redrive } from './upkeep.ts'
 
 const METRICS_MAX = 100
@@ -46,6 +46,8 @@ export interface QueueMachine extends StateMachine {
   attach: NonNullable<StateMachine['attach']>
   /** `time`: cluster time now. */
   stats(time: Millis): QueueMachineStats
+  /** Where callers wait: lives of gateways. */
+  gateways(): readonly string[]
 }
 
 export function createQueueMachine(options: QueueMachineOptions = {}): QueueMachine {
@@ -94,10 +96,11 @@ export function createQueueMachine(options: QueueMachineOptions = {}): QueueMach
     },
     check: () => checkTable(table, lastTime, paced),
     stats: (time) => statsOf(table, time, queueMetricsMax),
+    gateways: () => [...table.gateways.keys()],
   }
 }
 
-function execute(table: QueueTable, ctx: ApplyContext, ticket: number, command: QueueCommand): Plain | Refused | null {
+function execute(table: QueueTable, ctx: ApplyContext, ticket: number, command: LoggedCommand): Plain | Refused | null {
   switch (command.type) {
     case 'queue_enqueue':
       return enqueue(table, ctx, command)
@@ -117,6 +120,8 @@ function execute(table: QueueTable, ctx: ApplyContext, ticket: number, command: 
       return purge(table, ctx, command)
     case 'queue_delete':
       return deleteQueue(table, ctx, command)
+    case 'queue_abandon':
+      return abandon(table, ctx, command)
     case 'tx':
       return transact(table, ctx, command)
   }

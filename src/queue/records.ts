@@ -7,7 +7,7 @@
  *   LANE     queue lane         group, turn, since, runs (12)
  *   RUNS     queue lane page    base, entries             MARKS     queue page    base, base time, entries
  *   NOTE     queue seq          lane, traits, state, since, ttlMs, changedAt, token, failures, visibilityMs, deadline (leased), texts
- *   WAITER   ticket             queue, deadline, max, visibilityMs + 1, consumer, watcher
+ *   WAITER   ticket             queue, deadline, max, visibilityMs + 1, consumer, watcher, gateway (if any)
  *   DEDUP    queue page         (id, seq, expiresAt)*     SETTLED   queue page    entries
  *   FENCE    resource           token                     GRAVE     queue page    bits
  *   BODY     queue seq          cold: `bodies.ts`
@@ -110,6 +110,7 @@ function writeWaiter({ queue, deadline, demand }: Waiter): void {
   numbers(queue.number, deadline, demand.max, demand.visibilityMs === null ? 0 : demand.visibilityMs + 1)
   out.text(demand.consumer)
   out.text(demand.watcher)
+  if (demand.gateway !== '') out.text(demand.gateway)
 }
 
 function writeDedup({ entries }: DedupPage): void {

@@ -32,6 +32,8 @@ export class QueueTable {
   readonly due = new Heap<Queue>(SLOT)
   readonly waiters = new Map<number, Waiter>()
   readonly patience = new Heap<Waiter>(SLOT)
+  /** How many wait at each gateway that was told. */
+  readonly gateways = new Map<string, number>()
   readonly fences: Fences = new Fences(this.changes)
   readonly graves: Graves = new Graves(this)
   /** What the queues counted that were deleted. */
@@ -99,13 +101,22 @@ export class QueueTable {
     this.waiters.set(waiter.ticket, waiter)
     waiter.queue.waiters.set(waiter.ticket, waiter)
     this.patience.add(waiter)
+    this.#count(waiter, 1)
   }
 
   unwait(waiter: Waiter): void {
     this.waiters.delete(waiter.ticket)
     waiter.queue.waiters.delete(waiter.ticket)
     this.patience.remove(waiter)
+    this.#count(waiter, -1)
     this.changes.removed(waiter)
+  }
+
+  #count({ demand: { gateway } }: Waiter, change: number): void {
+    if (gateway === '') return
+    const count = (this.gateways.get(gateway) ?? 0) + change
+    if (count > 0) this.gateways.set(gateway, count)
+    else this.gateways.delete(gateway)
   }
 
   /** The queue where something is due first, its `deadline` exact; null: nothing ever is. */

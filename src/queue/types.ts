@@ -39,6 +39,8 @@ export const QUEUE_LIMITS = {
   redriveMax: 10_000,
   queuesMax: 10_000,
   waitersPerQueueMax: 10_000,
+  /** Waits that end in one entry with their gateway. */
+  abandonedPerEntryMax: 1_000,
   dedupIdsPerQueueMax: 1_000_000,
   fencesMax: 100_000,
   /** Settled deliveries that a queue remembers, so that the same ack again is ok. */
@@ -130,6 +132,8 @@ export interface DequeueCommand extends QueueName {
   readonly consumer: string
   /** Who is told when a lease of this call is lost: an event carries it back. '' : nobody. */
   readonly watcher: string
+  /** The life of the gateway that waits for the answer, `<node>@<incarnation>`: its end may end the wait (`dead-gateways.ts`). */
+  readonly gateway?: string
 }
 export interface AckCommand extends QueueName {
   readonly type: 'queue_ack'
@@ -163,6 +167,11 @@ export interface PurgeCommand extends QueueName {
 export interface DeleteQueueCommand extends QueueName {
   readonly type: 'queue_delete'
 }
+/** Who waited at this gateway is gone with it: their waits end, with nothing. About a partition as a whole. */
+export interface AbandonCommand {
+  readonly type: 'queue_abandon'
+  readonly gateway: string
+}
 /** All or nothing, in order. What it names lives in one partition. */
 export interface TransactionCommand {
   readonly type: 'tx'
@@ -181,6 +190,9 @@ export type QueueCommand =
   | PurgeCommand
   | DeleteQueueCommand
   | TransactionCommand
+
+/** What the log of a partition carries. */
+export type LoggedCommand = QueueCommand | AbandonCommand
 
 /** A refusal as data: machines do not throw. */
 export interface Refused {

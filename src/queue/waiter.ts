@@ -12,6 +12,8 @@ export interface Demand {
   readonly visibilityMs: Millis | null
   readonly consumer: string
   readonly watcher: string
+  /** The life of the gateway where the caller waits; '' : not told. */
+  readonly gateway: string
 }
 
 export class Waiter extends Stored implements Heaped {

@@ -51,6 +51,40 @@ test('kill -9 of the leader of a queue, again and again', async () => {
   await finish(running, `${ROUNDS} kills`)
 }, 600_000)
 
+/** Dequeues that wait on the queue, by its leader. */
+async function waitersOf(queue: string, asked: readonly NodeProcess[]): Promise<number | null> {
+  const answer = await call(asked[0]?.url ?? '', 'GET', `/v1/queues/${queue}`)
+  const leader = asked.find(({ id }) => id === answer.body['leader'])
+  if (!leader) return null
+  const text = await (await fetch(`${leader.url}/metrics`)).text()
+  const found = new RegExp(`^tricord_queue_waiters\\{[^}]*queue="${queue}"[^}]*\\} (\\d+)$`, 'm').exec(text)
+  return found === null ? null : Number(found[1])
+}
+
+test('who waited at a node that was killed is not given what comes: not by the old leader, nor by a new one', async () => {
+  cluster = await startProcesses({ sets: SETS })
+  const waitMs = 25_000
+  for (const kills of ['its leader', 'another'] as const) {
+    const queue = `left-${kills.length}`
+    await call(cluster.nodes[0]?.url ?? '', 'PUT', `/v1/queues/${queue}`, {})
+    const leader = await leaderOf(queue)
+    const gateway = kills === 'its leader' ? leader : (cluster.nodes.find((node) => node !== leader) as NodeProcess)
+    const others = cluster.nodes.filter((node) => node !== gateway)
+    const askedAt = Date.now()
+    const asked = call(gateway.url, 'POST', `/v1/queues/${queue}/dequeue`, { waitMs }).catch(() => null)
+    while ((await waitersOf(queue, cluster.nodes)) !== 1) await pass(50)
+    await gateway.kill()
+    expect(await asked).toBeNull()
+    while ((await waitersOf(queue, others)) !== 0) await pass(50)
+    // Long before the wait would have ended by itself.
+    expect(Date.now() - askedAt).toBeLessThan(waitMs)
+    await call(others[0]?.url ?? '', 'POST', `/v1/queues/${queue}/enqueue`, { data: 1 })
+    const { body } = await call(others[1]?.url ?? '', 'POST', `/v1/queues/${queue}/dequeue`, {})
+    expect(body).toMatchObject({ messages: [{ data: 1, attempt: 1 }] })
+    await gateway.start()
+  }
+}, 120_000)
+
 test('the leader of a queue is stopped for a while, and later cut off from NATS', async () => {
   const wires = new Map<string, TcpProxy>()
   const wire = async (id: string, natsPort: number): Promise<number> => {

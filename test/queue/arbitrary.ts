@@ -1,6 +1,6 @@
 /** Commands of every kind and shape within the limits, for fast-check. */
 import * as fc from 'fast-check'
-import type { NewMessage, QueueCommand } from '../../src/queue/types.ts'
+import type { NewMessage, LoggedCommand } from '../../src/queue/types.ts'
 import { QUEUE_LIMITS } from '../../src/queue/types.ts'
 
 const shortText = (lengthMin: number, lengthMax: number) => fc.string({ unit: 'grapheme', minLength: lengthMin, maxLength: lengthMax })
@@ -50,7 +50,7 @@ const ack = fc.record({
   fence: fc.option(fence),
 })
 
-export const anyCommand: fc.Arbitrary<QueueCommand> = fc.oneof(
+export const anyCommand: fc.Arbitrary<LoggedCommand> = fc.oneof(
   fc.record({ type: fc.constant('queue_put' as const), ...name, config }),
   enqueue,
   fc.record({
@@ -62,6 +62,17 @@ export const anyCommand: fc.Arbitrary<QueueCommand> = fc.oneof(
     consumer: shortText(0, 12),
     watcher: shortText(0, 12),
   }),
+  fc.record({
+    type: fc.constant('queue_dequeue' as const),
+    ...name,
+    max: fc.constant(1),
+    waitMs: fc.constant(1),
+    visibilityMs: fc.constant(null),
+    consumer: fc.constant(''),
+    watcher: fc.constant(''),
+    gateway: shortText(1, 12),
+  }),
+  fc.record({ type: fc.constant('queue_abandon' as const), gateway: shortText(1, 12) }),
   ack,
   fc.record({
     type: fc.constant('queue_nack' as const),

@@ -6,9 +6,9 @@ import { decodeReply } from '../../src/queue/replies.ts'
 import type {
   BrowsedMessage,
   LeaseLost,
+  LoggedCommand,
   MessagePage,
   MessageState,
-  QueueCommand,
   QueueName,
   QueuePage,
   QueueReply,
@@ -46,7 +46,7 @@ export class Bed implements ApplyContext {
   }
 
   /** Applies a command as an entry of its own; null: it waits. */
-  run(command: QueueCommand): QueueReply | null {
+  run(command: LoggedCommand): QueueReply | null {
     this.index += 1
     this.machine.advance(this)
     return this.runMore(encodeCommand(command))
