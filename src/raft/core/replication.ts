@@ -44,7 +44,8 @@ export function replicateTo(node: RaftNode, peer: Progress): void {
     return
   }
   while (peer.next <= node.log.last && !peer.inflights.full) sendAppend(node, peer, node.log.slice(peer.next, bytesMax))
-  if (peer.sendEmpty || peer.canTellCommit(node.log.commit)) sendAppend(node, peer, NO_ENTRIES)
+  if (peer.sendEmpty) sendAppend(node, peer, NO_ENTRIES)
+  else if (peer.canTellCommit(node.log.commit)) tellCommit(node, peer)
 }
 
 function sendAppend(node: RaftNode, peer: Progress, entries: readonly Entry[]): void {
@@ -55,6 +56,15 @@ function sendAppend(node: RaftNode, peer: Progress, entries: readonly Entry[]): 
   let bytes = 0
   for (let i = 0; i < entries.length; i++) bytes += entryBytes(entries[i]!)
   peer.sent(prevIndex + entries.length, bytes)
+  peer.sentCommit = commit
+}
+
+function tellCommit(node: RaftNode, peer: Progress): void {
+  const { log, self: from, term } = node
+  const prevIndex = peer.next - 1
+  const [prevTerm, { commit }] = [log.termAt(prevIndex), log]
+  const type = 'append_entries'
+  node.outbox.send({ type, from, to: peer.replica, term, prevIndex, prevTerm, commit, entries: NO_ENTRIES, mayWait: true })
   peer.sentCommit = commit
 }
 

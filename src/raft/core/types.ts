@@ -68,6 +68,8 @@ export interface AppendEntries extends Routed {
   readonly prevTerm: Term
   readonly commit: LogIndex
   readonly entries: readonly Entry[]
+  /** It carries nothing but news of a commit, which nobody waits for: the host may keep it for company. Never on the wire. */
+  readonly mayWait?: true
 }
 export interface AppendResponse extends Routed {
   readonly type: 'append_response'

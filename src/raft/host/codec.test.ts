@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Plain } from '../../actors/envelope.ts'
 import { packPlain, unpackPlain } from '../../actors/codec.ts'
 import type { Heartbeat, HeartbeatResponse } from '../core/types.ts'
-import { type DirectMessage, decodePeer, encodePeer, pushBeat, readBeats } from './codec.ts'
+import { type DirectMessage, decodePeers, encodePeer, pushPeer, pushBeat, readBeats } from './codec.ts'
 import { decodePropose, decodeQuery, encodePropose, encodeQuery } from './propose-codec.ts'
 import { WIRE } from './wire.ts'
 
@@ -34,8 +34,8 @@ const overTheWire = (value: Plain): Plain => unpackPlain(packPlain(value))!
 describe('peer messages', () => {
   it('come back as they were', () => {
     for (const message of MESSAGES) {
-      const decoded = decodePeer(message.type, overTheWire(encodePeer(66, message)))
-      expect(bare(decoded)).toEqual(bare({ group: 66, message }))
+      const decoded = decodePeers(message.type, overTheWire(encodePeer(66, message)))
+      expect(bare(decoded)).toEqual(bare([{ group: 66, message }]))
       expect(Object.keys(WIRE)).toContain(message.type)
       expect(encodePeer(66, message)).toHaveLength(WIRE[message.type].fields.split(' ').length)
     }
@@ -44,13 +44,25 @@ describe('peer messages', () => {
   it('are null when anything about them is wrong', () => {
     for (const message of MESSAGES) {
       const tuple = encodePeer(66, message)
-      expect(decodePeer(message.type, tuple.slice(1))).toBe(null)
-      expect(decodePeer(message.type, [...tuple, 0])).toBe(null)
+      expect(decodePeers(message.type, tuple.slice(1))).toBe(null)
+      expect(decodePeers(message.type, [...tuple, 0])).toBe(null)
       for (let i = 0; i < tuple.length; i++)
-        for (const bad of [-1, 1.5, 'x', null]) expect(decodePeer(message.type, tuple.with(i, bad))).toBe(null)
+        for (const bad of [-1, 1.5, 'x', null]) expect(decodePeers(message.type, tuple.with(i, bad))).toBe(null)
     }
-    expect(decodePeer('append_entries', [1, 2, 3, 4, 5, 6, 7, [1, 3, new Uint8Array(1)]])).toBe(null)
-    expect(decodePeer('install_snapshot', [1, 2, 3, 4])).toBe(null)
+    expect(decodePeers('append_entries', [1, 2, 3, 4, 5, 6, 7, [1, 3, new Uint8Array(1)]])).toBe(null)
+    expect(decodePeers('install_snapshot', [1, 2, 3, 4])).toBe(null)
+  })
+
+  it('carry appends and their answers of many groups in one list, others alone', () => {
+    for (const message of MESSAGES) {
+      const list: Plain[] = []
+      for (const group of [1, 2, 3]) pushPeer(list, group, message)
+      const gathered = message.type === 'append_entries' || message.type === 'append_response'
+      const expected = gathered ? [1, 2, 3].map((group) => ({ group, message })) : null
+      expect(bare(decodePeers(message.type, overTheWire(list)))).toEqual(bare(expected))
+      expect(decodePeers(message.type, list.slice(0, -1))).toBe(null)
+      expect(decodePeers(message.type, [])).toBe(null)
+    }
   })
 
   it('carry many heartbeats in one list', () => {
@@ -87,7 +99,7 @@ describe('proposals and queries', () => {
       fc.property(fc.array(fc.oneof(fc.integer(), fc.string(), fc.constant(null), fc.constant([1])), { maxLength: 8 }), (tuple) => {
         decodePropose(tuple)
         decodeQuery(tuple)
-        for (const { type } of MESSAGES) decodePeer(type, tuple)
+        for (const { type } of MESSAGES) decodePeers(type, tuple)
       }),
     )
   })

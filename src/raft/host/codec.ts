@@ -1,6 +1,6 @@
 /**
- * Peer messages as tuples and back. A tuple that is not what it should be decodes to null, and is dropped like a lost
- * one. Heartbeats are not here: those of all groups travel in one list (`outgoing.ts` writes it, `readBeats` reads it).
+ * Peer messages as tuples and back. Those of many groups travel in one list, tuple behind tuple (`outgoing.ts` gathers them):
+ * appends, heartbeats and the answers to both. What is not what it should be decodes to null, and is dropped like lost messages.
  */
 import type { Plain } from '../../actors/envelope.ts'
 import type { GroupId } from '../../base/ids.ts'
@@ -15,24 +15,38 @@ export interface Addressed<M extends PeerMessage = PeerMessage> {
 
 const flag = (value: boolean): number => (value ? 1 : 0)
 
-export function encodePeer(group: GroupId, message: DirectMessage): Plain[] {
+/** Adds its tuple to `list`. */
+export function pushPeer(list: Plain[], group: GroupId, message: DirectMessage): void {
   const { from, to, term } = message
+  list.push(group, from, to, term)
   switch (message.type) {
     case 'request_vote':
-      return [group, from, to, term, flag(message.preVote), message.lastIndex, message.lastTerm, flag(message.transfer)]
+      list.push(flag(message.preVote), message.lastIndex, message.lastTerm, flag(message.transfer))
+      return
     case 'vote_response':
-      return [group, from, to, term, flag(message.preVote), flag(message.granted), message.commit, message.commitTerm]
+      list.push(flag(message.preVote), flag(message.granted), message.commit, message.commitTerm)
+      return
     case 'append_entries':
-      return [group, from, to, term, message.prevIndex, message.prevTerm, message.commit, encodeEntries(message.entries)]
+      list.push(message.prevIndex, message.prevTerm, message.commit, encodeEntries(message.entries))
+      return
     case 'append_response':
-      return [group, from, to, term, message.index, flag(message.reject), message.hintIndex, message.hintTerm]
+      list.push(message.index, flag(message.reject), message.hintIndex, message.hintTerm)
+      return
     case 'timeout_now':
-      return [group, from, to, term]
+      return
     case 'read_index':
-      return [group, from, to, term, message.readId]
+      list.push(message.readId)
+      return
     case 'read_index_response':
-      return [group, from, to, term, message.readId, message.index, flag(message.reject)]
+      list.push(message.readId, message.index, flag(message.reject))
+      return
   }
+}
+
+export function encodePeer(group: GroupId, message: DirectMessage): Plain[] {
+  const list: Plain[] = []
+  pushPeer(list, group, message)
+  return list
 }
 
 function encodeEntries(entries: readonly Entry[]): Plain[] {
@@ -60,37 +74,42 @@ function isEntryType(value: Plain): value is EntryType {
   return value === 0 || value === 1 || value === 2
 }
 
-/** Null for anything but a well-formed tuple of that type. */
-export function decodePeer(type: string, payload: Plain): Addressed<DirectMessage> | null {
-  if (!Array.isArray(payload)) return null
-  const tuple: readonly Plain[] = payload
-  const numbers = type === 'append_entries' ? 7 : tuple.length
-  for (let i = 0; i < numbers; i++) if (!isCount(tuple[i])) return null
-  const message = decodeTuple(type, tuple as readonly number[], tuple)
-  return message === null ? null : { group: tuple[0] as number, message }
+/** The messages of a list of tuples, in order; null for anything but well-formed ones of that type, of most types just one. */
+export function decodePeers(type: string, payload: Plain): Addressed<DirectMessage>[] | null {
+  const length = TUPLE_LENGTHS.get(type)
+  if (length === undefined || !Array.isArray(payload) || payload.length === 0 || payload.length % length !== 0) return null
+  if (payload.length > length && type !== 'append_entries' && type !== 'append_response') return null
+  const tuples: readonly Plain[] = payload
+  const messages: Addressed<DirectMessage>[] = []
+  for (let at = 0; at < tuples.length; at += length) {
+    const numbers = type === 'append_entries' ? length - 1 : length
+    for (let i = at; i < at + numbers; i++) if (!isCount(tuples[i])) return null
+    const message = decodeTuple(type, tuples as readonly number[], at, tuples[at + 7] ?? null)
+    if (message === null) return null
+    messages.push({ group: tuples[at] as number, message })
+  }
+  return messages
 }
 
-function decodeTuple(type: string, n: readonly number[], tuple: readonly Plain[]): DirectMessage | null {
-  const length = TUPLE_LENGTHS.get(type)
-  if (length === undefined || tuple.length !== length) return null
-  const [from, to, term] = [n[1]!, n[2]!, n[3]!]
+function decodeTuple(type: string, n: readonly number[], at: number, list: Plain): DirectMessage | null {
+  const [from, to, term] = [n[at + 1]!, n[at + 2]!, n[at + 3]!]
   switch (type) {
     case 'request_vote':
-      return { type, from, to, term, preVote: n[4] === 1, lastIndex: n[5]!, lastTerm: n[6]!, transfer: n[7] === 1 }
+      return { type, from, to, term, preVote: n[at + 4] === 1, lastIndex: n[at + 5]!, lastTerm: n[at + 6]!, transfer: n[at + 7] === 1 }
     case 'vote_response':
-      return { type, from, to, term, preVote: n[4] === 1, granted: n[5] === 1, commit: n[6]!, commitTerm: n[7]! }
+      return { type, from, to, term, preVote: n[at + 4] === 1, granted: n[at + 5] === 1, commit: n[at + 6]!, commitTerm: n[at + 7]! }
     case 'append_entries': {
-      const entries = decodeEntries(tuple[7], n[4]!)
-      return entries === null ? null : { type, from, to, term, prevIndex: n[4]!, prevTerm: n[5]!, commit: n[6]!, entries }
+      const entries = decodeEntries(list, n[at + 4]!)
+      return entries === null ? null : { type, from, to, term, prevIndex: n[at + 4]!, prevTerm: n[at + 5]!, commit: n[at + 6]!, entries }
     }
     case 'append_response':
-      return { type, from, to, term, index: n[4]!, reject: n[5] === 1, hintIndex: n[6]!, hintTerm: n[7]! }
+      return { type, from, to, term, index: n[at + 4]!, reject: n[at + 5] === 1, hintIndex: n[at + 6]!, hintTerm: n[at + 7]! }
     case 'timeout_now':
       return { type, from, to, term }
     case 'read_index':
-      return { type, from, to, term, readId: n[4]! }
+      return { type, from, to, term, readId: n[at + 4]! }
     case 'read_index_response':
-      return { type, from, to, term, readId: n[4]!, index: n[5]!, reject: n[6] === 1 }
+      return { type, from, to, term, readId: n[at + 4]!, index: n[at + 5]!, reject: n[at + 6] === 1 }
     default:
       return null
   }

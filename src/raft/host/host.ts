@@ -12,7 +12,7 @@ import { type ActorId, type Envelope, type Plain, nodeOf } from '../../actors/en
 import type { GroupId, LogIndex, Millis, NodeId, ReplicaId } from '../../base/ids.ts'
 import type { GroupHostOptions } from '../group-host.ts'
 import { Checkpoints } from './checkpoints.ts'
-import { isCount, readBeats, decodePeer } from './codec.ts'
+import { decodePeers, isCount, readBeats } from './codec.ts'
 import { Compactor } from './compactor.ts'
 import type { Group } from './group.ts'
 import { handOver } from './heir.ts'
@@ -94,7 +94,7 @@ export class Host implements Actor {
     this.compactor.close()
     this.#sends.close()
     for (const group of this.replicas.live()) group.close()
-    this.shared.outgoing.flush()
+    this.shared.outgoing.flush(true)
   }
 
   receive(envelope: Envelope, ctx: ActorContext): void {
@@ -131,10 +131,16 @@ export class Host implements Actor {
 
   #onPeer(envelope: Envelope): void {
     const { msgType, payload, traceparent } = envelope
-    const decoded = decodePeer(msgType, payload)
-    if (decoded === null || !this.#speaksFor(envelope, decoded.message.from))
-      return this.#options.onLog('warn', 'a message that is none was dropped', { msgType })
-    this.replicas.get(decoded.group)?.step(decoded.message, traceparent)
+    const decoded = decodePeers(msgType, payload)
+    if (decoded === null) return this.#dropped(msgType)
+    for (const { group, message } of decoded) {
+      if (this.#speaksFor(envelope, message.from)) this.replicas.get(group)?.step(message, traceparent)
+      else this.#dropped(msgType)
+    }
+  }
+
+  #dropped(msgType: string): void {
+    this.#options.onLog('warn', 'a message that is none was dropped', { msgType })
   }
 
   #onChunk(envelope: Envelope): void {
@@ -178,10 +184,11 @@ export class Host implements Actor {
       }
     }
     this.#append(ctx)
-    if (this.#ticked) this.#cleaner.consider()
+    const ticked = this.#ticked
+    if (ticked) this.#cleaner.consider()
     this.#ticked = false
     if (busy.size > 0) this.checkpoints.consider(busy, now)
-    this.shared.outgoing.flush()
+    this.shared.outgoing.flush(ticked)
     if (this.#dirty.size > 0) this.wake()
   }
 

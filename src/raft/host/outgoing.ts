@@ -1,20 +1,41 @@
 /**
- * What the host sends in one turn: messages to peers, their heartbeats gathered into one list per node, and the
+ * What the host sends in one turn: messages to peers, those of many groups gathered into one list per node and kind, and the
  * answers to proposers gathered into one envelope per address.
+ *
+ *   appends, append_responses, heartbeats, heartbeat_responses ──> a list each ──flush──> at most four envelopes per node
+ *   news of commits ──> wait for such a list, at most until the next tick: a frame of their own would cost more than they say
+ *   anything else ──> at once, behind what the node's lists hold: an order to take over must not overtake the append before it
  */
 import type { ActorContext } from '../../actors/actor.ts'
 import { type ActorId, type Plain, actorId } from '../../actors/envelope.ts'
 import { assert } from '../../base/assert.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import { type GroupId, type NodeId, type ReplicaId, memberOf } from '../../base/ids.ts'
-import type { Heartbeat, HeartbeatResponse } from '../core/types.ts'
+import type { AppendEntries, Heartbeat, HeartbeatResponse } from '../core/types.ts'
 import type { Directory } from '../group-host.ts'
 import { plainBytes } from '../plain.ts'
-import { type DirectMessage, encodePeer, pushBeat } from './codec.ts'
+import { type DirectMessage, encodePeer, pushBeat, pushPeer } from './codec.ts'
 import { RAFT_PATH } from './wire.ts'
 
 /** A propose_reply leaves before it grows beyond this: a frame has a limit. */
 const ANSWER_BYTES_MAX = 128 * 1024
+
+/** So does a list of appends. */
+const APPENDS_BYTES_MAX = 256 * 1024
+/** Of an append and of each of its entries, besides the data. */
+const TUPLE_BYTES = 48
+
+/** For one node. */
+interface Lists {
+  appends: Plain[]
+  /** About, of `appends`. */
+  bytes: number
+  responses: Plain[]
+  beats: number[]
+  beatResponses: number[]
+  /** News of commits, of each group the latest. */
+  readonly news: Map<GroupId, AppendEntries>
+}
 
 interface Answers {
   items: Plain[]
@@ -27,8 +48,7 @@ interface Answers {
 
 export class Outgoing {
   readonly #directory: Directory
-  readonly #beats = new Map<NodeId, number[]>()
-  readonly #beatResponses = new Map<NodeId, number[]>()
+  readonly #lists = new Map<NodeId, Lists>()
   readonly #answers = new Map<ActorId, Answers>()
   #ctx: ActorContext | null = null
 
@@ -53,14 +73,53 @@ export class Outgoing {
   peer(group: GroupId, message: DirectMessage | Heartbeat | HeartbeatResponse, traceparent = ''): void {
     const node = this.nodeOf(message.to)
     if (node === null) return
-    if (message.type !== 'heartbeat' && message.type !== 'heartbeat_response') {
+    const lists = this.#listsOf(node)
+    if (message.type === 'heartbeat') pushBeat(lists.beats, group, message)
+    else if (message.type === 'heartbeat_response') pushBeat(lists.beatResponses, group, message)
+    else if (message.type === 'append_response') pushPeer(lists.responses, group, message)
+    else if (message.type === 'append_entries' && traceparent === '') this.#append(node, lists, group, message)
+    else {
+      this.#sendNews(lists)
+      this.#sendLists(node, lists)
       this.ctx.send(actorId(node, RAFT_PATH), message.type, encodePeer(group, message), traceparent)
-      return
     }
-    const lists = message.type === 'heartbeat' ? this.#beats : this.#beatResponses
-    let list = lists.get(node)
-    if (list === undefined) lists.set(node, (list = []))
-    pushBeat(list, group, message)
+  }
+
+  #append(node: NodeId, lists: Lists, group: GroupId, message: AppendEntries): void {
+    if (message.mayWait) return void lists.news.set(group, message)
+    // It says all that the older one would.
+    lists.news.delete(group)
+    let bytes = TUPLE_BYTES
+    for (const { data } of message.entries) bytes += data.length + TUPLE_BYTES
+    if (lists.bytes + bytes > APPENDS_BYTES_MAX) this.#sendLists(node, lists)
+    pushPeer(lists.appends, group, message)
+    lists.bytes += bytes
+  }
+
+  #listsOf(node: NodeId): Lists {
+    let lists = this.#lists.get(node)
+    if (lists === undefined) {
+      this.#lists.set(node, (lists = { appends: [], bytes: 0, responses: [], beats: [], beatResponses: [], news: new Map() }))
+    }
+    return lists
+  }
+
+  #sendNews(lists: Lists): void {
+    for (const [group, message] of lists.news) pushPeer(lists.appends, group, message)
+    lists.news.clear()
+  }
+
+  #sendLists(node: NodeId, lists: Lists): void {
+    const { appends, responses, beats, beatResponses } = lists
+    if (appends.length > 0) this.toNode(node, 'append_entries', appends)
+    if (responses.length > 0) this.toNode(node, 'append_response', responses)
+    if (beats.length > 0) this.toNode(node, 'heartbeat', beats)
+    if (beatResponses.length > 0) this.toNode(node, 'heartbeat_response', beatResponses)
+    lists.appends = []
+    lists.bytes = 0
+    lists.responses = []
+    lists.beats = []
+    lists.beatResponses = []
   }
 
   toNode(node: NodeId, msgType: string, payload: Plain): void {
@@ -90,11 +149,13 @@ export class Outgoing {
     this.ctx.send(to, 'propose_refused', [group, client, parcel, code, message])
   }
 
-  flush(): void {
-    for (const [node, list] of this.#beats) this.toNode(node, 'heartbeat', list)
-    for (const [node, list] of this.#beatResponses) this.toNode(node, 'heartbeat_response', list)
-    this.#beats.clear()
-    this.#beatResponses.clear()
+  /** `all`: news of commits too, though nothing else goes where they do. */
+  flush(all: boolean): void {
+    for (const [node, lists] of this.#lists) {
+      const { appends, responses, beats, beatResponses } = lists
+      if (all || appends.length + responses.length + beats.length + beatResponses.length > 0) this.#sendNews(lists)
+      this.#sendLists(node, lists)
+    }
     for (const [to, answers] of this.#answers) this.#sendAnswers(to, answers)
   }
 }

@@ -217,11 +217,12 @@ describe('membership', () => {
     expect(leader.host.transferLeadership(GROUP, replicaId(heir.member, 0))).toBe(true)
     await cluster.clock.until(() => heir.leads, 'handed over')
     await adds(heir, 3)
+    const { applied } = heir.host.status(GROUP)!
     let drained = false
     void heir.host.drain(5_000).then(() => (drained = true))
     await cluster.clock.until(() => drained, 'drained')
     expect(heir.leads).toBe(false)
-    expect(heir.host.status(GROUP)!.checkpointed).toBe(heir.host.status(GROUP)!.applied)
+    expect(heir.host.status(GROUP)!.checkpointed).toBeGreaterThanOrEqual(applied)
   })
 })
 

@@ -9,12 +9,12 @@ export const WIRE = {
     fields: 'group from to term pre_vote granted commit commit_term',
   },
   append_entries: {
-    says: 'the leader replicates; entries are flat: term, type, data',
-    fields: 'group from to term prev_index prev_term commit entries',
+    says: 'the leaders of many groups replicate: one list per peer and turn; entries are flat: term, type, data',
+    fields: '(group from to term prev_index prev_term commit entries)*',
   },
   append_response: {
     says: 'entries up to index are durable, or (reject) the logs differ',
-    fields: 'group from to term index reject hint_index hint_term',
+    fields: '(group from to term index reject hint_index hint_term)*',
   },
   heartbeat: {
     says: 'the leaders of many groups are alive: one list per peer and tick',
