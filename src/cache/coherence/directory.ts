@@ -1,0 +1,162 @@
+/**
+ * The home of one partition in one term: made when this node is elected, thrown away when the term is over. It knows which
+ * nodes hold which lines, takes copies back when a line changes, and says when a write may be answered (ADR 0006).
+ *
+ *   elected ─▶ start ─▶ caughtUp ─▶ … ─▶ port.opened
+ *   proposed ─▶ preparing      applied ─▶ changed ─▶ … ─▶ port.settled      an answer leaves ─▶ isSettled
+ *
+ * Pure: no clock, no promise. Whoever drives it calls `tick` at `dueAt` at the latest, and `changed` for each applied write
+ * before anything else that was applied with it can be read.
+ */
+import type { Millis, NodeId } from '../../base/ids.ts'
+import type { LineState } from '../types.ts'
+import type { Home, HomeOptions, HomePort, LastInvalidation } from './home.ts'
+import { createHome, isLive, refuse } from './home.ts'
+import type { Change } from './home-lines.ts'
+import { change, expectNothing, prepare, receiveGetS, receiveInvAck, sweep, tickLines } from './home-lines.ts'
+import { catchUp, receiveViewAck, startHome, tickOpening } from './home-opening.ts'
+import { confirmed, endIfOver, holderAdded, receiveOpen, receiveRenew, tickSessions } from './home-sessions.ts'
+import { retryMs } from './lease.ts'
+import type { Held, LineId, ToHome } from './protocol.ts'
+
+/** Lines that the hand looks at with each grant: it comes round faster than lines are added. */
+const SWEPT_PER_GRANT = 2
+
+/** For the inspector. */
+export interface HomeLineView {
+  readonly busy: boolean
+  readonly copies: readonly { readonly node: NodeId; readonly g: number; readonly state: LineState }[]
+  /** Who has not acknowledged the invalidation. */
+  readonly waits: readonly NodeId[]
+  readonly last: LastInvalidation | null
+}
+
+export class Directory {
+  readonly home: Home
+  /** When `tick` is wanted. */
+  dueAt: Millis = -Infinity
+  private hand: Iterator<LineId> | null = null
+
+  constructor(options: HomeOptions, port: HomePort) {
+    this.home = createHome(options, port)
+  }
+
+  /** `holders`: what is applied of the log so far; they are told to drop what is older. */
+  start(now: Millis, holders: Iterable<NodeId>): void {
+    startHome(this.home, now, holders)
+    this.dueAt = now
+  }
+
+  /** The first entry of this term is applied, and these are the holders now. */
+  caughtUp(holders: Iterable<NodeId>, now: Millis): void {
+    catchUp(this.home, now, holders)
+    this.dueAt = now
+  }
+
+  receive(node: NodeId, message: ToHome, now: Millis): void {
+    const { home } = this
+    home.counts[message.type] += 1
+    this.wake(now)
+    if (message.type === 'open') return receiveOpen(home, node, message.n, now)
+    if (message.term !== home.options.term) return
+    endIfOver(home, node, now)
+    switch (message.type) {
+      case 'renew':
+        return receiveRenew(home, node, message.sid, message.n, now)
+      case 'getS':
+        receiveGetS(home, node, message, now)
+        return this.sweep(now)
+      case 'getM':
+        return refuse(home, node, message.sid)
+      case 'invAck':
+        return receiveInvAck(home, node, message.t, message.line, now)
+      case 'viewAck':
+        return receiveViewAck(home, node, now)
+    }
+  }
+
+  /** A write of the line was proposed by this home. A hint: it shortens the way to the answer. */
+  preparing(line: LineId, now: Millis): void {
+    prepare(this.home, line, now)
+    this.wake(now)
+  }
+
+  /** What was proposed was applied and changed nothing. A hint, too. */
+  unchanged(line: LineId): void {
+    expectNothing(this.home, line)
+  }
+
+  /** A write was applied. `previous`: what the line held before. */
+  changed(what: Change, previous: Held, now: Millis): void {
+    change(this.home, what, previous, now)
+    this.wake(now)
+  }
+
+  /** Whether the home speaks. Before, no answer may leave, whatever it is. */
+  get isOpen(): boolean {
+    return this.home.state.open
+  }
+
+  /** Whether no node can serve anything older than this version of its line. */
+  isSettled(version: number): boolean {
+    return this.home.state.open && !this.home.state.unsettled.has(version)
+  }
+
+  /**
+   * The newest version of the line that is not settled. An answer that shows the line without having changed it (a condition
+   * that did not hold) waits for it like the write itself: other nodes may still serve what was before.
+   */
+  unsettledOf(line: LineId): number | null {
+    return this.home.state.lines.get(line)?.busy?.versions.at(-1) ?? null
+  }
+
+  /** `cache_hold` of the node is applied. */
+  held(node: NodeId, now: Millis): void {
+    holderAdded(this.home, node, now)
+    this.wake(now)
+  }
+
+  /** A majority answered that `port.confirm(ask)` came from the leader of the newest term it knows. */
+  confirmed(ask: number, now: Millis): void {
+    confirmed(this.home, ask, now)
+    this.wake(now)
+  }
+
+  /** Does what is due; returns when to come again (`dueAt`). */
+  tick(now: Millis): Millis {
+    this.dueAt = Math.min(tickOpening(this.home, now), tickSessions(this.home, now), tickLines(this.home, now))
+    return this.dueAt
+  }
+
+  get counts(): Home['counts'] {
+    return this.home.counts
+  }
+
+  /** How many lines are tracked. */
+  get size(): number {
+    return this.home.state.lines.size
+  }
+
+  view(id: LineId): HomeLineView {
+    const { state, past } = this.home
+    const line = state.lines.get(id)
+    const copies = (line?.grants ?? []).filter((grant) => isLive(this.home, grant)).map(({ node, g }) => ({ node, g, state: 'S' as const }))
+    return { busy: Boolean(line?.busy), copies, waits: [...(line?.busy?.waits ?? [])], last: past.get(id) ?? null }
+  }
+
+  /** Nothing that begins now is due before it is sent again. */
+  private wake(now: Millis): void {
+    this.dueAt = Math.min(this.dueAt, now + retryMs(0))
+  }
+
+  /** Forgets lines that nobody holds any more, and calls back some where there are too many. */
+  private sweep(now: Millis): void {
+    const { state, options } = this.home
+    for (let i = 0; i < SWEPT_PER_GRANT; i++) {
+      this.hand ??= state.lines.keys()
+      const { value, done } = this.hand.next()
+      if (done) this.hand = null
+      else sweep(this.home, value, state.lines.size >= options.linesMax, now)
+    }
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Who holds what, and getting it back. One counter `g` numbers grants and revocations, so an invalidation numbered `t` kills
+ * what was granted up to `t`, held or on its way, and is acknowledged by nodes that hold nothing, too.
+ *
+ *              getS: grant, dataS          proposed or changed: inv to all ─▶ busy
+ *   (no line) ───────────────────▶ shared ──────────────────────────────────▶ getS: dataU, what was last settled
+ *        ▲                                                                      │
+ *        └───────────────────── all acknowledged, or their sessions over ◀──────┘   settled(version) …
+ *
+ * Nothing is granted while busy, so writes that come meanwhile need no invalidation of their own. What they changed is not
+ * answered and not shown to anybody before the last copy is gone.
+ */
+import { assert } from '../../base/assert.ts'
+import type { Millis, NodeId } from '../../base/ids.ts'
+import type { ChangeReason } from '../types.ts'
+import type { Home, HomeLine, Invalidation } from './home.ts'
+import { isLive, refuse, sessionOf, tell } from './home.ts'
+import { retryMs } from './lease.ts'
+import type { Held, LineId, ToHome } from './protocol.ts'
+
+/** Of how many lines the last invalidation is remembered. */
+const PAST_MAX = 1_024
+
+export interface Change {
+  readonly line: LineId
+  readonly version: number
+  readonly cause: ChangeReason
+}
+
+export function receiveGetS(home: Home, node: NodeId, { sid, rid, line: id }: Extract<ToHome, { type: 'getS' }>, now: Millis): void {
+  const { state, port, options } = home
+  if (sessionOf(home, node, sid, now) === null) return refuse(home, node, sid)
+  const { term } = options
+  let line = state.lines.get(id)
+  if (line !== undefined && isGuarded(line, now)) {
+    return tell(home, node, { type: 'dataU', term, sid, rid, line: id, held: line.busy?.before ?? port.read(id) })
+  }
+  if (line === undefined) {
+    if (state.lines.size >= options.linesMax) return tell(home, node, { type: 'dataU', term, sid, rid, line: id, held: port.read(id) })
+    line = { grants: [], busy: null, expectUntil: -Infinity }
+    state.lines.set(id, line)
+  }
+  state.g += 1
+  line.grants = line.grants.filter((grant) => grant.node !== node && isLive(home, grant))
+  line.grants.push({ node, sid, g: state.g })
+  tell(home, node, { type: 'dataS', term, sid, rid, line: id, g: state.g, held: port.read(id) })
+}
+
+function isGuarded(line: HomeLine, now: Millis): boolean {
+  return line.busy !== null || now < line.expectUntil
+}
+
+/** A write of it was proposed here: its copies may go now, beside the replication. */
+export function prepare(home: Home, id: LineId, now: Millis): void {
+  const line = home.state.lines.get(id)
+  if (line === undefined) return
+  line.expectUntil = now + home.options.expectMs
+  home.state.active.add(id)
+  if (line.busy === null) invalidate(home, id, line, 'put', now)
+}
+
+/** What was proposed changed nothing. */
+export function expectNothing({ state }: Home, id: LineId): void {
+  const line = state.lines.get(id)
+  if (line !== undefined) line.expectUntil = -Infinity
+}
+
+/** A write was applied. */
+export function change(home: Home, { version, cause, line: id }: Change, previous: Held, now: Millis): void {
+  const { state } = home
+  const line = state.lines.get(id)
+  if (line === undefined) return
+  line.expectUntil = -Infinity
+  const busy = line.busy ?? invalidate(home, id, line, cause, now)
+  if (busy === null) return forgetIfIdle(home, id, line, now)
+  busy.before ??= previous
+  busy.cause = cause
+  busy.versions.push(version)
+  state.unsettled.set(version, id)
+}
+
+/** Takes the copies of a line back; null where there are none. */
+function invalidate(home: Home, id: LineId, line: HomeLine, cause: ChangeReason, now: Millis): Invalidation | null {
+  const { state, options } = home
+  const waits = new Set(line.grants.filter((grant) => isLive(home, grant)).map(({ node }) => node))
+  line.grants = []
+  if (waits.size === 0) return null
+  state.g += 1
+  line.busy = { t: state.g, startedAt: now, waits, sendAt: now + retryMs(0), tries: 1, versions: [], before: null, cause }
+  state.active.add(id)
+  for (const node of waits) tell(home, node, { type: 'inv', term: options.term, t: state.g, line: id })
+  return line.busy
+}
+
+export function receiveInvAck(home: Home, node: NodeId, t: number, id: LineId, now: Millis): void {
+  const line = home.state.lines.get(id)
+  const busy = line?.busy
+  if (line === undefined || !busy || busy.t !== t) return
+  busy.waits.delete(node)
+  settleIfDone(home, id, line, now)
+}
+
+/** Its session is over: it holds nothing. */
+export function nodeIsGone(home: Home, node: NodeId, now: Millis): void {
+  for (const id of home.state.active) {
+    const line = home.state.lines.get(id)
+    if (line?.busy?.waits.delete(node)) settleIfDone(home, id, line, now)
+  }
+}
+
+function settleIfDone(home: Home, id: LineId, line: HomeLine, now: Millis): void {
+  const { busy } = line
+  if (busy === null || busy.waits.size > 0) return
+  line.busy = null
+  remember(home, id, busy, now)
+  for (const version of busy.versions) home.state.unsettled.delete(version)
+  forgetIfIdle(home, id, line, now)
+  for (const version of busy.versions) home.port.settled(version)
+}
+
+function remember({ past }: Home, id: LineId, { cause, startedAt }: Invalidation, now: Millis): void {
+  past.delete(id)
+  past.set(id, { cause, startedAt, ackMs: now - startedAt })
+  if (past.size <= PAST_MAX) return
+  for (const oldest of past.keys()) {
+    past.delete(oldest)
+    return
+  }
+}
+
+function forgetIfIdle({ state }: Home, id: LineId, line: HomeLine, now: Millis): void {
+  if (isGuarded(line, now)) return
+  state.active.delete(id)
+  if (line.grants.length === 0) state.lines.delete(id)
+}
+
+/** Since when the node leaves an invalidation unanswered; Infinity: it does not. */
+export function owesSince({ state }: Home, node: NodeId): Millis {
+  let since = Infinity
+  for (const id of state.active) {
+    const busy = state.lines.get(id)?.busy
+    if (busy?.waits.has(node) && busy.startedAt < since) since = busy.startedAt
+  }
+  return since
+}
+
+/** Sends again what was not acknowledged; returns when to look again. */
+export function tickLines(home: Home, now: Millis): Millis {
+  const { state } = home
+  let next = Infinity
+  for (const id of state.active) {
+    const line = state.lines.get(id)
+    assert(line !== undefined, 'an active line is known')
+    if (line.busy !== null) next = Math.min(next, sendAgain(home, id, line.busy, now))
+    else if (now < line.expectUntil) next = Math.min(next, line.expectUntil)
+    else forgetIfIdle(home, id, line, now)
+  }
+  return next
+}
+
+function sendAgain(home: Home, id: LineId, busy: Invalidation, now: Millis): Millis {
+  if (now < busy.sendAt) return busy.sendAt
+  busy.sendAt = now + retryMs(busy.tries)
+  busy.tries += 1
+  for (const node of busy.waits) tell(home, node, { type: 'inv', term: home.options.term, t: busy.t, line: id })
+  return busy.sendAt
+}
+
+/** One step of the hand that goes round: lines whose holders are gone are forgotten, and with `callBack` those held, too. */
+export function sweep(home: Home, id: LineId, callBack: boolean, now: Millis): void {
+  const line = home.state.lines.get(id)
+  if (line === undefined || isGuarded(line, now)) return
+  if (callBack) invalidate(home, id, line, 'evict', now)
+  else line.grants = line.grants.filter((grant) => isLive(home, grant))
+  forgetIfIdle(home, id, line, now)
+}

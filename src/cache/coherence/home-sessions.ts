@@ -1,0 +1,137 @@
+/**
+ * Who may hold copies: one session per node.
+ *
+ *   open ──▶ hold committed? ──no──▶ port.hold ──▶ held ─┐
+ *              └──yes──▶ confirm, asked after the open came ─┴──▶ opened
+ *
+ * An open ends the session before it: the node dropped its copies when it sent it. A confirmation that was asked for before
+ * the open came is not enough: the node may have started a moment ago and forgotten that it had acknowledged a newer
+ * term, whose home speaks already. One that is asked for now is refused then.
+ */
+import { assert } from '../../base/assert.ts'
+import type { Millis, NodeId } from '../../base/ids.ts'
+import type { Home, Peer } from './home.ts'
+import { refuse, sessionOf, tell } from './home.ts'
+import { nodeIsGone, owesSince } from './home-lines.ts'
+import { leaseLeftMs, waitMs } from './lease.ts'
+
+/** Confirmations under way at most; and after how long another is asked for. */
+const ASKS_MAX = 8
+const ASK_AGAIN_MS = 250
+
+export function receiveOpen(home: Home, node: NodeId, n: number, now: Millis): void {
+  const { state } = home
+  let peer = state.peers.get(node)
+  if (peer === undefined) {
+    peer = { tried: 0, sid: 0, endsAt: 0, opening: null, renewing: null }
+    state.peers.set(node, peer)
+  }
+  if (n <= peer.tried) return
+  peer.tried = n
+  endSession(home, node, peer, now)
+  peer.opening = { ask: state.asked + 1 }
+  if (!state.open) return
+  if (state.holders.has(node)) ask(home, now)
+  else home.port.hold(node)
+}
+
+export function receiveRenew(home: Home, node: NodeId, sid: number, n: number, now: Millis): void {
+  const { state, options } = home
+  const peer = sessionOf(home, node, sid, now)
+  if (peer === null) return refuse(home, node, sid)
+  if (owesSince(home, node) <= now - options.unackedMs) return
+  if (now - state.confirmedAt <= options.confirmMs) return renew(home, node, peer, n, now)
+  peer.renewing = { n, arrivedAt: now }
+  if (!isAsking(home, now)) ask(home, now)
+}
+
+/** The log says that the node may hold lines. */
+export function holderAdded(home: Home, node: NodeId, now: Millis): void {
+  const { state } = home
+  state.holders.add(node)
+  if (state.open && state.peers.get(node)?.opening) ask(home, now)
+}
+
+export function confirmed(home: Home, answered: number, now: Millis): void {
+  const { state } = home
+  const found = state.asks.find(({ ask }) => ask === answered)
+  if (found === undefined) return
+  state.asks = state.asks.filter(({ ask }) => ask > answered)
+  state.confirmedAt = Math.max(state.confirmedAt, found.at)
+  for (const [node, peer] of state.peers) {
+    if (peer.opening !== null && peer.opening.ask <= answered && state.holders.has(node)) openSession(home, node, peer, found.at)
+    if (peer.renewing !== null) renewAfterAsking(home, node, peer, now)
+  }
+}
+
+function renewAfterAsking(home: Home, node: NodeId, peer: Peer, now: Millis): void {
+  const { n, arrivedAt } = peer.renewing as NonNullable<Peer['renewing']>
+  peer.renewing = null
+  if (sessionOf(home, node, peer.sid, now) !== null) renew(home, node, peer, n, arrivedAt)
+}
+
+function openSession(home: Home, node: NodeId, peer: Peer, askedAt: Millis): void {
+  const { state, options } = home
+  assert(state.open, 'a silent home opens no session')
+  state.sids += 1
+  peer.opening = null
+  peer.sid = state.sids
+  peer.endsAt = askedAt + waitMs(options)
+  tell(home, node, { type: 'opened', term: options.term, sid: peer.sid, n: peer.tried, leaseMs: options.leaseMs })
+}
+
+function renew(home: Home, node: NodeId, peer: Peer, n: number, arrivedAt: Millis): void {
+  const { state, options } = home
+  const leaseMs = leaseLeftMs(options.leaseMs, state.confirmedAt, arrivedAt)
+  if (leaseMs <= 0) return
+  peer.endsAt = Math.max(peer.endsAt, state.confirmedAt + waitMs(options))
+  tell(home, node, { type: 'renewed', term: options.term, sid: peer.sid, n, leaseMs })
+}
+
+function endSession(home: Home, node: NodeId, peer: Peer, now: Millis): void {
+  if (peer.sid === 0) return
+  peer.sid = 0
+  peer.renewing = null
+  nodeIsGone(home, node, now)
+}
+
+/** When the home begins to speak: those who knocked are let in. */
+export function letIn(home: Home, now: Millis): void {
+  let wanted = false
+  for (const [node, peer] of home.state.peers) {
+    if (peer.opening === null) continue
+    if (home.state.holders.has(node)) wanted = true
+    else home.port.hold(node)
+  }
+  if (wanted) ask(home, now)
+}
+
+function ask({ state, port }: Home, now: Millis): void {
+  // Nobody waits for the oldest any more: their nodes have knocked again.
+  if (state.asks.length >= ASKS_MAX) state.asks.shift()
+  state.asked += 1
+  state.asks.push({ ask: state.asked, at: now })
+  port.confirm(state.asked)
+}
+
+function isAsking({ state }: Home, now: Millis): boolean {
+  const last = state.asks.at(-1)
+  return last !== undefined && now - last.at < ASK_AGAIN_MS
+}
+
+/** Ends what is over; returns when to look again. */
+export function tickSessions(home: Home, now: Millis): Millis {
+  let next = Infinity
+  for (const [node, peer] of home.state.peers) {
+    if (peer.sid === 0) continue
+    if (now >= peer.endsAt) endSession(home, node, peer, now)
+    else next = Math.min(next, peer.endsAt)
+  }
+  return next
+}
+
+/** Of a node whose session is over though no tick has seen it yet. */
+export function endIfOver(home: Home, node: NodeId, now: Millis): void {
+  const peer = home.state.peers.get(node)
+  if (peer !== undefined && peer.sid !== 0 && now >= peer.endsAt) endSession(home, node, peer, now)
+}

@@ -1,0 +1,194 @@
+/**
+ * What the home of a partition knows in one term, as plain data, and the door through which it acts. The functions on it
+ * are in `home-sessions.ts` (who may hold copies), `home-lines.ts` (who holds what) and `home-opening.ts` (the silence of a
+ * new home); `directory.ts` is the face.
+ */
+import type { Millis, NodeId, Term } from '../../base/ids.ts'
+import type { ChangeReason } from '../types.ts'
+import type { LeaseTimes } from './lease.ts'
+import type { Held, LineId, ToHome, ToNode } from './protocol.ts'
+
+export interface HomePort {
+  send(to: NodeId, message: ToNode): void
+  /** What the partition has applied. */
+  read(line: LineId): Held
+  /** Commit that the node may hold lines; told by `Directory.held`. May be asked for again. */
+  hold(node: NodeId): void
+  /** Ask a majority whether this is still the leader of the term; told by `Directory.confirmed(ask)`. May come to nothing. */
+  confirm(ask: number): void
+  /** No node can serve anything older than this version of its line any more. */
+  settled(version: number): void
+  /** The home speaks from now on: all that was applied before is settled. */
+  opened(): void
+}
+
+export interface HomeOptions extends LeaseTimes {
+  readonly term: Term
+  /** The session of a node that left an invalidation unanswered for so long is not renewed. */
+  readonly unackedMs: Millis
+  /** A write that was proposed and not heard of again is forgotten after that long. */
+  readonly expectMs: Millis
+  /** A confirmation is good for renewals for that long. */
+  readonly confirmMs: Millis
+  /** Lines that are tracked: beyond it, the copies of others are called back. */
+  readonly linesMax: number
+}
+
+export const HOME_DEFAULTS: Omit<HomeOptions, 'term'> = {
+  leaseMs: 2_000,
+  drift: 0.01,
+  marginMs: 5,
+  unackedMs: 500,
+  expectMs: 1_000,
+  confirmMs: 400,
+  linesMax: 1_000_000,
+}
+
+/** One node, as the home knows it. */
+export interface Peer {
+  /** The number of its last `open`: earlier ones are late. */
+  tried: number
+  /** Of its session; 0: none. */
+  sid: number
+  endsAt: Millis
+  /** Its `open` waits: for the hold, for a confirmation that is asked for after it came, or for the home to speak. */
+  opening: { ask: number } | null
+  renewing: { n: number; arrivedAt: Millis } | null
+}
+
+/** It counts while `sid` is the session of the node. */
+export interface Grant {
+  readonly node: NodeId
+  readonly sid: number
+  readonly g: number
+}
+
+/** An invalidation under way: all grants up to `t`. */
+export interface Invalidation {
+  readonly t: number
+  readonly startedAt: Millis
+  /** Who has not acknowledged it. Not empty. */
+  readonly waits: Set<NodeId>
+  sendAt: Millis
+  tries: number
+  /** Writes that were applied since; none yet where it was begun by a proposal. */
+  readonly versions: number[]
+  /** What the line held before the first of them. */
+  before: Held | null
+  cause: ChangeReason
+}
+
+export interface HomeLine {
+  grants: Grant[]
+  busy: Invalidation | null
+  /** A write of it is on its way through the log: nothing is granted until then. */
+  expectUntil: Millis
+}
+
+export interface LastInvalidation {
+  readonly cause: ChangeReason
+  /** On the clock of the home. */
+  readonly startedAt: Millis
+  /** Until nobody had a copy. */
+  readonly ackMs: Millis
+}
+
+export interface HomeState {
+  startedAt: Millis
+  /** The term's first entry is applied, so `holders` is complete. */
+  caughtUp: boolean
+  /** It speaks. */
+  open: boolean
+  /** Who may hold lines, by the log. */
+  holders: Set<NodeId>
+  /** Who dropped the lines of older terms. */
+  acked: Set<NodeId>
+  viewAt: Millis
+  viewTries: number
+  peers: Map<NodeId, Peer>
+  sids: number
+  /** Number of the last grant or revocation. */
+  g: number
+  /** Lines with grants, an invalidation or an expected write. */
+  lines: Map<LineId, HomeLine>
+  /** Those to look at in a tick. */
+  active: Set<LineId>
+  /** Versions that are not settled. */
+  unsettled: Map<number, LineId>
+  /** Confirmations that were asked for, the oldest first. */
+  asks: { ask: number; at: Millis }[]
+  asked: number
+  /** When the last confirmation was asked for that was given. */
+  confirmedAt: Millis
+}
+
+export interface Home {
+  readonly options: HomeOptions
+  readonly port: HomePort
+  readonly state: HomeState
+  readonly counts: Record<ToHome['type'] | ToNode['type'], number>
+  /** Of lines lately invalidated, the oldest first. */
+  readonly past: Map<LineId, LastInvalidation>
+}
+
+export function createHome(options: HomeOptions, port: HomePort): Home {
+  const state: HomeState = {
+    startedAt: 0,
+    caughtUp: false,
+    open: false,
+    holders: new Set(),
+    acked: new Set(),
+    viewAt: 0,
+    viewTries: 0,
+    peers: new Map(),
+    sids: 0,
+    g: 0,
+    lines: new Map(),
+    active: new Set(),
+    unsettled: new Map(),
+    asks: [],
+    asked: 0,
+    confirmedAt: -Infinity,
+  }
+  return { options, port, state, counts: noCounts(), past: new Map() }
+}
+
+function noCounts(): Home['counts'] {
+  return {
+    open: 0,
+    renew: 0,
+    getS: 0,
+    getM: 0,
+    invAck: 0,
+    viewAck: 0,
+    opened: 0,
+    renewed: 0,
+    closed: 0,
+    dataS: 0,
+    dataU: 0,
+    dataX: 0,
+    inv: 0,
+    recall: 0,
+    view: 0,
+  }
+}
+
+export function tell({ port, counts }: Home, to: NodeId, message: ToNode): void {
+  counts[message.type] += 1
+  port.send(to, message)
+}
+
+/** The session of the node, if it is this one and lasts. */
+export function sessionOf({ state }: Home, node: NodeId, sid: number, now: Millis): Peer | null {
+  const peer = state.peers.get(node)
+  return peer !== undefined && sid !== 0 && peer.sid === sid && now < peer.endsAt ? peer : null
+}
+
+/** There is no such session. */
+export function refuse(home: Home, node: NodeId, sid: number): void {
+  tell(home, node, { type: 'closed', term: home.options.term, sid })
+}
+
+export function isLive({ state }: Home, { node, sid }: Grant): boolean {
+  return state.peers.get(node)?.sid === sid
+}

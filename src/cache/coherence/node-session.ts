@@ -1,0 +1,78 @@
+/**
+ * One node's right to read copies of one partition, and how it keeps it.
+ *
+ *   none ──somebody reads──▶ opening ──opened──▶ open ──renewed, every 500 ms──▶ open
+ *     ▲                      (a new `n` each try)   │ its time is over, closed, a newer term
+ *     └─────────────────────────────────────────────┘ and all copies are dead
+ *
+ * The lease counts from when the message was sent that it answers. An `open` is sent only while there are no copies: the
+ * home takes it as the word that they are gone. `n` never repeats, in the next life of the node neither.
+ */
+import type { Millis, NodeId, Term } from '../../base/ids.ts'
+
+export interface NodeSession {
+  /** The newest term that was heard of. What is older is not listened to any more. */
+  term: Term
+  /** Whose messages brought the term. */
+  home: NodeId | null
+  /** 0: none. */
+  sid: number
+  /** Reads of copies are allowed before. */
+  leaseUntil: Millis
+  /** Sessions so far: a copy belongs to one. */
+  epoch: number
+  /** Of the last `open` or `renew`. */
+  n: number
+  /** When that was sent; null: it is answered. */
+  sentAt: Millis | null
+  /** When to open or renew. */
+  nextAt: Millis
+  tries: number
+  opening: boolean
+  /** Last time somebody read. */
+  usedAt: Millis
+}
+
+/** Tries of one life of a node. */
+const TRIES_MAX = 2 ** 31
+
+/** `life`: rises with each start of the node. */
+export function createSession(life: number): NodeSession {
+  return {
+    term: 0,
+    home: null,
+    sid: 0,
+    leaseUntil: -Infinity,
+    epoch: 0,
+    n: life * TRIES_MAX,
+    sentAt: null,
+    nextAt: Infinity,
+    tries: 0,
+    opening: false,
+    usedAt: -Infinity,
+  }
+}
+
+/** Of its end: copies of this epoch are dead from now on. */
+export function endSession(session: NodeSession): void {
+  session.sid = 0
+  session.leaseUntil = -Infinity
+  session.epoch += 1
+  session.sentAt = null
+  session.nextAt = Infinity
+  session.opening = false
+}
+
+/** What `n` was given for is about to be sent. */
+export function nextTry(session: NodeSession, now: Millis): number {
+  session.n += 1
+  session.sentAt = now
+  return session.n
+}
+
+/** The lease of an answer to the try `n`, or null where it is late, or over already. */
+export function leaseOf(session: NodeSession, n: number, leaseMs: Millis, now: Millis): Millis | null {
+  if (session.sentAt === null || session.n !== n) return null
+  const until = session.sentAt + leaseMs
+  return now < until ? until : null
+}
