@@ -10,6 +10,8 @@ import { QUEUE_LIMITS } from './types.ts'
 
 const PAGE_ENTRIES = 64
 const PAGES_MAX = Math.floor(QUEUE_LIMITS.dedupIdsPerQueueMax / PAGE_ENTRIES)
+/** Of a load: some 2,000 ids. */
+const PAGES_PER_TURN = 32
 /** Pages are looked at so late, so that ids alone do not keep the log busy. */
 const SWEEP_SLACK_MS = 1_000
 
@@ -89,10 +91,13 @@ export class Dedup {
     this.#changes.removed(page)
   }
 
-  /** The pages were loaded, in any order. */
-  restore(): void {
+  /** The pages were loaded, in any order. Pauses after every `PAGES_PER_TURN` of them. */
+  *restore(): Generator<void, void> {
     this.pages.sort((a, b) => a.number - b.number)
-    for (const page of this.pages) for (const entry of page.entries) this.#byId.set(entry.id, entry)
+    for (const [nth, page] of this.pages.entries()) {
+      for (const entry of page.entries) this.#byId.set(entry.id, entry)
+      if (nth % PAGES_PER_TURN === PAGES_PER_TURN - 1) yield
+    }
   }
 
   forget(): void {

@@ -286,7 +286,7 @@ function readDedup(queue: Queue, number: number, input: ByteReader): boolean {
 function* finishQueue(queue: Queue): Generator<void, void> {
   queue.marks.chunks.sort(byNumber)
   queue.settled.pages.sort(byNumber)
-  queue.dedup.restore()
+  yield* queue.dedup.restore()
   restoreOrder(queue.waiters)
   let nth = 0
   for (const lane of queue.lanes.values()) {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { Bed } from '../../test/queue/bed.ts'
 import { encodeCommand } from './codec.ts'
+import { createQueueMachine } from './machine.ts'
 import { QUEUE_LIMITS } from './types.ts'
 import type { DeliveredMessage, NewMessage, QueueCommand, QueueReply, QueueStatus, Settling } from './types.ts'
 
@@ -118,6 +119,29 @@ describe('limits', () => {
     expect(enqueue(bed, [message()])).toMatchObject({ code: 'QUEUE_FULL' })
     ack(bed, take(bed, 1))
     expect(enqueue(bed, [message()])).toMatchObject({ type: 'enqueued' })
+  })
+
+  test('after a load the ids of a long window are remembered in many turns', () => {
+    const bed = new Bed()
+    bed.machine.check = () => {}
+    const dedupId = (nth: number) => `id-${nth}`
+    for (let first = 0; first < 20_480; first += 256) {
+      enqueue(
+        bed,
+        several(256).map((one, nth) => ({ ...one, dedupId: dedupId(first + nth) })),
+      )
+    }
+    bed.drain()
+    const machine = createQueueMachine()
+    for (const [key, value] of bed.store) machine.load(Buffer.from(key, 'hex'), value)
+    let turns = 1
+    while (!machine.prepare?.()) turns += 1
+    expect(turns).toBeGreaterThanOrEqual(10)
+    machine.loaded()
+    bed.machine = machine
+    for (const nth of [0, 10_000, 20_479]) {
+      expect(enqueue(bed, [message({ dedupId: dedupId(nth) })])).toMatchObject({ items: [{ deduplicated: true }] })
+    }
   })
 
   test('a queue that was made shorter drops some with every command', () => {
