@@ -2,31 +2,21 @@
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { clusterForAll } from '../../test/embedded-bed.ts'
 import { freePort } from '../../test/nats-server.ts'
 import { held, toldRoutes, untold } from '../../test/told-answer.ts'
-import { type EmbeddedCluster, startEmbedded } from '../embedded.ts'
 import { TAGS } from './openapi.ts'
 
-const bugs: unknown[] = []
-let cluster: EmbeddedCluster
 let base = ''
 let metricsPort = 0
-beforeAll(async () => {
+const cluster = clusterForAll(1, async () => {
   metricsPort = await freePort()
-  const sets = [`metrics.port=${metricsPort}`, 'cluster.partitions=2', 'consensus.segment_bytes=1048576', 'http.body_bytes_max=65536']
-  cluster = await startEmbedded({
-    nodes: 1,
-    port: 0,
-    data: null,
-    sets,
-    onBug: (error) => bugs.push(error),
-    onDiskFatal: (error) => bugs.push(error),
-  })
-  base = cluster.nodes[0]?.url ?? ''
+  return [`metrics.port=${metricsPort}`, 'cluster.partitions=2', 'consensus.segment_bytes=1048576', 'http.body_bytes_max=65536']
 })
-afterAll(async () => {
-  await cluster.stop()
-  expect(bugs).toEqual([])
+beforeAll(() => {
+  base = cluster().nodes[0]?.url ?? ''
+})
+afterAll(() => {
   // In a cluster of one nobody else comes, and the one cannot leave.
   const told = TAGS.filter((tag) => tag !== 'Queues').flatMap(toldRoutes)
   expect(told.filter((route) => !held.has(route))).toEqual(['post /v1/cluster/members', 'delete /v1/cluster/members/{id}'])
@@ -329,7 +319,6 @@ describe('what is no HTTP request', () => {
     socket.on('error', () => {})
     socket.write(`POST /locks/x/acquire HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${rest}`, () => socket.destroy())
     await expect.poll(refused).toBe(before + 1)
-    expect(bugs).toEqual([])
   })
 
   test('what HTTP/1.0 leaves out, and an expectation that nobody knows, are no faults', async () => {

@@ -1,30 +1,17 @@
 /** Queues over a real one-node cluster in memory: whole stories, one refusal per code, and every kind of bad input. */
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { apiOf } from '../../test/api-client.ts'
+import { clusterForAll } from '../../test/embedded-bed.ts'
 import { held, toldRoutes } from '../../test/told-answer.ts'
-import { type EmbeddedCluster, startEmbedded } from '../embedded.ts'
 import { QUEUE_LIMITS } from '../queue/types.ts'
 
-const bugs: unknown[] = []
-let cluster: EmbeddedCluster
-beforeAll(async () => {
-  cluster = await startEmbedded({
-    nodes: 1,
-    port: 0,
-    data: null,
-    sets: ['cluster.partitions=4', 'consensus.segment_bytes=4194304'],
-    onBug: (error) => bugs.push(error),
-    onDiskFatal: (error) => bugs.push(error),
-  })
-})
-afterAll(async () => {
-  await cluster.stop()
-  expect(bugs).toEqual([])
+const cluster = clusterForAll(1, () => ['cluster.partitions=4', 'consensus.segment_bytes=4194304'])
+afterAll(() => {
   expect(toldRoutes('Queues').filter((route) => !held.has(route))).toEqual([])
 })
 
-const send = apiOf(() => cluster)
+const send = apiOf(cluster)
 const post = (path: string, body: unknown = {}, headers: Record<string, string> = {}) => send('POST', path, body, headers)
 const enqueue = (queue: string, message: Record<string, unknown>) => post(`/queues/${queue}/enqueue`, message)
 const items = (...messages: readonly Record<string, unknown>[]) => ({ items: messages.map(({ id, token }) => ({ id, token })) })
@@ -132,7 +119,7 @@ describe('stories', () => {
   test('who hangs up while waiting waits no more, and takes nothing away', async () => {
     await send('PUT', '/queues/hung', {})
     const waiters = async () => {
-      const text = await (await fetch(`${cluster.nodes[0]?.url}/metrics`)).text()
+      const text = await (await fetch(`${cluster().nodes[0]?.url}/metrics`)).text()
       return /^tricord_queue_waiters{namespace="default",queue="hung",.*} (.*)$/m.exec(text)?.[1]
     }
     const caller = new AbortController()
@@ -246,7 +233,7 @@ test('metrics tell of each queue', async () => {
   await post('/queues/measured/enqueue', { messages: [{ data: 1 }, { data: 2 }, { data: 3, delayMs: 60_000 }] })
   await post('/queues/measured/ack', items(await takeOne('measured')))
   await takeOne('measured')
-  const text = await (await fetch(`${cluster.nodes[0]?.url}/metrics`)).text()
+  const text = await (await fetch(`${cluster().nodes[0]?.url}/metrics`)).text()
   const of = (name: string, labels = '') =>
     new RegExp(`^${name}{namespace="default",queue="measured"${labels},node="n1"} (.*)$`, 'm').exec(text)?.[1]
   expect([of('tricord_queue_depth'), of('tricord_queue_in_flight'), of('tricord_queue_dead')]).toEqual(['1', '1', '0'])

@@ -7,6 +7,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Bed } from '../../test/lock/bed.ts'
 import { NaiveModel } from '../../test/lock/naive-model.ts'
+import { shuffle, sorted } from '../../test/records.ts'
 import type { LockCommand, LockReply, SessionProof } from './types.ts'
 import { MODES } from './types.ts'
 
@@ -208,20 +209,6 @@ class Run {
 /** Without the text of a refusal. */
 function plain(reply: LockReply | null): unknown {
   return reply?.type === 'refused' ? { ...reply, message: '', details: reply.code === 'INVALID_ARGUMENT' ? {} : reply.details } : reply
-}
-
-function sorted(store: ReadonlyMap<string, Uint8Array>): unknown {
-  return [...store].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => [key, Buffer.from(value).toString('hex')])
-}
-
-function shuffle(keys: string[], seed: number): string[] {
-  let state = seed | 1
-  for (let at = keys.length - 1; at > 0; at--) {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
-    const other = state % (at + 1)
-    ;[keys[at], keys[other]] = [keys[other] as string, keys[at] as string]
-  }
-  return keys
 }
 
 const LONG = process.env['LOCK_MODEL_RUNS']

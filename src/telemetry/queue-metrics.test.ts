@@ -1,23 +1,10 @@
 /** Metrics of queues, as a scrape sees them. */
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
+import { newTally } from '../queue/tally.ts'
 import { type QueueReading, queueMetrics } from './queue-metrics.ts'
 
-const NOTHING = {
-  enqueued: 0,
-  deduplicated: 0,
-  delivered: 0,
-  redelivered: 0,
-  acked: 0,
-  nacked: 0,
-  expired: 0,
-  outlived: 0,
-  dropped: 0,
-  purged: 0,
-  dead: 0,
-  redriven: 0,
-}
-const NUMBERS = { depth: 1, inFlight: 2, dead: 4, waiters: 3, oldestReadyAgeMs: 1_500, tally: { ...NOTHING, enqueued: 10, acked: 7 } }
+const NUMBERS = { depth: 1, inFlight: 2, dead: 4, waiters: 3, oldestReadyAgeMs: 1_500, tally: { ...newTally(), enqueued: 10, acked: 7 } }
 /** A partition with these queues, and one of which only its total is told. */
 const reading = (...queues: string[]): QueueReading => ({
   queues: queues.length + 1,

@@ -11,6 +11,7 @@ import { Bed, DURABLE_ON, PARTITION } from './bed.ts'
 import type { NaiveMessage } from './naive-message.ts'
 import { NaiveModel } from './naive-model.ts'
 import { type DeliveryRef, NAMES, type Op, type Step, newMessages } from './steps.ts'
+import { shuffle, sorted } from '../records.ts'
 
 const STATES: readonly MessageState[] = ['ready', 'leased', 'delayed', 'dead']
 
@@ -232,18 +233,4 @@ function plain(reply: QueueReply | null): unknown {
   if (reply?.type !== 'refused') return reply
   const { op, highest } = reply.details
   return { type: 'refused', code: reply.code, op, highest }
-}
-
-function sorted(store: ReadonlyMap<string, Uint8Array>): unknown {
-  return [...store].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => [key, Buffer.from(value).toString('hex')])
-}
-
-function shuffle(keys: string[], seed: number): string[] {
-  let state = seed | 1
-  for (let at = keys.length - 1; at > 0; at--) {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
-    const other = state % (at + 1)
-    ;[keys[at], keys[other]] = [keys[other] as string, keys[at] as string]
-  }
-  return keys
 }

@@ -1,31 +1,16 @@
 /** Queues over WebSockets against a real cluster of three: pushes, credits, what goes back, leases that are lost. */
 import { pack } from 'msgpackr'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { apiOf } from '../../../test/api-client.ts'
+import { clusterForAll } from '../../../test/embedded-bed.ts'
 import { type SocketClient, openSocket } from '../../../test/socket-client.ts'
-import { type EmbeddedCluster, startEmbedded } from '../../embedded.ts'
 
-const bugs: unknown[] = []
-let cluster: EmbeddedCluster
-beforeAll(async () => {
-  cluster = await startEmbedded({
-    nodes: 3,
-    port: 0,
-    data: null,
-    sets: ['cluster.partitions=4', 'consensus.segment_bytes=4194304'],
-    onBug: (error) => bugs.push(error),
-    onDiskFatal: (error) => bugs.push(error),
-  })
-})
-afterAll(async () => {
-  await cluster.stop()
-  expect(bugs).toEqual([])
-})
-
-const send = apiOf(() => cluster)
+const cluster = clusterForAll(3, () => ['cluster.partitions=4', 'consensus.segment_bytes=4194304'])
+const send = apiOf(cluster)
 const enqueue = (queue: string, message: Record<string, unknown>) => send('POST', `/queues/${queue}/enqueue`, message)
 const counts = async (queue: string) => (await send('GET', `/queues/${queue}`)).body
-const connect = (node = 0, protocol = 'tricord.v1.json') => openSocket(`${cluster.nodes[node]?.url.replace('http', 'ws')}/v1/ws`, protocol)
+const connect = (node = 0, protocol = 'tricord.v1.json') =>
+  openSocket(`${cluster().nodes[node]?.url.replace('http', 'ws')}/v1/ws`, protocol)
 const itemsOf = (...messages: readonly Record<string, unknown>[]) => messages.map(({ id, token }) => ({ id, token }))
 
 async function drainOf(client: SocketClient, count: number) {
@@ -144,7 +129,7 @@ test('the largest batches, the largest answers, from every node', async () => {
   const data = 'x'.repeat(262_100)
   const text = 'ü'.repeat(1_400)
   for (const node of [0, 1, 2]) {
-    const [at, queue] = [apiOf(() => cluster, node), `largest-${node}`]
+    const [at, queue] = [apiOf(cluster, node), `largest-${node}`]
     expect((await at('POST', `/queues/${queue}/enqueue`, { messages: [{ data }, { data }, { data: 1 }] })).status).toBe(201)
     expect((await at('POST', `/queues/${queue}/enqueue`, { data })).status).toBe(201)
     const got: unknown[] = []

@@ -1,23 +1,13 @@
 /** WebSockets against a real embedded cluster, with the `ws` client: what a peer sees on the wire. */
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { clusterForAll, startInMemory } from '../../../test/embedded-bed.ts'
 import { type Answer, type SocketClient, openSocket } from '../../../test/socket-client.ts'
-import { type EmbeddedCluster, startEmbedded } from '../../embedded.ts'
+import type { EmbeddedCluster } from '../../embedded.ts'
 
-const bugs: unknown[] = []
-const start = (nodes: number) =>
-  startEmbedded({ nodes, port: 0, data: null, onBug: (error) => bugs.push(error), onDiskFatal: (error) => bugs.push(error) })
-
-let cluster: EmbeddedCluster
-beforeAll(async () => {
-  cluster = await start(1)
-})
-afterAll(async () => {
-  await cluster.stop()
-  expect(bugs).toEqual([])
-})
+const cluster = clusterForAll(1, () => [])
 
 interface ConnectOptions {
   readonly protocol?: string
@@ -28,14 +18,14 @@ interface ConnectOptions {
 }
 
 function connect(options: ConnectOptions = {}): Promise<SocketClient> {
-  const { protocol = 'tricord.v1.json', headers = {}, path = '/v1/ws', node = 0, of = cluster } = options
+  const { protocol = 'tricord.v1.json', headers = {}, path = '/v1/ws', node = 0, of = cluster() } = options
   const url = (of.nodes[node]?.url ?? '').replace('http', 'ws') + path
   return openSocket(url, protocol, headers)
 }
 
 /** The refusal of a handshake. */
 async function refused(protocols: string[], headers: Record<string, string> = {}, path = '/v1/ws'): Promise<Answer> {
-  const socket = new WebSocket((cluster.nodes[0]?.url ?? '').replace('http', 'ws') + path, protocols, { headers })
+  const socket = new WebSocket((cluster().nodes[0]?.url ?? '').replace('http', 'ws') + path, protocols, { headers })
   const [, response] = await once(socket, 'unexpected-response')
   expect(response.headers['content-type']).toBe('application/problem+json')
   const chunks: Buffer[] = []
@@ -165,7 +155,7 @@ describe('sessions', () => {
   })
 
   test('one that came with the upgrade is used, by header or query', async () => {
-    const url = cluster.nodes[0]?.url ?? ''
+    const url = cluster().nodes[0]?.url ?? ''
     const opened = await fetch(`${url}/v1/sessions`, { method: 'POST' })
     const { session } = (await opened.json()) as { session: string }
     const byHeader = await connect({ headers: { 'tricord-session': session } })
@@ -200,7 +190,7 @@ describe('sessions', () => {
     const other = await client.call('lock.acquire', { ...members, owner: 'p' })
     expect(other).toMatchObject({ error: { code: 'IDEMPOTENCY_KEY_REUSED', status: 422 } })
     const { session } = await client.result('session.open')
-    const http = await fetch(`${cluster.nodes[0]?.url}/v1/locks/keyed/acquire`, {
+    const http = await fetch(`${cluster().nodes[0]?.url}/v1/locks/keyed/acquire`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'idempotency-key': 'k-1', 'tricord-session': String(session) },
       body: JSON.stringify({ owner: 'o' }),
@@ -310,7 +300,7 @@ test('an upgrade to anything else is served as if it had not been asked for', as
     'content-type': 'application/json',
     'content-length': body.length,
   }
-  const sent = httpRequest(`${cluster.nodes[0]?.url}/v1/locks/h2c/acquire`, { method: 'POST', headers })
+  const sent = httpRequest(`${cluster().nodes[0]?.url}/v1/locks/h2c/acquire`, { method: 'POST', headers })
   sent.end(body)
   const [response] = await once(sent, 'response')
   expect(response.statusCode).toBe(200)
@@ -318,7 +308,7 @@ test('an upgrade to anything else is served as if it had not been asked for', as
 })
 
 test('across nodes, and 1001 when a node stops', async () => {
-  const three = await start(3)
+  const three = await startInMemory(3)
   const [a, b] = [await connect({ of: three, node: 0 }), await connect({ of: three, node: 1, protocol: 'tricord.v1.msgpack' })]
   const { grantId } = await a.result('lock.acquire', { name: 'across' })
   const waits = b.call('lock.acquire', { name: 'across', waitMs: 50_000 })
