@@ -1,0 +1,65 @@
+/**
+ * One cache's entries on this partition, and its share of what the cache may hold. Stale entries count: they are there.
+ *
+ * Invariants: bytes and counts are those of the entries; `ages` has every entry once, in the order of their versions, the
+ * policy has every entry once.
+ */
+import type { LineId } from '../coherence/protocol.ts'
+import { entryLine } from '../line-id.ts'
+import type { Share } from './commands.ts'
+import type { Entry } from './entry.ts'
+import { CACHE } from './kinds.ts'
+import { AgeList } from './list.ts'
+import { type EvictionPolicy, Lru } from './policy.ts'
+import { Stored } from './stored.ts'
+import type { CacheTable } from './table.ts'
+
+export class Cache extends Stored {
+  readonly kind = CACHE
+  readonly #table: CacheTable
+  readonly number: number
+  readonly namespace: string
+  readonly name: string
+  /** What the lines of its entries begin with. */
+  readonly linePrefix: LineId
+  readonly entries = new Map<string, Entry>()
+  readonly ages = new AgeList()
+  share: Share
+  policy: EvictionPolicy
+  bytes = 0
+  staleEntries = 0
+  evictions = 0
+
+  constructor(table: CacheTable, number: number, namespace: string, name: string, share: Share) {
+    super()
+    this.#table = table
+    this.number = number
+    this.namespace = namespace
+    this.name = name
+    this.linePrefix = entryLine(namespace, name, '')
+    this.share = share
+    this.policy = new Lru(table)
+  }
+
+  /** Takes a share that is newer than the one it has; the entries stay for now. */
+  limit(share: Share): void {
+    if (share.configVersion < this.share.configVersion || isSame(share, this.share)) return
+    this.share = share
+    this.#table.changes.touched(this)
+  }
+
+  /** It is empty, and goes: so do the records of its policy. */
+  forget(): void {
+    this.policy.forget()
+  }
+
+  /** It holds more than its share, and something can go. One entry always stays. */
+  get isCrowded(): boolean {
+    const { bytes, entries } = this.share
+    return (this.bytes > bytes || this.entries.size > entries) && this.policy.size > 1
+  }
+}
+
+function isSame(a: Share, b: Share): boolean {
+  return a.bytes === b.bytes && a.entries === b.entries && a.policy === b.policy && a.configVersion === b.configVersion
+}

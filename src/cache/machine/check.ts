@@ -1,0 +1,80 @@
+/**
+ * The invariants of the cache machine, asserted over the whole state. For tests and the simulator.
+ *
+ *  (1) what is counted is what is there      (2) nothing overdue is alive      (3) no cache holds more than its share
+ *  (4) versions and stamps are below their counters, and rise in their lists      (5) every index agrees with the entries
+ */
+import { assert } from '../../base/assert.ts'
+import type { Millis } from '../../base/ids.ts'
+import type { Cache } from './cache.ts'
+import { utf8Length } from './command-reader.ts'
+import type { Entry } from './entry.ts'
+import type { CacheTable } from './table.ts'
+
+/** `time`: of the last apply. `paced`: the last `advance` left something due for the next entry, or a command made it due. */
+export function checkTable(table: CacheTable, time: Millis, paced: boolean): void {
+  table.expiry.check()
+  let [bytes, mortal, dirtyBytes] = [0, 0, 0]
+  const carried = new Set<string>()
+  for (const cache of table.byNumber.values()) {
+    assert(table.find({ namespace: cache.namespace, cache: cache.name }) === cache, 'a cache is not found under its name')
+    assert(cache.number <= table.lastCache, '(4) a cache above the counter')
+    checkCache(table, cache)
+    bytes += cache.bytes
+    for (const entry of cache.entries.values()) {
+      if (entry.place >= 0) mortal += 1
+      dirtyBytes += entry.dirtyBytes
+      for (const { line } of entry.tags) carried.add(line)
+      assert(paced || entry.own !== 0 || entry.deadline > time, '(2) something overdue is alive')
+    }
+    assert(!cache.isCrowded || table.crowded().includes(cache), '(3) a cache holds more than its share, and nobody knows')
+    assert(paced || !cache.isCrowded, '(3) a cache holds more than its share')
+  }
+  assert(bytes === table.bytes, '(1) the bytes of all caches')
+  assert(mortal === table.expiry.size, '(5) what has a deadline is among the deadlines')
+  assert(dirtyBytes === table.dirtyBytes, '(1) the bytes that a drain writes')
+  assert(carried.size === table.tags.size, '(5) the lines that entries carry')
+  for (const marker of table.markers.values()) assert(marker.version > 0 && marker.version <= table.lastVersion, '(4) a marker')
+  for (const config of table.configs.values()) assert(config.version > 0 && config.version <= table.lastVersion, '(4) a configuration')
+}
+
+function checkCache(table: CacheTable, cache: Cache): void {
+  cache.ages.check()
+  cache.policy.check()
+  let [bytes, stale, free, version, used] = [0, 0, 0, 0, 0]
+  for (const entry of cache.ages) {
+    assert(cache.entries.get(entry.key) === entry, '(5) an entry is not found under its key')
+    assert(entry.version > version && entry.version <= table.lastVersion, '(4) versions rise')
+    version = entry.version
+    bytes += entry.bytes
+    if (entry.isStale) stale += 1
+    if (entry.own === 0) free += 1
+    checkEntry(table, entry)
+  }
+  const inPolicy = new Set(cache.policy.entries())
+  for (const entry of inPolicy) assert(entry.cache === cache && entry.own === 0, '(5) an entry of another cache')
+  for (const entry of cache.entries.values()) used = Math.max(used, entry.used)
+  assert(used <= table.lastUsed, '(4) a use above the counter')
+  assert(inPolicy.size === free && cache.policy.size === free, '(5) the policy has every entry once')
+  assert(cache.ages.size === cache.entries.size, '(5) the entries of a cache')
+  assert(bytes === cache.bytes && stale === cache.staleEntries, '(1) the bytes of a cache')
+}
+
+function checkEntry(table: CacheTable, entry: Entry): void {
+  assert(entry.bytes === utf8Length(entry.key) + entry.value.length, '(1) the bytes of an entry')
+  assert(table.expiry.has(entry) === (entry.deadline < Infinity && entry.own === 0), '(5) a deadline is known of, and only then')
+  assert(entry.dirtyBytes === (entry.dirtyAt >= 0 ? entry.value.length : 0), '(1) the bytes of an entry to be written')
+  assert(entry.dirtyAt < 0 || entry.use === null, '(5) an entry that is written anew has its use in it')
+  let last = 0
+  for (const { line, version, entries } of entry.tags) {
+    assert(entries.has(entry), '(5) an entry is found by its tags')
+    assert(line !== '' && version >= 0, 'a tag without a line')
+  }
+  for (const { entries } of entry.tags) {
+    last = 0
+    for (const other of entries) {
+      assert(other.version > last, '(4) the entries of a tag rise')
+      last = other.version
+    }
+  }
+}

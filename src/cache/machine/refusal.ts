@@ -1,0 +1,14 @@
+/** Refusals as data: what the machine answers where another part would throw. */
+import type { ErrorCode } from '../../base/errors.ts'
+import type { Refused } from './commands.ts'
+
+const NO_DETAILS = Object.freeze({})
+
+export function refuse(code: ErrorCode, message: string, details: Readonly<Record<string, unknown>> = NO_DETAILS): Refused {
+  return { type: 'refused', code, message, details }
+}
+
+/** INVALID_ARGUMENT about one member. */
+export function invalid(path: string, message: string): Refused {
+  return refuse('INVALID_ARGUMENT', `${path}: ${message}`, { errors: [{ path, message }] })
+}
