@@ -1,7 +1,7 @@
 /** The payload of entries: what goes in comes out, and no bytes throw. */
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeEntry, decodeParcel, encodeEntry, encodeParcel } from './batch.ts'
+import { decodeEntry, decodeParcel, eachBody, encodeEntry, encodeParcel } from './batch.ts'
 
 const sequence = fc.integer({ min: 1, max: 2 ** 50 })
 const command = fc.record({
@@ -30,6 +30,16 @@ describe('batch', () => {
     )
   })
 
+  it('shows the bodies of a parcel without the rest, but those of cancellations', () => {
+    fc.assert(
+      fc.property(parcel, (one) => {
+        const bodies: Uint8Array[] = []
+        eachBody(encodeParcel(one), (body) => bodies.push(body))
+        expect(bodies).toEqual(one.commands.filter(({ cancels }) => cancels === 0).map(({ body }) => body))
+      }),
+    )
+  })
+
   it('skips a parcel that does not parse and keeps its neighbours', () => {
     const good = {
       client: 7,
@@ -47,6 +57,7 @@ describe('batch', () => {
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         decodeEntry(bytes)
         decodeParcel(bytes)
+        eachBody(bytes, () => {})
         decodeEntry(encodeEntry(1, [bytes]))
       }),
     )

@@ -98,6 +98,27 @@ function decodeCommand(input: ByteReader, base: number): Command {
   return { sequence, key, traceparent, cancels, body: input.bytes() }
 }
 
+/** The bodies in a parcel, as views; nothing else of it is looked at, and of bytes that are none only what comes before the fault. */
+export function eachBody(bytes: Uint8Array, take: (body: Uint8Array) => void): void {
+  const input = new ByteReader(bytes)
+  input.f64()
+  input.varint()
+  input.varint()
+  for (let left = input.varint(); left > 0 && input.ok; left--) input.varint()
+  for (let left = input.varint(); left > 0 && input.ok; left--) {
+    input.varint()
+    const flags = input.u8()
+    if ((flags & KEYED) !== 0) {
+      input.bytes()
+      input.bytes()
+    }
+    if ((flags & TRACED) !== 0) input.bytes()
+    if ((flags & CANCELS) !== 0) input.varint()
+    const body = input.bytes()
+    if (input.ok && (flags & CANCELS) === 0) take(body)
+  }
+}
+
 /** One entry of the parcels, in this order. No parcels: a tick, which only moves the time. */
 export function encodeEntry(time: Millis, parcels: readonly Uint8Array[]): Uint8Array {
   let bytes = ENTRY_HEADER_BYTES

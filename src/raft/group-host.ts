@@ -3,7 +3,7 @@
  * all of them: one Ready, one WAL append and one frame per peer for whatever a turn brought.
  */
 import type { ActorId, Plain } from '../actors/envelope.ts'
-import type { GroupId, LogIndex, MemberId, Millis, NodeId, ReplicaId } from '../base/ids.ts'
+import type { GroupId, LogIndex, MemberId, Millis, NodeId, ReplicaId, Term } from '../base/ids.ts'
 import type { LatencyCounts } from '../base/latency-histogram.ts'
 import type { Membership, ProposeResult } from './core/types.ts'
 import type { RaftStatus } from './core/raft-core.ts'
@@ -76,6 +76,13 @@ export interface HostStats {
   readonly snapshotsReceived: number
 }
 
+/** A majority said, each after `askedAt`, that it knows of no later term than `term`, which this replica leads. */
+export interface Confirmation {
+  readonly term: Term
+  /** `Clock.now()` of this node, before the first question left. So whoever leads a later term was elected after it. */
+  readonly askedAt: Millis
+}
+
 export interface GroupHost {
   /** The address of the actor: `<node>/raft`. */
   readonly id: ActorId
@@ -100,7 +107,17 @@ export interface GroupHost {
   /** The node detector's verdicts: a dead node's groups wake up and elect. */
   nodeDown(node: NodeId): void
   nodeUp(node: NodeId): void
-  /** Called after each change of leader, term or applied membership of a group on this node. */
+  /**
+   * Asks a majority whether the replica here leads the group now (it wakes, if it sleeps). All that is asked in one turn costs one round
+   * of messages, shared with the queries. `done` is called once, in a later turn of the host: with null where it does not lead, or
+   * ceased to before the answer (for as long as neither is known, nothing is said); else once the machine here has applied
+   * everything that was committed when it was asked.
+   */
+  confirm(group: GroupId, done: (confirmation: Confirmation | null) => void): void
+  /**
+   * Called after each change of leader, term or applied membership of a group on this node: before any answer of the new term
+   * leaves or is completed (`StateMachine.attach`), and before `StateMachine.preparing` of its commands.
+   */
   onChange(listener: (group: GroupId) => void): void
   /** Called with each event that a group's machine emitted while this node led it. */
   onEvent(listener: (group: GroupId, event: Plain, index: LogIndex, time: Millis) => void): void

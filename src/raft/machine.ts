@@ -58,6 +58,12 @@ export interface StateMachine {
    * A malformed command must not throw: it returns the machine's own error reply.
    */
   apply(ctx: ApplyContext, ticket: number, command: Uint8Array): Plain | null
+  /**
+   * Called where this replica leads, with a command that was taken into the log just now and is not yet on its way to the others:
+   * what can be done beside the replication. Advice and no more: what is told may never be applied, or was applied before, and
+   * what is applied need not have been told. The bytes are a view. Must not throw, nor change the replicated state.
+   */
+  preparing?(command: Uint8Array): void
   /** The caller of this waiting command is gone (its connection closed): take it out, settle it if it still waits. */
   cancel(ctx: ApplyContext, ticket: number): void
   /** Called before the commands of an entry: expire everything due at ctx.time, in order, at most a bounded number. */

@@ -124,6 +124,7 @@ export class Group implements ApplySink {
       this.traces.acknowledged(message.from, message.index, this.#shared.clock.now())
     }
     this.core.step(message)
+    this.#noticeChange()
     if (this.core.forgot > 0) {
       const { last } = this.core.status()
       return this.#shared.lose(this, `its log ends at ${last}, it had acknowledged ${this.core.forgot}: the disk lost what it had synced`)
@@ -133,6 +134,7 @@ export class Group implements ApplySink {
 
   tick(): void {
     this.core.tick()
+    this.#noticeChange()
     if (this.traces.active) this.traces.forget(this.#shared.clock.now() - TRACE_LIFE_MS)
     this.#shared.dirty(this)
   }
@@ -206,6 +208,7 @@ export class Group implements ApplySink {
         if (message.to === this.replica) this.core.step(message)
         else this.#send(message)
       }
+      this.#noticeChange()
       if (snapshot === null) continue
       this.installed = work.generation
       this.#shared.reload(this)
@@ -261,6 +264,7 @@ export class Group implements ApplySink {
     return this.clock.read(this.#shared.uptime.value)
   }
 
+  /** Wherever the core may have changed its mind: those that watch hear of a new term before anything is done in it. */
   #noticeChange(): void {
     const { core } = this
     const known = this.#known

@@ -5,7 +5,7 @@
 import type { ActorId, Envelope } from '../../actors/envelope.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { LogIndex, Millis } from '../../base/ids.ts'
-import { PARCEL_LENGTH_BYTES, decodeParcel, encodeEntry } from '../batch.ts'
+import { PARCEL_LENGTH_BYTES, decodeParcel, eachBody, encodeEntry } from '../batch.ts'
 import type { ProposeResult } from '../core/types.ts'
 import type { Group } from './group.ts'
 import type { Propose } from './propose-codec.ts'
@@ -153,6 +153,8 @@ export class Intake {
     const now = this.#shared.clock.now()
     this.#shared.counters.proposals++
     this.#proposed.push({ index: result.index, at: now })
+    const { machine } = this.#group.applier
+    if (machine.preparing !== undefined) for (const { propose } of parcels) eachBody(propose.bytes, (body) => machine.preparing!(body))
     for (const { propose, at } of parcels) {
       if (propose.traces.length > 0) this.#group.traces.proposed(result.index, propose.traces, at, now)
     }

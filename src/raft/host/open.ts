@@ -10,7 +10,7 @@ import type { Ports } from '../../io/ports.ts'
 import { openWal } from '../../io/wal/open.ts'
 import type { Recovered, Wal } from '../../io/wal/wal.ts'
 import type { Membership, ProposeResult } from '../core/types.ts'
-import type { GroupHost, GroupHostOptions, GroupStatus, HostStats } from '../group-host.ts'
+import type { Confirmation, GroupHost, GroupHostOptions, GroupStatus, HostStats } from '../group-host.ts'
 import type { StateMachine } from '../machine.ts'
 import { Uptime } from './cluster-clock.ts'
 import { DiskWatch } from './disk-watch.ts'
@@ -128,6 +128,14 @@ class Face implements GroupHost {
     this.#host.shared.dirty(live)
     this.#host.wake()
     return result
+  }
+
+  confirm(group: GroupId, done: (confirmation: Confirmation | null) => void): void {
+    const live = this.#host.replicas.get(group)
+    this.#host.shared.outgoing.ctx.enter(() => {
+      if (live === null || live.closed || !live.leading) done(null)
+      else live.reads.confirm(done)
+    })
   }
 
   nodeDown(node: NodeId): void {
