@@ -24,7 +24,7 @@ const FLOORS: Record<string, readonly string[]> = {
   api: ['base', 'io', 'telemetry', 'actors', 'lock', 'queue', 'cache', 'cluster', 'version.ts'],
   client: ['base', 'lock', 'queue', 'cache'],
   cli: ['base', 'lock', 'queue', 'cache', 'cluster', 'version.ts', 'config.ts'],
-  sim: ['base', 'io', 'actors', 'raft', 'cluster', 'lock', 'queue', 'cache', 'node.ts', 'config.ts'],
+  sim: ['base', 'io', 'actors', 'raft', 'cluster', 'lock', 'queue', 'cache', 'api', 'node.ts', 'config.ts'],
   'gateway.ts': ['*'],
   'serve.ts': ['*'],
   'gateway-worker.ts': ['*'],

@@ -39,6 +39,12 @@ export interface Gateway {
   readonly producers: ProducerTraces
 }
 
+/** What calls of queues need of it. */
+export interface QueueGateway {
+  readonly backend: Pick<Backend, 'queues' | 'lostLeases' | 'clock'>
+  readonly settings: Pick<GatewaySettings, 'commandTimeoutMs'>
+}
+
 type OnSubmitted = (cancel: () => void) => void
 
 /** One command as a promise: for HTTP, where each call is a promise anyway. `onSubmitted` gets the way to give it up. */

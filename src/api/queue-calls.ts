@@ -19,7 +19,7 @@ import {
   type QueueName,
   type Settling,
 } from '../queue/types.ts'
-import { type Gateway, type GatewaySpan, expectReply } from './gateway.ts'
+import { type Gateway, type GatewaySpan, type QueueGateway, expectReply } from './gateway.ts'
 import { type Enqueuing, deliveredMessage, jsonText, newMessage, newMessages, sampledTraceOf } from './queue-messages.ts'
 import { type AckBody, type DequeueBody, type ExtendBody, type NackBody, type QueueBody, batchBody, messageBody } from './queue-schemas.ts'
 import { validate } from './schemas.ts'
@@ -32,7 +32,7 @@ export interface QueueScope extends QueueName {
 
 export type Answer = Record<string, unknown>
 
-export function queueOptions(gateway: Gateway, scope: Pick<QueueScope, 'key' | 'traceparent'>, waitMs = 0): CommandOptions {
+export function queueOptions(gateway: QueueGateway, scope: Pick<QueueScope, 'key' | 'traceparent'>, waitMs = 0): CommandOptions {
   const timeoutMs = gateway.settings.commandTimeoutMs + waitMs
   return { timeoutMs, ...(scope.key && { idempotencyKey: scope.key }), ...(scope.traceparent && { traceparent: scope.traceparent }) }
 }
@@ -122,7 +122,7 @@ const SETTLING: Partial<Record<ErrorCode, string>> = {
 
 /** Leased for a caller who is gone: given back at once, as if they had not been delivered. */
 export function giveBack(
-  gateway: Gateway,
+  gateway: QueueGateway,
   { namespace, queue }: QueueName,
   messages: readonly Pick<DeliveredMessage, 'id' | 'token'>[],
 ): void {

@@ -92,6 +92,17 @@ describe('what may be, of deliveries that are counted', () => {
     history.deliveries[3] = delivery('k2', 2, 4, 160, { attempt: 1 })
     expect(kinds(history)).toEqual([])
   })
+  test('one that nobody saw was given back, and others went before', () => {
+    const history = good()
+    history.enqueues.push(enqueue('k5', 5, 300, { lane: 'priority 0' }), enqueue('k6', 6, 310, { lane: 'priority 0' }))
+    history.deliveries.push(delivery('k6', 6, 7, 400, { group: '' }), delivery('k5', 5, 8, 420, { group: '' }))
+    expect(kinds(history, ['m_1_5', 'm_1_6'])).toEqual(['overtaken'])
+    history.settlings.push({ ...ack(5, 6, 410), type: 'nack', counts: false, outcome: 'unknown' })
+    expect(kinds(history, ['m_1_5', 'm_1_6'])).toEqual([])
+    // But it is no reason for what was seen.
+    history.deliveries.push(delivery('k5', 5, 9, 2_000, { group: '' }))
+    expect(kinds(history, ['m_1_5', 'm_1_6'])).toEqual(['unfounded'])
+  })
   test('attempts that nobody saw', () => {
     const history = good()
     history.deliveries[3] = delivery('k2', 2, 4, 160, { attempt: 4 })
@@ -115,6 +126,16 @@ describe('what may be, of deliveries that are counted', () => {
 })
 
 describe('found', () => {
+  test('false losses: of what was settled, and of what was live for sure', () => {
+    const history = good()
+    const loss = { queue: 'q', id: 'm_1_4', token: 2 }
+    history.losses.push({ ...loss, toldAt: 5_000 })
+    expect(kinds(history)).toEqual(['false loss'])
+    history.settlings[1] = { ...ack(4, 2, 2_000), outcome: 'refused' }
+    expect(kinds(history, ['m_1_4'])).toEqual([])
+    history.losses[0] = { ...loss, toldAt: 1_000 }
+    expect(kinds(history, ['m_1_4'])).toEqual(['false loss'])
+  })
   test('unfounded: delivered once more, and nothing had failed', () => {
     const history = good()
     history.deliveries[3] = delivery('k2', 2, 4, 160, { attempt: 1 })

@@ -9,6 +9,7 @@
  *   overtaken     a first delivery in a lane before that of an earlier message
  *   token         one token twice, or one that is not above those seen before it was asked for
  *   two leases    of one message, or in one group, that were both live for sure
+ *   false loss    of a lease that was live for sure when its holder was told, or that was settled
  *   unfounded     a message that was delivered once more though no delivery before it failed or was given back: see below
  *
  * The bound on duplicates: deliveries of a message - (leases that ran out + nacks) <= 1. A delivery tells by its `attempt` how
@@ -70,6 +71,14 @@ export interface RedriveRecord {
   readonly sentAt: Millis
 }
 
+/** Who had a lease was told that it ended unsettled. */
+export interface LossRecord {
+  readonly queue: string
+  readonly id: string
+  readonly token: number
+  readonly toldAt: Millis
+}
+
 export interface QueueHistoryReport {
   /** One line each; empty for a history that can have been. */
   readonly violations: readonly string[]
@@ -92,6 +101,7 @@ export class QueueHistory {
   readonly deliveries: DeliveryRecord[] = []
   readonly settlings: SettlingRecord[] = []
   readonly redrives: RedriveRecord[] = []
+  readonly losses: LossRecord[] = []
   readonly #leaseSlackMs: Millis
 
   /** `leaseSlackMs`: how much of a lease is not counted on, for the clocks of the cluster and the test run at their own rates. */
@@ -108,7 +118,8 @@ export class QueueHistory {
       found.push(...disorder(lane))
     found.push(...overtaken(this, byToken))
     for (const deliveries of groupBy(byToken, queueOf)) found.push(...tokens(deliveries))
-    found.push(...unfounded(this, byToken), ...twoLeases(this, this.#leaseSlackMs))
+    const live = liveLeases(this, this.#leaseSlackMs)
+    found.push(...unfounded(this, byToken), ...twoLeases(live), ...falseLosses(this, live))
     const count = (type: SettlingRecord['type'], outcome: Known) =>
       this.settlings.filter((settling) => settling.type === type && settling.outcome === outcome).length
     return {
@@ -190,7 +201,9 @@ function disorder(lane: readonly EnqueueRecord[]): string[] {
 }
 
 /** In the order of tokens, the first deliveries of a lane are in the order of its messages. */
-function overtaken({ enqueues, redrives }: QueueHistory, byToken: readonly DeliveryRecord[]): string[] {
+function overtaken(history: QueueHistory, byToken: readonly DeliveryRecord[]): string[] {
+  const { enqueues, redrives } = history
+  const givenBack = uncounted(history)
   const lanes = new Map(enqueues.map(({ key, lane }) => [key, lane]))
   // After a redrive the first attempt need not be the first delivery.
   const redrivenAt = new Map<string, Millis>()
@@ -200,7 +213,9 @@ function overtaken({ enqueues, redrives }: QueueHistory, byToken: readonly Deliv
   const found: string[] = []
   for (const delivery of byToken) {
     const isCounted = delivery.attempt === 1 && delivery.receivedAt < (redrivenAt.get(delivery.queue) ?? Infinity)
-    const isFirst = isCounted && !delivered.has(message(delivery))
+    // Nor where one that nobody saw was given back.
+    const isBack = [...(givenBack.get(message(delivery)) ?? [])].some((token) => token < delivery.token)
+    const isFirst = isCounted && !isBack && !delivered.has(message(delivery))
     delivered.add(message(delivery))
     const name = lanes.get(delivery.key) ?? null
     if (name === null || !isFirst) continue
@@ -232,29 +247,33 @@ function tokens(byToken: readonly DeliveryRecord[]): string[] {
   return found
 }
 
-function unfounded({ settlings, redrives }: QueueHistory, byToken: readonly DeliveryRecord[]): string[] {
-  const uncounted = settlings.filter(({ type, counts, outcome }) => type === 'nack' && counts === false && outcome !== 'refused')
-  const nacks = new Map(groupBy(uncounted, message).map((ofOne) => [message(ofOne[0]!), ofOne.map(({ token }) => token)]))
+function unfounded(history: QueueHistory, byToken: readonly DeliveryRecord[]): string[] {
+  const givenBack = uncounted(history)
   return groupBy(byToken, message).flatMap((ofOne) => {
-    const redriven = redrives.filter(({ queue }) => ofOne.length > 1 && queue === ofOne[0]!.queue).map(({ sentAt }) => sentAt)
-    return unfoundedOf(ofOne, nacks.get(message(ofOne[0]!)) ?? [], redriven)
+    const redriven = history.redrives.filter(({ queue }) => ofOne.length > 1 && queue === ofOne[0]!.queue).map(({ sentAt }) => sentAt)
+    return unfoundedOf(ofOne, givenBack.get(message(ofOne[0]!)) ?? new Set(), redriven)
   })
 }
 
-/** Of one message, in the order of tokens; `nacks`: tokens that were given back uncounted; `redriven`: when that was asked for. */
-function unfoundedOf(byToken: readonly DeliveryRecord[], nacks: readonly number[], redriven: readonly Millis[]): string[] {
+/** Of each message, the tokens of the deliveries that may have been given back as if they had not been. */
+function uncounted({ settlings }: QueueHistory): Map<string, Set<number>> {
+  const nacks = settlings.filter(({ type, counts, outcome }) => type === 'nack' && counts === false && outcome !== 'refused')
+  return new Map(groupBy(nacks, message).map((ofOne) => [message(ofOne[0]!), new Set(ofOne.map(({ token }) => token))]))
+}
+
+/** Of one message, in the order of tokens; `redriven`: when that was asked for. */
+function unfoundedOf(byToken: readonly DeliveryRecord[], givenBack: ReadonlySet<number>, redriven: readonly Millis[]): string[] {
   const found: string[] = []
-  let [since, seen, revivals] = [0, 0, 0]
+  let [failed, revivals] = [0, 0]
   for (const delivery of byToken) {
     const { token, attempt, receivedAt } = delivery
-    seen++
-    const givenBack = nacks.filter((nacked) => nacked >= since && nacked < token).length
-    if (seen - givenBack <= attempt) continue
-    if (redriven.filter((sentAt) => sentAt < receivedAt).length > revivals) {
+    if (failed >= attempt) {
+      if (redriven.filter((sentAt) => sentAt < receivedAt).length <= revivals)
+        found.push(`unfounded: ${message(delivery)} (token ${token}) is attempt ${attempt}, and ${failed} were seen before that count`)
+      failed = 0
       revivals++
-      since = token
-      seen = 1
-    } else found.push(`unfounded: ${message(delivery)} (token ${token}, attempt ${attempt}) was seen ${seen} times, ${givenBack} uncounted`)
+    }
+    if (!givenBack.has(token)) failed++
   }
   return found
 }
@@ -265,20 +284,34 @@ interface Live {
   readonly until: Millis
 }
 
-function twoLeases({ deliveries, settlings }: QueueHistory, slackMs: Millis): string[] {
+function liveLeases({ deliveries, settlings }: QueueHistory, slackMs: Millis): Live[] {
   const settled = new Map<string, SettlingRecord[]>()
   for (const settling of settlings) {
     const key = `${message(settling)} ${settling.token}`
     settled.set(key, [...(settled.get(key) ?? []), settling])
   }
-  const live: Live[] = deliveries.map((delivery) => ({
+  return deliveries.map((delivery) => ({
     delivery,
     from: delivery.receivedAt,
     until: liveUntil(delivery, settled.get(`${message(delivery)} ${delivery.token}`) ?? [], slackMs),
   }))
+}
+
+function twoLeases(live: readonly Live[]): string[] {
   const inGroups = groupBy(live, ({ delivery }) => (delivery.group === '' ? null : `${queueOf(delivery)} ${delivery.group}`))
   const ofOne = groupBy(live, ({ delivery }) => (delivery.group === '' ? message(delivery) : null))
   return [...inGroups, ...ofOne].flatMap(overlaps)
+}
+
+function falseLosses({ losses, settlings }: QueueHistory, live: readonly Live[]): string[] {
+  const lease = ({ queue, id, token }: LossRecord | SettlingRecord | DeliveryRecord): string => `${queue} ${id} ${token}`
+  const until = new Map(live.map((one) => [lease(one.delivery), one.until]))
+  const over = new Set(settlings.filter(({ type, outcome }) => type !== 'extend' && outcome === 'ok').map(lease))
+  return losses.flatMap((loss) => {
+    const lived = until.get(lease(loss)) ?? 0
+    if (over.has(lease(loss))) return [`false loss: ${lease(loss)} was settled`]
+    return loss.toldAt < lived ? [`false loss: ${lease(loss)} lived until ${lived}, and was lost at ${loss.toldAt}`] : []
+  })
 }
 
 /** A settling that was sent, and not refused, may have ended the lease at once. */

@@ -14,7 +14,8 @@ import type { Ports } from '../io/ports.ts'
 import { createLocks } from '../lock/facade.ts'
 import type { Locks } from '../lock/types.ts'
 import { createQueues } from '../queue/facade.ts'
-import type { Queues } from '../queue/types.ts'
+import { createLostLeases } from '../queue/lost-leases.ts'
+import type { LostLeases, Queues } from '../queue/types.ts'
 import { type Node, type NodeOptions, createNode } from '../node.ts'
 import { createProposer } from '../raft/host/proposer.ts'
 import { checkColdRecords } from './checkers/cold-records.ts'
@@ -36,6 +37,7 @@ export interface Running {
   readonly node: Node
   readonly locks: Locks
   readonly queues: Queues
+  readonly lostLeases: LostLeases
 }
 
 export class SimNode {
@@ -182,7 +184,8 @@ export class SimCluster {
     node.wiped = false
     this.#formed ||= this.nodes.every(({ joined }) => joined)
     const { partitions } = this.options
-    node.running = { node: running, locks: createLocks(proposer), queues: createQueues(proposer, { partitions, hash: this.#hash }) }
+    const queues = createQueues(proposer, { partitions, hash: this.#hash })
+    node.running = { node: running, locks: createLocks(proposer), queues, lostLeases: createLostLeases(running.system) }
     life.touched = true
     world.log(`${node.id} is up, incarnation ${identity.incarnation}`)
   }

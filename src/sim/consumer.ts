@@ -2,9 +2,10 @@
  * A client that empties the queues, well and badly: it waits, gives waits up, acknowledges, gives back, holds on to, walks away
  * from what it got, tries tokens that are good no more, has answers repeated, and moves work on in transactions.
  */
-import type { Answered, ItemOutcome, QueueCommand } from '../queue/types.ts'
+import type { Answered, QueueCommand, TransactionOp } from '../queue/types.ts'
 import type { Dice } from './dice.ts'
 import { NAMESPACE, PASSING, type QueueAnswer, type QueueContext, SCRAP } from './queue-workload.ts'
+import { outcomesOf } from './subscriber.ts'
 import type { Client } from './workload.ts'
 
 const HELD_MAX = 12
@@ -177,34 +178,35 @@ export class Consumer implements Client {
   /** What was done here goes on there, once, if the lock is still ours. */
   #transact(done: () => void): void {
     const { ledger } = this.#context
-    const held = this.#held.find(({ queue }) => queue.endsWith('jobs'))
-    if (!held) return done()
-    this.#held = this.#held.filter((other) => other !== held)
-    const { queue, id, token } = held
+    const queue = this.#held.find((held) => held.queue.endsWith('jobs'))?.queue ?? ''
     const mail = queue.replace('jobs', 'mail')
-    if (!this.#context.queues.includes(mail)) return done()
-    const key = `${this.#id} mail ${this.#operations}`
+    if (queue === '' || !this.#context.queues.includes(mail)) return done()
+    const taken = this.#held.filter((held) => held.queue === queue).slice(0, this.#dice.integer(1, 3))
+    this.#held = this.#held.filter((held) => !taken.includes(held))
+    // Now and then there is one in it that is over: then all of it has to come to nothing.
+    const old = this.#dice.chance(0.15) ? this.#stale.filter((one) => one.queue === queue).slice(0, 1) : []
+    const items = this.#dice.shuffle([...taken, ...old])
+    const keys = Array.from({ length: this.#dice.integer(1, 3) }, (_, i) => `${this.#id} mail ${this.#operations} ${i}`)
     const fence = this.#fence(queue)
     const floor = ledger.floorOf(fence.resource)
-    const message = { body: ledger.bodyOf(key), group: '', dedupId: '', delayMs: 0, priority: 0, ttlMs: 0 }
-    const command = {
-      type: 'tx',
-      ops: [
-        { type: 'require_fence', fence },
-        { type: 'queue_ack', namespace: NAMESPACE, queue, items: [{ id, token }], fence: null },
-        { type: 'queue_enqueue', namespace: NAMESPACE, queue: mail, messages: [message] },
-      ],
-    } as const
-    const sent = [{ id, token, wasStale: ledger.isStale(queue, held) }]
+    const messages = keys.map((key) => ({ body: ledger.bodyOf(key), group: '', dedupId: '', delayMs: 0, priority: 0, ttlMs: 0 }))
+    const isFencedFirst = this.#dice.chance(0.5)
+    const settling = items.map(({ id, token }) => ({ id, token }))
+    const ack = { type: 'queue_ack', namespace: NAMESPACE, queue, items: settling, fence: isFencedFirst ? null : fence } as const
+    const enqueue = { type: 'queue_enqueue', namespace: NAMESPACE, queue: mail, messages } as const
+    const work = this.#dice.shuffle<TransactionOp>([ack, enqueue])
+    const first: readonly TransactionOp[] = isFencedFirst ? [{ type: 'require_fence', fence }] : []
+    const command = { type: 'tx', ops: [...first, ...work] } as const
+    const sent = items.map((item) => ({ ...item, wasStale: ledger.isStale(queue, item) }))
     const sentAt = ledger.now
     this.#run(command, 0, this.#key(), (answer) => {
       const isDone = answer.type === 'reply'
       const known = answer.type === 'unknown' ? 'unknown' : 'refused'
-      ledger.settled('ack', queue, sent, sentAt, isDone ? [''] : known)
-      const mailed = [{ key, lane: 'priority 0', delayMs: 0, isRepeatable: false }]
+      ledger.settled('ack', queue, sent, sentAt, isDone ? sent.map(() => '') : known)
+      const mailed = keys.map((key) => ({ key, lane: 'priority 0', delayMs: 0, isRepeatable: false }))
       ledger.enqueued(mail, mailed, sentAt, isDone ? 'ok' : known, isDone ? mailedIn(answer.reply) : [])
       this.#fenced(fence, floor, answer)
-      this.#forget([held])
+      this.#forget(taken)
       done()
     })
   }
@@ -223,11 +225,6 @@ export class Consumer implements Client {
       done()
     })
   }
-}
-
-function outcomesOf(answer: QueueAnswer): readonly ItemOutcome[] | 'refused' | 'unknown' {
-  if (answer.type === 'reply' && answer.reply.type === 'settled') return answer.reply.outcomes
-  return answer.type === 'unknown' ? 'unknown' : 'refused'
 }
 
 function mailedIn(reply: Answered) {

@@ -229,5 +229,6 @@ function drawQueues(dice: Dice): QueueWorkloadOptions {
     sentries: dice.pick([0, 1, 2]),
     dedupWindowMs: dice.pick([300, 1_500, 5_000]),
     stewarded: dice.chance(0.6),
+    subscribers: dice.pick([0, 1, 2]),
   }
 }

@@ -66,6 +66,8 @@ export class QueueLedger {
   readonly #tokens = new Map<string, { readonly token: number; readonly since: number }>()
   /** When it was known, by queue and id. */
   readonly #ackedAt = new Map<string, number>()
+  /** Leases that somebody was told of who never had an answer with them. */
+  readonly #strangers: { readonly queue: string; readonly id: string; readonly token: number }[] = []
   readonly #floors = new Map<string, number>()
   readonly #purged = new Map<string, number>()
 
@@ -175,6 +177,12 @@ export class QueueLedger {
     if (!this.#ackedAt.has(name)) this.#ackedAt.set(name, this.now)
   }
 
+  /** Somebody was told that a lease of theirs is lost; `wasTheirs`: it was asked for by them. */
+  lost(queue: string, id: string, token: number, wasTheirs: boolean): void {
+    this.history.losses.push({ queue, id, token, toldAt: this.now })
+    if (!wasTheirs) this.#strangers.push({ queue, id, token })
+  }
+
   redriven(queue: string): void {
     this.history.redrives.push({ queue, sentAt: this.now })
   }
@@ -225,6 +233,9 @@ export class QueueLedger {
     const left = enqueues.filter(({ queue, id }) => lossy.has(queue) && id !== '' && !acked.has(`${queue} ${id}`))
     const gone = left.filter(({ queue }) => queue === PASSING)
     const ended = this.deletions.check(this.history, gone)
+    const delivered = new Set(this.history.deliveries.map(({ queue, id, token }) => `${queue} ${id} ${token}`))
+    const misled = this.#strangers.map(({ queue, id, token }) => `${queue} ${id} ${token}`).filter((lease) => delivered.has(lease))
+    if (misled.length > 0) throw new SimFailure(`queues: somebody else was told that a lease is lost: ${misled.join()}`)
     const violations = [...this.history.report(left).violations, ...this.#passed(), ...this.dedups.check(), ...ended]
     if (violations.length > 0) throw new SimFailure(`queues: ${violations.slice(0, 20).join('\n  ')}`)
     for (const [queue, purged] of this.#purged) {

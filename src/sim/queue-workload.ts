@@ -20,14 +20,15 @@ import type { SimCluster, SimNode } from './cluster.ts'
 import { ClusterTime } from './cluster-time.ts'
 import { Consumer } from './consumer.ts'
 import type { Dice } from './dice.ts'
+import { FinalQueue } from './final-queue.ts'
 import { KnownConfigs } from './known-configs.ts'
 import { Producer } from './producer.ts'
 import { QueueDrain } from './queue-drain.ts'
 import { QueueLedger } from './queue-ledger.ts'
 import { Sentry } from './sentry.ts'
+import { Subscriber } from './subscriber.ts'
 import { Steward } from './steward.ts'
 import { Clients, type Workload, type WorkloadTally } from './workload.ts'
-import { SimFailure } from './world.ts'
 
 export const NAMESPACE = 'sim'
 export const SCRAP = 'scrap'
@@ -65,6 +66,7 @@ export interface QueueWorkloadOptions {
   readonly retryShare: number
   readonly bodyCacheBytes: number
   readonly sentries: number
+  readonly subscribers: number
   /** Of the queue that forgets; the steward changes it. */
   readonly dedupWindowMs: number
   /** Whether settings change and a queue goes while they are in use. */
@@ -94,6 +96,7 @@ export class QueueWorkload implements Workload {
   readonly #queues: string[] = []
   readonly #clients: Clients
   readonly #drains: QueueDrain[] = []
+  readonly #subscribers: Subscriber[] = []
   #stopped = false
   #isDrained = false
 
@@ -137,6 +140,12 @@ export class QueueWorkload implements Workload {
       const dice = cluster.world.dice.fork(`sentry ${i}`)
       this.#clients.run(new Sentry(`sentry${i}`, dice, this.#context), dice, pace(dice))
     }
+    for (let i = 0; i < options.subscribers; i++) {
+      const dice = cluster.world.dice.fork(`subscriber ${i}`)
+      const subscriber = new Subscriber(`s${i}`, dice, this.#context)
+      this.#subscribers.push(subscriber)
+      this.#clients.run(subscriber, dice, pace(dice))
+    }
     const dice = cluster.world.dice.fork('steward')
     if (options.stewarded) this.#clients.run(new Steward(dice, this.#context), dice, STEWARD_MEAN_MS)
   }
@@ -157,6 +166,7 @@ export class QueueWorkload implements Workload {
   stop(): void {
     this.#stopped = true
     this.#clients.stop()
+    for (const subscriber of this.#subscribers) subscriber.end()
     this.#drain()
   }
 
@@ -193,18 +203,10 @@ export class QueueWorkload implements Workload {
     return 0
   }
 
-  /** A message that is taken in. */
+  /** A message that is taken in, and a lease that is lost. */
   ask(node: SimNode, at: number, timeoutMs: number, done: () => void): void {
     const { cluster, ledger } = this.#context
-    const { world } = cluster
-    const message = { body: ledger.bodyOf(FINAL), group: '', dedupId: '', delayMs: 0, priority: 0, ttlMs: 0 }
-    const enqueue = { type: 'queue_enqueue', namespace: NAMESPACE, queue: `${FINAL}${at}`, messages: [message] } as const
-    node.running?.queues.submit(enqueue, { timeoutMs }, (reply) => {
-      if (!(reply instanceof Error)) done()
-      // It looks at its disk now and then: room is noticed a while after it is there.
-      else if (reply.code === 'DISK_LOW') world.at(RETRY_MS, 'final enqueue again', () => this.ask(node, at, timeoutMs, done))
-      else world.fail(new SimFailure(`liveness: ${node.id} could not enqueue: ${reply.message}`))
-    })
+    new FinalQueue(cluster, node, `${FINAL}${at}`, timeoutMs, done).enqueue(ledger.bodyOf(FINAL))
   }
 }
 

@@ -76,6 +76,7 @@ class Run {
   readonly #chaos: Chaos
   readonly #operator: Operator
   readonly #workloads: readonly Workload[]
+  readonly #punctual: ReturnType<typeof punctual>
   readonly #committed = new History()
   #inconclusive = 0
 
@@ -88,6 +89,7 @@ class Run {
       ended: (node) => this.#workloads.forEach((workload) => workload.nodeEnded(node)),
     })
     this.#workloads = workloadsOf(this.#cluster, options)
+    this.#punctual = punctual(this.#cluster, this.#groups, options.driftPpm)
     const checkers: readonly Checker[] = [
       electionSafety(),
       logMatching(),
@@ -98,7 +100,7 @@ class Run {
       ordering(),
       recovery((node) => this.#cluster.node(node)?.sound === false),
       diskIdentity(),
-      punctual(this.#cluster, this.#groups, options.driftPpm),
+      this.#punctual,
       ...(options.quiet ? [steady(this.#cluster)] : []),
       soundDisks(this.#cluster),
       storedStates(),
@@ -180,6 +182,7 @@ class Run {
     const { livenessMs } = this.#options
     if (this.#operator.active && this.#cluster.formed) core = await this.#settle()
     await this.#until(livenessMs, 'the core serves', () => this.#coreServes(core))
+    this.#punctual.calm()
     await this.#until(livenessMs, 'every client is answered', () => this.#workloads.every(({ busy }) => busy === 0))
     let asked = 0
     for (const workload of this.#workloads) {

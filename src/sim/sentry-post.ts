@@ -63,7 +63,8 @@ export class SentryPost {
     } else if (this.#visible.hi <= asked.lo + waitMs && asked.hi < this.#gone.lo) {
       this.#fail('withheld', `visible by ${this.#visible.hi}, and not delivered from ${asked.lo} on for ${waitMs} ms`)
     }
-    return asked.lo >= this.#gone.hi
+    // A lease that lives is over first.
+    return asked.lo >= this.#gone.hi && asked.lo >= this.#visible.hi
   }
 
   /** The lease is left alone until it is over. */

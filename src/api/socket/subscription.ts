@@ -14,7 +14,7 @@ import { TricordError } from '../../base/errors.ts'
 import type { Millis } from '../../base/ids.ts'
 import type { Timer } from '../../io/clock.ts'
 import { type Answered, type DeliveredMessage, QUEUE_LIMITS, type QueueName } from '../../queue/types.ts'
-import { type Gateway } from '../gateway.ts'
+import { type QueueGateway } from '../gateway.ts'
 import { dequeueCommand, giveBack, queueOptions } from '../queue-calls.ts'
 
 const RETRY_MS: Millis = 1_000
@@ -38,7 +38,7 @@ export interface SubscriptionTerms extends QueueName {
 
 export class Subscription {
   readonly terms: SubscriptionTerms
-  readonly #gateway: Gateway
+  readonly #gateway: QueueGateway
   readonly #receiver: Receiver
   #credit: number
   #asked: { cancel(): void } | null = null
@@ -47,7 +47,7 @@ export class Subscription {
   #retry: Timer | null = null
   #ended = false
 
-  constructor(gateway: Gateway, receiver: Receiver, terms: SubscriptionTerms) {
+  constructor(gateway: QueueGateway, receiver: Receiver, terms: SubscriptionTerms) {
     this.#gateway = gateway
     this.#receiver = receiver
     this.terms = terms

@@ -2,7 +2,7 @@
 import { TricordError } from '../../base/errors.ts'
 import type { DeliveredMessage, QueueName } from '../../queue/types.ts'
 import { toProblem } from '../errors.ts'
-import type { Gateway } from '../gateway.ts'
+import type { QueueGateway } from '../gateway.ts'
 import { giveBack } from '../queue-calls.ts'
 import { deliveredMessage } from '../queue-messages.ts'
 import type { Members } from './call.ts'
@@ -19,7 +19,7 @@ export interface Pushes {
 }
 
 export class Subscriptions implements Receiver {
-  readonly #gateway: Gateway
+  readonly #gateway: QueueGateway
   readonly #requestId: string
   readonly #pushes: Pushes
   readonly #subscriptions = new Map<string, Subscription>()
@@ -28,7 +28,7 @@ export class Subscriptions implements Receiver {
   #unwritten: { readonly name: QueueName; readonly messages: readonly DeliveredMessage[] }[] = []
   #last = 0
 
-  constructor(gateway: Gateway, requestId: string, pushes: Pushes) {
+  constructor(gateway: QueueGateway, requestId: string, pushes: Pushes) {
     this.#gateway = gateway
     this.#requestId = requestId
     this.#pushes = pushes

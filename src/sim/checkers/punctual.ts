@@ -5,6 +5,8 @@
  *   a deadline is met first ──> `left` = what T lacks ──(each look: less the time in which the group could go on)──> late?
  *                                          ^── a new leader: what the one before knew and had not written, `forgotten`
  *
+ * Once nothing is done to the cluster any more, it is `CALM_LATE_MS`.
+ *
  * Without this a group whose leaders change for ever, or do not write T, keeps every lease alive and breaks no rule.
  */
 import type { GroupId, Millis } from '../../base/ids.ts'
@@ -14,6 +16,7 @@ import { type Checker, violated } from './checker.ts'
 
 /** Commit, a slow disk, lost frames that are sent again, an election that was under way. */
 const LATE_MS: Millis = 5_000
+const CALM_LATE_MS: Millis = 1_000
 const SETTLE_MS: Millis = 2_000
 const LOOK_MS: Millis = 100
 /** A change of leader may cost so much of T: docs/architecture.md. */
@@ -29,11 +32,13 @@ interface Watched {
   since: number
 }
 
-export function punctual(cluster: SimCluster, groups: readonly GroupId[], driftPpm: number): Checker {
+/** `calm()`: nothing is done to the cluster from now on. */
+export function punctual(cluster: SimCluster, groups: readonly GroupId[], driftPpm: number): Checker & { calm(): void } {
   const watched = new Map(
     groups.map((group): [GroupId, Watched] => [group, { deadline: Infinity, left: Infinity, term: 0, since: Infinity }]),
   )
   let lookedAt = 0
+  let lateMs = LATE_MS
 
   const look = (group: GroupId, one: Watched, now: Millis, passed: Millis): void => {
     const led = leaderOf(cluster, group)
@@ -49,7 +54,7 @@ export function punctual(cluster: SimCluster, groups: readonly GroupId[], driftP
     one.term = term
     if (deadline !== one.deadline) one.left = (deadline - appliedTime) * (1 + driftPpm / 1e6)
     one.deadline = deadline
-    if (one.left + LATE_MS >= 0) return
+    if (one.left + lateMs >= 0) return
     violated(
       'punctual',
       group,
@@ -64,6 +69,13 @@ export function punctual(cluster: SimCluster, groups: readonly GroupId[], driftP
       if (passed < LOOK_MS) return
       lookedAt = now
       for (const [group, one] of watched) look(group, one, now, passed)
+    },
+    calm() {
+      lateMs = CALM_LATE_MS
+      for (const one of watched.values()) {
+        one.left = Math.max(0, one.left)
+        one.since = Infinity
+      }
     },
   }
 }
