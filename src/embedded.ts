@@ -61,7 +61,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedC
   const ids = Array.from({ length: options.nodes }, (_, i) => `n${i + 1}`)
   const prepare = async (id: string, at: number): Promise<Prepared> => {
     const config = configOf(options, ids, id, at)
-    const storage = options.data === null ? createMemoryStorage() : createFileStorage(join(options.data, id), config.storage.engine)
+    const storage =
+      options.data === null
+        ? createMemoryStorage()
+        : createFileStorage(join(options.data, id), config.storage.engine, config.storage.disk_low_bytes)
     await storage.lock()
     try {
       const identity = await openIdentity(storage, clock, random, { node: id, cluster: config.cluster.name })

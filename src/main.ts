@@ -76,7 +76,7 @@ async function runNode(options: Parameters<Commands['runNode']>[0]): Promise<voi
   const log = createLog(config.log.level, { node: id })
   const [clock, random] = [new SystemClock(), new SystemRandom()]
   const telemetry = telemetryOf(id, clock, random, log)
-  const storage = createFileStorage(config.storage.data_directory, config.storage.engine)
+  const storage = createFileStorage(config.storage.data_directory, config.storage.engine, config.storage.disk_low_bytes)
   await storage.lock().catch(notUsable)
   const identity = await openIdentity(storage, clock, random, { node: id, cluster: name })
   const transport = await connectNats(name, id, identity.incarnation, { ...natsOptions(config), onWarning: (message) => log.warn(message) })

@@ -9,10 +9,18 @@ import { dirname, join, resolve } from 'node:path'
 import { lockDirectory } from './directory-lock.ts'
 import type { Kv } from './kv/kv.ts'
 import { type KvEngine, openKv } from './kv/open.ts'
+import { Reserve } from './kv/reserve.ts'
 import { DiskFullError, type File, type Storage } from './storage.ts'
 
-export function createFileStorage(root: string, engine: KvEngine): Storage {
-  return new FileStorage(root, engine)
+/** What the store may take in one go is in proportion to what is to stay free. */
+const LOW_PARTS = 16
+const WRITE_BUFFER_BYTES = { min: 1024 * 1024, max: 16 * 1024 * 1024 }
+/** Beside the tables of two write buffers: what the last batches exceeded them by, and a manifest. */
+const OPENING_BYTES = 2 * 1024 * 1024
+
+/** `diskLowBytes`: about what the operator wants to be free. 0: a disk that is full is the operator's matter, and nothing is reserved. */
+export function createFileStorage(root: string, engine: KvEngine, diskLowBytes = 0): Storage {
+  return new FileStorage(root, engine, diskLowBytes)
 }
 
 function codeOf(error: unknown): string {
@@ -106,12 +114,15 @@ class OpenFile implements File {
 class FileStorage implements Storage {
   readonly #root: string
   readonly #engine: KvEngine
+  readonly #diskLowBytes: number
+  #reserve: Reserve | null = null
   #unlock: (() => Promise<void>) | null = null
   readonly #replacing = new Set<Promise<void>>()
 
-  constructor(root: string, engine: KvEngine) {
+  constructor(root: string, engine: KvEngine, diskLowBytes: number) {
     this.#root = root
     this.#engine = engine
+    this.#diskLowBytes = diskLowBytes
   }
 
   async open(path: string): Promise<File> {
@@ -179,8 +190,14 @@ class FileStorage implements Storage {
   }
 
   async kv(directory: string): Promise<Kv> {
-    await makeDirectory(this.#full(directory))
-    return openKv(this.#engine, this.#full(directory))
+    const full = this.#full(directory)
+    await makeDirectory(full)
+    if (this.#diskLowBytes === 0) return openKv(this.#engine, full)
+    const { min, max } = WRITE_BUFFER_BYTES
+    const writeBufferBytes = Math.min(max, Math.max(min, Math.floor(this.#diskLowBytes / LOW_PARTS)))
+    const room = new Reserve(`${full}.reserve`, 2 * writeBufferBytes + OPENING_BYTES, () => this.#free())
+    this.#reserve = room
+    return openKv(this.#engine, full, { writeBufferBytes, room })
   }
 
   async setAside(directory: string): Promise<string> {
@@ -196,6 +213,12 @@ class FileStorage implements Storage {
 
   async freeBytes(): Promise<number> {
     await makeDirectory(this.#root)
+    // Asked for all the time, so this is where a reserve that was given comes back.
+    if (this.#reserve !== null && !this.#reserve.there) await this.#reserve.take()
+    return this.#free()
+  }
+
+  async #free(): Promise<number> {
     const { bavail, bsize } = await statfs(this.#root)
     return bavail * bsize
   }

@@ -21,6 +21,7 @@ const onDisk = (open: (directory: string) => Promise<Kv>) => async () => {
 }
 
 const BLOCK = 4_096
+const BUFFER_BYTES = 1024 * 1024
 
 /** A store with a table on disk; then `damage` is done to the file whose name matches. */
 async function damagedStore(
@@ -88,9 +89,15 @@ function testDamage(engine: 'leveldb' | 'rocksdb'): void {
 
 testDamage('leveldb')
 testKv('memory', async () => ({ kv: createMemoryKv(), dispose: async () => undefined }))
-testKv('leveldb', onDisk(openLevelKv))
+testKv(
+  'leveldb',
+  onDisk((directory) => openLevelKv(directory, BUFFER_BYTES)),
+)
 // The package has binaries for these two platforms only; elsewhere there is nothing to test.
 if (`${process.platform}-${process.arch}` === 'linux-x64' || `${process.platform}-${process.arch}` === 'darwin-arm64') {
-  testKv('rocksdb', onDisk(openRocksKv))
+  testKv(
+    'rocksdb',
+    onDisk((directory) => openRocksKv(directory, BUFFER_BYTES)),
+  )
   testDamage('rocksdb')
 }

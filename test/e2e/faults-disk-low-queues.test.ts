@@ -20,10 +20,14 @@ interface Message {
   readonly token: number
 }
 
-describe.skipIf(!mayMount())('disks that queues fill', () => {
+/** RocksDB's package has binaries for these two platforms only. */
+const ENGINES = ['linux-x64', 'darwin-arm64'].includes(`${process.platform}-${process.arch}`) ? ['leveldb', 'rocksdb'] : ['leveldb']
+
+describe.skipIf(!mayMount()).each(ENGINES)('disks that queues fill, with %s', (engine) => {
   let disks: SmallDisks
   beforeAll(async () => {
-    disks = await startOnSmallDisks([`storage.disk_low_bytes=${LOW_BYTES}`, 'consensus.log_bytes_max=1048576'])
+    const sets = [`storage.engine=${engine}`, `storage.disk_low_bytes=${LOW_BYTES}`, 'consensus.log_bytes_max=1048576']
+    disks = await startOnSmallDisks(sets)
   })
   afterAll(() => disks.stop())
 
@@ -84,9 +88,13 @@ describe.skipIf(!mayMount())('disks that queues fill', () => {
     for (const node of disks.cluster.nodes) {
       await expect.poll(() => freeBytes(node), { timeout: 60_000, interval: 250 }).toBeGreaterThan(LOW_BYTES + LOW_BYTES / 2)
     }
-    const again = await fillQueue('again')
-    expect(again.count).toBeGreaterThan(count / 2)
-    expect(again.refusal).toMatchObject({ status: 507, body: { code: 'DISK_LOW' } })
+    // Refused in between, perhaps: while the log of what came at once is not yet let go.
+    for (let again = 0; again < count;) {
+      const more = await fillQueue('again')
+      expect(more.refusal).toMatchObject({ status: 507, body: { code: 'DISK_LOW' } })
+      again += more.count
+      if (again < count) await expect.poll(async () => (await one('again')).status, { timeout: 60_000, interval: 250 }).toBe(201)
+    }
     expect(disks.cluster.nodes.map(({ pid }) => pid)).toEqual(pids)
   }, 240_000)
 })

@@ -9,14 +9,13 @@ const CACHE_BYTES = 16 * 1024 * 1024
 const FIRST_KEY = new Uint8Array(1)
 /** No key is as long as to come after it. */
 const LAST_KEY = new Uint8Array(64).fill(0xff)
-const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 
-export async function openLevelKv(directory: string): Promise<Kv> {
+export async function openLevelKv(directory: string, writeBufferBytes: number): Promise<Kv> {
   const db: Database = new ClassicLevel(directory, {
     keyEncoding: 'view',
     valueEncoding: 'view',
     cacheSize: CACHE_BYTES,
-    writeBufferSize: WRITE_BUFFER_BYTES,
+    writeBufferSize: writeBufferBytes,
   })
   await db.open()
   return new LevelKv(db)

@@ -4,6 +4,7 @@ import { DiskFullError } from '../storage.ts'
 import type { Kv, KvOp } from './kv.ts'
 import { createMemoryKv } from './memory.ts'
 import { openReopening } from './reopening.ts'
+import type { Room } from './reserve.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const put = (key: string): KvOp[] => [{ key: bytes(key), value: bytes(key) }]
@@ -81,6 +82,30 @@ test('another error is the caller’s, and the store is not opened again for it'
   await expect(kv.batch(put('a'), { sync: true })).rejects.toThrow('Corruption')
   await expect(kv.batch(put('a'), { sync: true })).rejects.toThrow('Corruption')
   expect(disk.openings).toBe(1)
+})
+
+test('an opening without space is given room, and room is taken again behind it', async () => {
+  const disk = new Disk()
+  const did: string[] = []
+  const room: Room = {
+    async give() {
+      did.push('give')
+      disk.full = false
+      return did.length < 4
+    },
+    async take() {
+      did.push('take')
+    },
+  }
+  const kv = await openReopening(disk.open, room)
+  disk.full = true
+  await expect(kv.batch(put('a'), { sync: true })).rejects.toThrow(DiskFullError)
+  await kv.batch(put('a'), { sync: true })
+  expect([did, disk.openings]).toEqual([['take', 'give', 'take'], 2])
+  disk.full = true
+  await expect(kv.batch(put('b'), { sync: true })).rejects.toThrow(DiskFullError)
+  await expect(kv.batch(put('b'), { sync: true })).rejects.toThrow(DiskFullError)
+  expect(did).toEqual(['take', 'give', 'take', 'give'])
 })
 
 describe('compaction', () => {

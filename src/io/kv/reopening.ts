@@ -12,14 +12,26 @@
 import { DiskFullError } from '../storage.ts'
 import { KvDamagedError, damageOf } from './damage.ts'
 import type { Kv, KvIterator, KvOp, KvRange } from './kv.ts'
+import { NO_ROOM, type Room } from './reserve.ts'
 
 export interface EngineKv extends Kv {
   /** The engine has no call for it, but compacts when it is opened so many times, with what its `compact` wrote before each. */
   readonly openingsToCompact?: number
 }
 
-export async function openReopening(open: () => Promise<EngineKv>): Promise<Kv> {
-  return new ReopeningKv(open, await told(open()))
+/** `room` is given where an opening finds none. */
+export async function openReopening(open: () => Promise<EngineKv>, room: Room = NO_ROOM): Promise<Kv> {
+  const opening = (): Promise<EngineKv> => openIn(room, open)
+  return new ReopeningKv(opening, await opening())
+}
+
+async function openIn(room: Room, open: () => Promise<EngineKv>): Promise<EngineKv> {
+  const kv = await told(open()).catch(async (error: unknown) => {
+    if (error instanceof DiskFullError && (await room.give())) return told(open())
+    throw error
+  })
+  await room.take()
+  return kv
 }
 
 /** Engines tell it in words alone. */
@@ -142,7 +154,7 @@ class ReopeningKv implements Kv {
       this.#isOpen = false
       await this.#kv.close()
     }
-    this.#kv = await told(this.#open())
+    this.#kv = await this.#open()
     this.#isOpen = true
     this.#broken = false
     return this.#kv

@@ -24,8 +24,8 @@ interface RocksDatabase {
 }
 
 const BINARY = { keyEncoding: 'buffer', valueEncoding: 'buffer' }
-/** By levels, two tables of level 0 start a compaction; a quarter of the budget is a write buffer, two are flushed as one table. */
-const OPTIONS = { createIfMissing: true, compaction: 'level', memtableMemoryBudget: 64 * 1024 * 1024 }
+/** A quarter of the budget is a write buffer; two of them are flushed as one table. */
+const BUFFERS = 4
 /** Tables of level 0 that start a compaction. */
 const TABLES_TO_COMPACT = 2
 const FIRST_KEY = new Uint8Array(1)
@@ -34,12 +34,13 @@ const LAST_KEY = new Uint8Array(64).fill(0xff)
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** Rejects where the package or its binary is not there for this machine. */
-export async function openRocksKv(directory: string): Promise<EngineKv> {
+export async function openRocksKv(directory: string, writeBufferBytes: number): Promise<EngineKv> {
   const { RocksLevel } = createRequire(import.meta.url)('@nxtedition/rocksdb') as {
     RocksLevel: new (location: string, options: object) => RocksDatabase
   }
   const db = new RocksLevel(directory, BINARY)
-  await db.open(OPTIONS)
+  // By levels: there two tables of level 0 start a compaction.
+  await db.open({ createIfMissing: true, compaction: 'level', memtableMemoryBudget: BUFFERS * writeBufferBytes })
   return new RocksKv(db)
 }
 
