@@ -1,12 +1,13 @@
-/** A gateway over a lock manager and queues that answer as they are told, in virtual time: for what must happen at the worst moment. */
+/** A gateway over a lock manager, queues and caches that answer as they are told, in virtual time: for what must happen at the worst moment. */
 import type { TricordError } from '../src/base/errors.ts'
-import type { Gateway } from '../src/api/gateway.ts'
+import type { CacheGateway } from '../src/api/cache-calls.ts'
 import { GatewayMetrics } from '../src/api/metrics.ts'
 import type { Answered, CommandOptions, LockCommand } from '../src/lock/types.ts'
 import { ProducerTraces } from '../src/api/producer-traces.ts'
 import type { Answered as QueueAnswered, DeliveredMessage, LostLeases, QueueCommand } from '../src/queue/types.ts'
 import { encodeBody } from '../src/queue/message-body.ts'
 import { ManualClock } from './manual-clock.ts'
+import { toldCaches } from './told-caches.ts'
 
 export interface Submitted {
   readonly command: LockCommand
@@ -45,6 +46,7 @@ export function toldGateway() {
       return { cancel: () => void (submission.cancelled = true) }
     },
   }
+  const cached = toldCaches()
   const watching = new Map<string, Told>()
   const lostLeases: LostLeases = {
     watch(told) {
@@ -62,6 +64,7 @@ export function toldGateway() {
     random,
     locks,
     queues,
+    caches: cached.caches,
     lostLeases,
     ready: async () => readiness,
   }
@@ -72,8 +75,8 @@ export function toldGateway() {
     metrics: new GatewayMetrics('n1', null),
     startSpan: null,
     producers: new ProducerTraces(),
-  } as unknown as Gateway
-  return { clock, submitted, queued, watching, readiness, gateway }
+  } as unknown as CacheGateway
+  return { clock, submitted, queued, cached, watching, readiness, gateway }
 }
 
 /** Of an exclusive lock called `a`. */

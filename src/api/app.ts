@@ -9,7 +9,7 @@ import { AssertionError } from '../base/assert.ts'
 import { TricordError } from '../base/errors.ts'
 import { invalid, problemResponse } from './errors.ts'
 import type { Gateway } from './gateway.ts'
-import { type Call, type Env, newRequestId, tooLarge } from './request.ts'
+import { type Call, type Env, answerHeaders, newRequestId, tooLarge } from './request.ts'
 import { clusterRoutes, ringRoutes } from './routes/cluster.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -45,10 +45,6 @@ export function createApp(gateway: Gateway, hooks: AppHooks): Hono<Env> {
   return app
 }
 
-function headersOf(c: Call, gateway: Gateway): Record<string, string> {
-  return { 'tricord-request-id': c.get('requestId'), 'tricord-node': gateway.backend.node }
-}
-
 async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Promise<Response | undefined> {
   const { backend, metrics, settings, startSpan } = gateway
   const requestId = newRequestId(backend.random)
@@ -62,7 +58,7 @@ async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Prom
   c.set('traceparent', span?.traceparent ?? '')
   const began = backend.clock.now()
   const refusal = refusalOf(c, settings.bodyBytesMax)
-  const refused = refusal === null ? undefined : problemResponse(refusal, requestId, headersOf(c, gateway))
+  const refused = refusal === null ? undefined : problemResponse(refusal, requestId, answerHeaders(c, gateway))
   if (refused === undefined) await next()
   const { status } = refused ?? c.res
   metrics.requests.inc({ method: c.req.method, status })
@@ -91,7 +87,7 @@ const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH']
 function notFound(c: Call, app: Hono<Env>, gateway: Gateway): Response {
   const found = METHODS.filter((method) => app.router.match(method, c.req.path)[0].length > 1)
   const allowed = found.includes('GET') ? ['HEAD', ...found] : found
-  const headers = headersOf(c, gateway)
+  const headers = answerHeaders(c, gateway)
   if (allowed.length === 0) {
     return problemResponse(
       new TricordError('NOT_FOUND', `no such path: ${c.req.method} ${c.req.path}; GET /docs lists them`),
@@ -107,11 +103,11 @@ function notFound(c: Call, app: Hono<Env>, gateway: Gateway): Response {
 /** A WebSocket's path, asked for without an upgrade. */
 function upgradeRequired(c: Call, gateway: Gateway): Response {
   const error = new TricordError('INVALID_ARGUMENT', 'this is a WebSocket: ask for the upgrade, with one of its subprotocols')
-  return problemResponse(error, c.get('requestId'), { ...headersOf(c, gateway), upgrade: 'websocket' }, 426)
+  return problemResponse(error, c.get('requestId'), { ...answerHeaders(c, gateway), upgrade: 'websocket' }, 426)
 }
 
 function refuse(error: Error, c: Call, gateway: Gateway, hooks: AppHooks): Response {
-  const headers = headersOf(c, gateway)
+  const headers = answerHeaders(c, gateway)
   if (error instanceof TricordError) return problemResponse(error, c.get('requestId'), headers)
   hooks.onBug(error)
   const what = error instanceof AssertionError ? 'a broken invariant' : 'an internal error'

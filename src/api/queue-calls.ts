@@ -19,8 +19,9 @@ import {
   type QueueName,
   type Settling,
 } from '../queue/types.ts'
+import { jsonText } from './encoded-data.ts'
 import { type Gateway, type GatewaySpan, type QueueGateway, expectReply } from './gateway.ts'
-import { type Enqueuing, deliveredMessage, jsonText, newMessage, newMessages, sampledTraceOf } from './queue-messages.ts'
+import { type Enqueuing, deliveredMessage, newMessage, newMessages, sampledTraceOf } from './queue-messages.ts'
 import { type AckBody, type DequeueBody, type ExtendBody, type NackBody, type QueueBody, batchBody, messageBody } from './queue-schemas.ts'
 import { validate } from './schemas.ts'
 

@@ -7,7 +7,7 @@ import type { Backend } from './backend.ts'
 import type { CommandOptions, SessionProof } from '../lock/types.ts'
 import type { QueueName } from '../queue/types.ts'
 import { invalid } from './errors.ts'
-import type { GatewaySpan } from './gateway.ts'
+import type { Gateway, GatewaySpan } from './gateway.ts'
 import { namespaceName, validate } from './schemas.ts'
 import { type Secret, newSecret, readToken, secretOfKey } from './session-token.ts'
 
@@ -22,6 +22,11 @@ export type Call = Context<Env>
 /** What an answer and the log name a request by. */
 export function newRequestId(random: Random): string {
   return Buffer.from(random.bytes(9)).toString('base64url')
+}
+
+/** What every answer carries; for those that are made by hand. */
+export function answerHeaders(c: Call, { backend }: Gateway): Record<string, string> {
+  return { 'tricord-request-id': c.get('requestId'), 'tricord-node': backend.node }
 }
 
 export function namespaceOf(c: Call): string {
@@ -41,6 +46,14 @@ export function param(c: Call, name: string): string {
   return value
 }
 
+/** The query, where each name stands once: of two values nobody could tell which is meant. */
+export function queryOf(c: Call): Readonly<Record<string, string>> {
+  const query = Object.entries(c.req.queries())
+  const twice = query.find(([, values]) => values.length > 1)
+  if (twice) throw invalid([{ path: twice[0], message: 'is given twice' }])
+  return Object.fromEntries(query.map(([name, [value = '']]) => [name, value]))
+}
+
 /** The JSON body; absent is `{}`. */
 export async function readJson(c: Call): Promise<unknown> {
   const query = c.req.url.indexOf('?')
@@ -58,10 +71,24 @@ export async function readJson(c: Call): Promise<unknown> {
   }
 }
 
-/** What cannot be read is the caller's doing: it left in the middle, or what it sent is no chunk. */
 async function readText(c: Call): Promise<string> {
+  return brokenOff(async () =>
+    c.req.header('content-length') === undefined ? (await readUnknownLength(c, c.get('bodyBytesMax'))).toString() : c.req.text(),
+  )
+}
+
+/** The body as it came, of any type. */
+export async function readBytes(c: Call, max: number): Promise<Uint8Array> {
+  const length = c.req.header('content-length')
+  if (length === undefined) return brokenOff(() => readUnknownLength(c, max))
+  if (Number(length) > max) throw tooLarge(`has ${length} bytes`, max)
+  return brokenOff(async () => new Uint8Array(await c.req.arrayBuffer()))
+}
+
+/** What cannot be read is the caller's doing: it left in the middle, or what it sent is no chunk. */
+async function brokenOff<T>(read: () => Promise<T>): Promise<T> {
   try {
-    return c.req.header('content-length') === undefined ? await readUnknownLength(c) : await c.req.text()
+    return await read()
   } catch (error) {
     if (error instanceof TricordError) throw error
     throw invalid([{ path: 'body', message: `broke off: ${error instanceof Error ? error.message : String(error)}` }])
@@ -69,10 +96,9 @@ async function readText(c: Call): Promise<string> {
 }
 
 /** A chunked body: read no further than what is taken. */
-async function readUnknownLength(c: Call): Promise<string> {
+async function readUnknownLength(c: Call, max: number): Promise<Buffer> {
   const { body } = c.req.raw
-  if (body === null) return ''
-  const max = c.get('bodyBytesMax')
+  if (body === null) return Buffer.alloc(0)
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
@@ -80,11 +106,11 @@ async function readUnknownLength(c: Call): Promise<string> {
     length += chunk.length
     if (length > max) throw tooLarge('is larger', max)
   }
-  return Buffer.concat(chunks).toString()
+  return Buffer.concat(chunks)
 }
 
-export function tooLarge(how: string, bodyBytesMax: number): TricordError {
-  return new TricordError('TOO_LARGE', `the body ${how}; at most ${bodyBytesMax} bytes are taken`)
+export function tooLarge(how: string, bytesMax: number): TricordError {
+  return new TricordError('TOO_LARGE', `the body ${how}; at most ${bytesMax} bytes are taken`, { bytesMax })
 }
 
 /** By the header; without one, by `name` where it is given. */

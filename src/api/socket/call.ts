@@ -5,7 +5,9 @@
 import type { CommandOptions } from '../../lock/types.ts'
 import { invalid } from '../errors.ts'
 import type { GatewaySpan } from '../gateway.ts'
+import type { CacheName } from '../../cache/types.ts'
 import type { QueueName } from '../../queue/types.ts'
+import { cacheName } from '../cache-schemas.ts'
 import { idempotencyKey, queueKeyScope } from '../request.ts'
 import { isQueueName, queueName } from '../queue-schemas.ts'
 import { lockName, namespaceName, validate } from '../schemas.ts'
@@ -87,15 +89,26 @@ export class SocketCall {
     return body
   }
 
+  cacheName(): CacheName {
+    return { namespace: this.namespace, cache: validate(cacheName, this.members['cache'], 'cache') }
+  }
+
+  /** The members of a call about a cache besides its name. */
+  cacheBody<T>(schema: z.ZodType<T>): T {
+    const { cache: _cache, ...body } = bodyOf(this.members, false)
+    return validate(schema, body)
+  }
+
   /** Scoped and fingerprinted as the same call over HTTP: `action` is the last step of its path. */
   queueKey(action: string): CommandOptions['idempotencyKey'] {
-    const key = this.#key()
+    const key = this.idempotencyKey()
     if (key === undefined) return undefined
     const name = this.queueName()
     return idempotencyKey(queueKeyScope(name), key, ['POST', `/queues/${name.queue}/${action}`, this.queueBody(), ''], 'idempotencyKey')
   }
 
-  #key(): string | undefined {
+  /** As the caller sent it. */
+  idempotencyKey(): string | undefined {
     const key = this.members['idempotencyKey']
     if (key !== undefined && typeof key !== 'string') throw invalid([{ path: 'idempotencyKey', message: 'must be a string' }])
     return key
@@ -103,7 +116,7 @@ export class SocketCall {
 
   /** Likewise, of a call about a lock. */
   key(action: string, session: string): CommandOptions['idempotencyKey'] {
-    const key = this.#key()
+    const key = this.idempotencyKey()
     if (key === undefined) return undefined
     const path = `/locks/${String(this.members['name'])}/${action}`
     return idempotencyKey(this.namespace, key, ['POST', path, bodyOf(this.members, true), session], 'idempotencyKey')

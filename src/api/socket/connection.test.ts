@@ -9,7 +9,12 @@ function bed() {
   const codec = codecFor(['tricord.v1.json'])
   if (!codec) throw new Error('no JSON')
   const sent: unknown[] = []
-  const outlet = { send: (frame: string | Uint8Array) => void sent.push(JSON.parse(String(frame))), close: () => {}, isHeldBack: false }
+  const outlet = {
+    send: (frame: string | Uint8Array) => void sent.push(JSON.parse(String(frame))),
+    close: () => {},
+    isHeldBack: false,
+    unreadBytes: 0,
+  }
   const options = {
     requestId: 'r',
     namespace: 'default',

@@ -13,7 +13,7 @@ import { invalid, toProblem } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
 import { type Answers, type CallId, type Members, SocketCall, readEnvelope, readId } from './call.ts'
 import { type FrameCodec, NotPlain } from './frames.ts'
-import { type Caller, OPERATIONS } from './operations.ts'
+import { type Caller, OPERATIONS, UNREAD_VALUES_BYTES_MAX } from './operations.ts'
 import { SocketSession } from './session.ts'
 import { type Pushes, Subscriptions } from './subscriptions.ts'
 
@@ -30,6 +30,8 @@ export const POLICY_VIOLATION = 1008
 export interface Outlet {
   /** The peer does not take what is sent: nothing is to be begun for it. */
   readonly isHeldBack: boolean
+  /** Sent, and not yet taken by the peer. */
+  readonly unreadBytes: number
   send(frame: string | Uint8Array): void
   close(code: number, reason: string): void
 }
@@ -56,6 +58,8 @@ export class Connection implements Answers, Pushes {
   #asArray = false
   #isFlushDue = false
   #pushedBytes = 0
+  /** Of values that are answered in this turn. */
+  #valueBytes = 0
   #garbage = 0
   #problems = 0
   #ended = false
@@ -68,7 +72,13 @@ export class Connection implements Answers, Pushes {
     this.#options = options
     this.#session = new SocketSession(gateway, options.session, (session) => this.#push({ event: 'session.expired', session }, false))
     this.#subscriptions = new Subscriptions(gateway, options.requestId, this)
-    this.#caller = { gateway, session: this.#session, subscriptions: this.#subscriptions }
+    this.#caller = {
+      gateway,
+      session: this.#session,
+      subscriptions: this.#subscriptions,
+      carriesBytes: codec.carriesBytes,
+      takesValue: (bytes) => this.#takesValue(bytes),
+    }
   }
 
   receive(data: Uint8Array, isBinary: boolean): void {
@@ -120,6 +130,12 @@ export class Connection implements Answers, Pushes {
   /** The outlet is held back, or no longer. */
   writableChanged(): void {
     if (!this.#ended) this.#subscriptions.writableChanged()
+  }
+
+  #takesValue(bytes: number): boolean {
+    if (this.#outlet.unreadBytes + this.#valueBytes + bytes > UNREAD_VALUES_BYTES_MAX) return false
+    this.#valueBytes += bytes
+    return true
   }
 
   #request(request: unknown, inArray: boolean): void {
@@ -183,6 +199,7 @@ export class Connection implements Answers, Pushes {
     this.#subscriptions.written()
     const wasFull = this.#pushedBytes >= PUSHED_BYTES_MAX
     this.#pushedBytes = 0
+    this.#valueBytes = 0
     if (!asArray) this.#send(ready[0])
     else for (let from = 0; from < ready.length; from += OPS_PER_FRAME_MAX) this.#send(ready.slice(from, from + OPS_PER_FRAME_MAX))
     if (wasFull && !this.#outlet.isHeldBack) this.writableChanged()

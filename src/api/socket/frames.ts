@@ -19,12 +19,15 @@ export class NotPlain {
 
 export interface FrameCodec {
   readonly protocol: Protocol
+  /** Bytes can be values. */
+  readonly carriesBytes: boolean
   decode(data: Uint8Array, isBinary: boolean): unknown
   encode(value: unknown): string | Uint8Array
 }
 
 const JSON_FRAMES: FrameCodec = {
   protocol: 'tricord.v1.json',
+  carriesBytes: false,
   decode(data, isBinary) {
     if (isBinary) return undefined
     try {
@@ -38,6 +41,7 @@ const JSON_FRAMES: FrameCodec = {
 
 const MSGPACK_FRAMES: FrameCodec = {
   protocol: 'tricord.v1.msgpack',
+  carriesBytes: true,
   decode(data, isBinary) {
     const frame = isBinary ? unpackAny(data) : undefined
     if (Array.isArray(frame)) return frame.map((request) => plainOr(request, 1))

@@ -42,6 +42,10 @@ export class Link implements Outlet {
     return this.#peer.isPaused
   }
 
+  get unreadBytes(): number {
+    return this.#peer.bufferedAmount
+  }
+
   /** The peer gave a sign of life. */
   heard(): void {
     this.#heardAt = this.#clock.now()

@@ -8,11 +8,18 @@ import { sessionOperations } from './session-operations.ts'
 import type { SocketSession } from './session.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
+/** Of a connection: values on their way out that the peer has not taken; far from where it is cut, also where JSON makes them longer. */
+export const UNREAD_VALUES_BYTES_MAX = 8_388_608
+
 /** What an operation may use besides its call. */
 export interface Caller {
   readonly gateway: Gateway
   readonly session: SocketSession
   readonly subscriptions: Subscriptions
+  /** Frames are MessagePack. */
+  readonly carriesBytes: boolean
+  /** Whether a value of so many bytes may be answered now; then it is counted. */
+  readonly takesValue: (bytes: number) => boolean
 }
 
 /** Answers the call once, now or later. What it throws is the answer too. */

@@ -14,6 +14,7 @@ function bed() {
   const sent: Frame[] = []
   const outlet = {
     isHeldBack: false,
+    unreadBytes: 0,
     send: (frame: string | Uint8Array) => void sent.push(...(([JSON.parse(String(frame))] as unknown[]).flat() as Frame[])),
     close: () => {},
   }

@@ -1,0 +1,116 @@
+/** The calls of caches as the gateway offers them: what HTTP and WebSocket share. */
+import { hash } from 'node:crypto'
+import { TricordError } from '../base/errors.ts'
+import type { Millis } from '../base/ids.ts'
+import {
+  CACHE_LIMITS,
+  type CacheCallOptions,
+  type CacheName,
+  type CacheRead,
+  type CacheStatus,
+  type Caches,
+  type Condition,
+  type EntryName,
+  type InvalidateWhat,
+  type NewValue,
+} from '../cache/types.ts'
+import { startSpan } from '../telemetry/tracing.ts'
+import type { InvalidateBody } from './cache-schemas.ts'
+import { once, shownValue, tooMany } from './cache-values.ts'
+import { invalid } from './errors.ts'
+import type { Gateway } from './gateway.ts'
+import { idempotencyKey } from './request.ts'
+
+/** A gateway with caches behind it. */
+export type CacheGateway = Gateway & { readonly backend: { readonly caches: Caches } }
+
+type Answer = Record<string, unknown>
+
+/** How a call is known to the log and to traces. */
+export interface CacheScope {
+  readonly key: CacheCallOptions['idempotencyKey'] | undefined
+  readonly traceparent: string
+}
+
+/** One call, under a span of its own where the request has one. */
+export function ask<T>(
+  gateway: CacheGateway,
+  what: string,
+  { key, traceparent }: CacheScope,
+  run: (caches: Caches, options: CacheCallOptions) => Promise<T>,
+  waitMs: Millis = 0,
+): Promise<T> {
+  const { backend, settings } = gateway
+  const timeoutMs = settings.commandTimeoutMs + waitMs
+  const span = startSpan(`ask cache_${what}`, traceparent, 'client', { 'tricord.node': backend.node })
+  if (!span) return run(backend.caches, optionsOf(timeoutMs, key, traceparent))
+  const outcome = (name: string): void => span.end({ 'tricord.outcome': name })
+  return run(backend.caches, optionsOf(timeoutMs, key, span.traceparent)).then(
+    (value) => {
+      outcome('done')
+      return value
+    },
+    (error: unknown) => {
+      outcome(error instanceof TricordError ? error.code : 'error')
+      throw error
+    },
+  )
+}
+
+function optionsOf(timeoutMs: Millis, idempotencyKey: CacheScope['key'], traceparent: string): CacheCallOptions {
+  if (idempotencyKey === undefined) return traceparent === '' ? { timeoutMs } : { timeoutMs, traceparent }
+  return traceparent === '' ? { timeoutMs, idempotencyKey } : { timeoutMs, idempotencyKey, traceparent }
+}
+
+/** Keys of an entry's calls are its own: they live where it lives. Those of calls about several are the cache's. */
+export function cacheKey(
+  name: CacheName | EntryName,
+  key: string | undefined,
+  verb: string,
+  meaning: () => unknown,
+  field: string,
+): CacheScope['key'] {
+  if (key === undefined) return undefined
+  const path = `${name.namespace}/caches/${name.cache}${'key' in name ? `/entries/${name.key}` : ''}`
+  return idempotencyKey(path, key, [verb, path, meaning(), ''], field)
+}
+
+/** What a value means to a key: its bytes by their hash. */
+export const valueMeaning = ({ value, ...rest }: NewValue): Answer => ({ ...rest, value: hash('sha256', value, 'base64url') })
+
+/** What a put means: the same over HTTP and over WebSocket. */
+export const putMeaning = (value: NewValue, condition: Condition, loadToken: string | null): Answer => ({
+  ...valueMeaning(value),
+  condition,
+  loadToken,
+})
+
+export function invalidateWhat({ keys, prefix, tags, all }: InvalidateBody): InvalidateWhat {
+  const named = [keys && { keys }, prefix !== undefined && { prefix }, tags && { tags: once(tags) }, all && { all }].filter((one) => !!one)
+  const [what] = named
+  if (what === undefined || named.length > 1) throw invalid([{ path: 'body', message: 'one of keys, prefix, tags, all' }])
+  return what
+}
+
+export function noEntry({ cache, key }: EntryName, { line, hit }: CacheRead): TricordError {
+  return new TricordError('NOT_FOUND', `cache ${cache} has nothing under ${key}`, { line, cache: hit ? 'hit' : 'miss' })
+}
+
+export function mgetAnswer(keys: readonly string[], reads: readonly CacheRead[]): Answer {
+  const bytes = reads.reduce((sum, { entry }) => sum + (entry?.value.length ?? 0), 0)
+  if (bytes > CACHE_LIMITS.batchBytesMax) throw tooMany('the values')
+  return {
+    entries: keys.map((key, at) => {
+      const entry = reads[at]?.entry
+      if (!entry) return { key, found: false }
+      const { data, encoding, contentType, version } = shownValue(entry, false)
+      return { key, found: true, data, encoding, contentType, version }
+    }),
+  }
+}
+
+/** Member by member: what a node says more than this is not of this version. */
+export function statusAnswer(status: CacheStatus): Answer {
+  const { cache, entries, bytes, hits, misses, hitRatio, evictions, lines, coherence, config } = status
+  return { cache, entries, bytes, hits, misses, hitRatio, evictions, lines, coherence, config }
+}
