@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Bed } from '../../test/queue/bed.ts'
-import { LANES_PER_DIG } from './graves.ts'
+import { LANES_PER_DIG, PACE_MS } from './graves.ts'
 import { LANE, NOTE, RUNS } from './kinds.ts'
 import { PAGE_MESSAGES } from './presence.ts'
 
@@ -46,7 +46,7 @@ test.each(['purge', 'delete'] as const)('after a %s the notes go page by page, o
     expect(copy.status(NAME)).toMatchObject({ total: BATCH, delayed: BATCH })
     let most = 0
     for (let nth = 0; nth <= all / PAGE_MESSAGES + 1; nth++) {
-      copy.pass(20)
+      copy.pass(PACE_MS)
       most = Math.max(most, drained(copy))
     }
     expect(most).toBeLessThan(3 * PAGE_MESSAGES)
@@ -54,7 +54,7 @@ test.each(['purge', 'delete'] as const)('after a %s the notes go page by page, o
     copy.pass(1_000)
     expect(copy.status(NAME)).toMatchObject({ total: BATCH, ready: BATCH })
   }
-  for (let nth = 0; nth <= all / PAGE_MESSAGES + 1; nth++) twin.pass(20)
+  for (let nth = 0; nth <= all / PAGE_MESSAGES + 1; nth++) twin.pass(PACE_MS)
   twin.drain()
   expect([notesIn(twin), twin.cold.size]).toEqual([0, 0])
 })
@@ -94,7 +94,7 @@ test.each(['purge', 'delete'] as const)('after a %s the groups go some at a time
     one.run({ type: 'queue_dequeue', ...NAME, max: 5, waitMs: 0, visibilityMs: null, consumer: '', watcher: '' })
   }
   // Once more, over what is not gone yet.
-  for (const one of all) one.pass(20)
+  for (const one of all) one.pass(PACE_MS)
   for (const one of all) one.run({ type: 'queue_purge', ...NAME })
   for (const one of all) enqueue(one, 0, 'g2')
   for (let nth = 0; bed.machine.nextDeadline() < Infinity; nth++) {
@@ -102,7 +102,7 @@ test.each(['purge', 'delete'] as const)('after a %s the groups go some at a time
     for (const one of all) {
       expect(one.machine.nextDeadline()).toBe(deadline)
       expect(drained(one)).toBeLessThan(3 * PAGE_MESSAGES)
-      one.pass(20)
+      one.pass(PACE_MS)
     }
     // In the middle of it another replica begins.
     if (nth === 2) all.push(bed.copy(inOrder), bed.copy(reversed))

@@ -19,9 +19,9 @@ import { PAGE_MESSAGES } from './presence.ts'
 import type { Queue } from './queue.ts'
 import type { QueueTable } from './table.ts'
 
-/** A page, and some lanes, are dug up so often. */
-const PACE_MS = 20
-export const LANES_PER_DIG = 2_000
+/** A page, and some lanes, are dug up so often: with all that follows it takes a replica up to half of that time. */
+export const PACE_MS = 50
+export const LANES_PER_DIG = 1_000
 
 /** Of a purged queue. They are left as they were, and belong to the graves now. */
 export interface Remains {

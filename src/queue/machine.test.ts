@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { Bed } from '../../test/queue/bed.ts'
 import { encodeCommand } from './codec.ts'
+import { PACE_MS } from './graves.ts'
 import { createQueueMachine } from './machine.ts'
 import { QUEUE_LIMITS } from './types.ts'
 import type { DeliveredMessage, NewMessage, QueueCommand, QueueReply, QueueStatus, Settling } from './types.ts'
@@ -283,11 +284,11 @@ describe('purge', () => {
     enqueue(bed, several(2))
     bed.drain()
     expect(bed.cold.size).toBe(40 * 256 + 3 + 2)
-    bed.pass(20)
+    bed.pass(PACE_MS)
     bed.drain()
     expect(bed.cold.size).toBeLessThan(40 * 256 + 3 + 2)
     const copy = bed.copy()
-    for (let nth = 0; nth < 4; nth++) copy.pass(20)
+    for (let nth = 0; nth < 4; nth++) copy.pass(PACE_MS)
     copy.drain()
     expect(copy.cold.size).toBe(2)
     expect(copy.machine.nextDeadline()).toBe(Infinity)
@@ -301,7 +302,7 @@ describe('purge', () => {
     ack(bed, take(bed))
     bed.drain()
     bed.run({ type: 'queue_delete', ...NAME })
-    bed.pass(20)
+    bed.pass(PACE_MS)
     bed.drain()
     expect([bed.store.size, bed.cold.size, bed.status(NAME)]).toEqual([1, 0, 'NO_SUCH_QUEUE'])
     expect(enqueue(bed.copy(), [message({ dedupId: 'd' })])).toMatchObject({ items: [{ id: 'm_2_1', deduplicated: false }] })
