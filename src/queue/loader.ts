@@ -78,6 +78,9 @@ export class Loader {
       table.graves.buryLanes(queue, lanes.values(), lanes.size)
     }
     table.graves.restoreOrder()
+    // The graves have them; whoever loaded them lives as long as the machine.
+    this.#buried.clear()
+    this.#graves.clear()
     for (const queue of table.byNumber.values()) yield* finishQueue(queue)
   }
 
