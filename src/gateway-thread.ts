@@ -19,9 +19,9 @@ export async function startGatewayThread(
   config: Config,
   { partitions, secret, onBug }: GatewayThreadOptions,
 ): Promise<Server> {
-  const { node, incarnation, clock } = system
+  const { node, incarnation } = system
   const { port1, port2 } = new MessageChannel()
-  const transport = createPortTransport(node, incarnation, port1, clock)
+  const transport = createPortTransport(node, incarnation, port1)
   system.attach(`${node}:gw`, transport)
   const worker = new Worker(new URL('./gateway-worker.js', import.meta.url), {
     workerData: { config, node, incarnation, partitions, secret, port: port2 },

@@ -40,7 +40,7 @@ async function run({ config, node, incarnation, partitions, secret, port }: Gate
   const [clock, random] = [new SystemClock(), new SystemRandom()]
   const telemetry = startTelemetry(process.env, { node, version: VERSION, clock, random: () => random.next() })
   const id = `${node}:gw`
-  const transport = createPortTransport(id, incarnation, port, clock)
+  const transport = createPortTransport(id, incarnation, port)
   const { name } = config.cluster
   const mailboxMax = config.limits.mailbox_max
   const system = createActorSystem({

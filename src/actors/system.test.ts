@@ -287,9 +287,9 @@ describe('the actor system', () => {
     await met(a, 'n2')
     await met(b, 'n1')
     const { port1, port2 } = new MessageChannel()
-    const parentEnd = createPortTransport('n1', 1, port1, clock)
+    const parentEnd = createPortTransport('n1', 1, port1)
     a.attach('n1:gw', parentEnd)
-    const transport = createPortTransport('n1:gw', 1, port2, clock)
+    const transport = createPortTransport('n1:gw', 1, port2)
     const child = createActorSystem({
       node: 'n1:gw',
       incarnation: 1,

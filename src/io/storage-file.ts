@@ -1,7 +1,8 @@
 /**
  * The real disk, under one root directory.
  *
- * A durable write is one writev and one fdatasync on the same descriptor.
+ * A durable write is one trip to the thread pool: a writev on a second descriptor, opened with O_DSYNC. A write and a sync of
+ * its own are two trips, which takes a tenth longer and costs half as much CPU again.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, readdir, rename, statfs, unlink } from 'node:fs/promises'
@@ -58,20 +59,20 @@ async function orDiskFull<T>(work: Promise<T>): Promise<T> {
 
 class OpenFile implements File {
   readonly #handle: FileHandle
+  /** Of the same file: what is written through it is durable when the write returns. */
+  readonly #durable: FileHandle
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, durable: FileHandle) {
     this.#handle = handle
+    this.#durable = durable
   }
 
-  async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
-    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    const { bytesWritten } = await orDiskFull(this.#handle.writev(chunks as Uint8Array[], position))
-    if (bytesWritten < length) await this.#rest(position, chunks, bytesWritten)
+  write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    return writeAll(this.#handle, position, chunks)
   }
 
-  async writeDurable(position: number, chunks: readonly Uint8Array[]): Promise<void> {
-    await this.write(position, chunks)
-    await this.#handle.datasync()
+  writeDurable(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    return writeAll(this.#durable, position, chunks)
   }
 
   async sync(): Promise<void> {
@@ -98,16 +99,21 @@ class OpenFile implements File {
   }
 
   async close(): Promise<void> {
+    await this.#durable.close()
     await this.#handle.close()
   }
+}
 
-  /** The system wrote a part: the disk is nearly full, or a signal came; the rest is one plain buffer. */
-  async #rest(position: number, chunks: readonly Uint8Array[], written: number): Promise<void> {
-    const all = Buffer.concat(chunks as Uint8Array[])
-    for (let at = written; at < all.length;) {
-      const { bytesWritten } = await orDiskFull(this.#handle.write(all, at, all.length - at, position + at))
-      at += bytesWritten
-    }
+async function writeAll(handle: FileHandle, position: number, chunks: readonly Uint8Array[]): Promise<void> {
+  let length = 0
+  for (const chunk of chunks) length += chunk.length
+  const { bytesWritten } = await orDiskFull(handle.writev(chunks as Uint8Array[], position))
+  if (bytesWritten === length) return
+  // The system wrote a part: the disk is nearly full, or a signal came; the rest is one plain buffer.
+  const all = Buffer.concat(chunks as Uint8Array[])
+  for (let at = bytesWritten; at < all.length;) {
+    const { bytesWritten: more } = await orDiskFull(handle.write(all, at, all.length - at, position + at))
+    at += more
   }
 }
 
@@ -128,7 +134,13 @@ class FileStorage implements Storage {
   async open(path: string): Promise<File> {
     const full = this.#full(path)
     await makeDirectory(dirname(full))
-    return new OpenFile(await orDiskFull(open(full, constants.O_RDWR | constants.O_CREAT, 0o644)))
+    const handle = await orDiskFull(open(full, constants.O_RDWR | constants.O_CREAT, 0o644))
+    try {
+      return new OpenFile(handle, await open(full, constants.O_WRONLY | constants.O_DSYNC))
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
   }
 
   async readFile(path: string): Promise<Uint8Array | null> {

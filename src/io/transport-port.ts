@@ -6,13 +6,12 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { Incarnation, NodeId } from '../base/ids.ts'
-import type { Clock } from './clock.ts'
 import type { Transport, TransportHandlers } from './transport.ts'
 
 const FRAME_BYTES_MAX = 4 * 1024 * 1024
 
-export function createPortTransport(node: NodeId, incarnation: Incarnation, port: MessagePort, clock: Clock): Transport {
-  return new PortTransport(node, incarnation, port, clock)
+export function createPortTransport(node: NodeId, incarnation: Incarnation, port: MessagePort): Transport {
+  return new PortTransport(node, incarnation, port)
 }
 
 class PortTransport implements Transport {
@@ -20,15 +19,13 @@ class PortTransport implements Transport {
   readonly incarnation: Incarnation
   readonly frameBytesMax = FRAME_BYTES_MAX
   readonly #port: MessagePort
-  readonly #clock: Clock
   #outgoing: Uint8Array[] = []
   #closed = false
 
-  constructor(node: NodeId, incarnation: Incarnation, port: MessagePort, clock: Clock) {
+  constructor(node: NodeId, incarnation: Incarnation, port: MessagePort) {
     this.node = node
     this.incarnation = incarnation
     this.#port = port
-    this.#clock = clock
   }
 
   get connected(): boolean {
@@ -43,7 +40,8 @@ class PortTransport implements Transport {
   broadcast(frame: Uint8Array): void {
     if (this.#closed) return
     this.#outgoing.push(frame)
-    if (this.#outgoing.length === 1) this.#clock.defer(() => this.#post())
+    // Behind the turn that sends: another round of the event loop would bring nothing more into the buffer.
+    if (this.#outgoing.length === 1) queueMicrotask(() => this.#post())
   }
 
   listen(handlers: TransportHandlers): void {

@@ -19,7 +19,7 @@ testTransport('port', { ends: 'two', lives: false }, async () => {
   const { port1, port2 } = new MessageChannel()
   const ports = [port1, port2]
   return {
-    join: async (node, incarnation) => createPortTransport(node, incarnation, ports.shift() ?? port2, clock),
+    join: async (node, incarnation) => createPortTransport(node, incarnation, ports.shift() ?? port2),
     turn,
     dispose: async () => {
       port1.close()

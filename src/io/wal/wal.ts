@@ -1,5 +1,5 @@
 /**
- * The write-ahead log of a node, shared by all its Raft groups: one write and one fdatasync for
+ * The write-ahead log of a node, shared by all its Raft groups: one durable write for
  * whatever queued while the last one ran. This file is the contract; `writer.ts`, `segments.ts`,
  * `record.ts` and `recover.ts` are the parts.
  *
