@@ -3,7 +3,15 @@ import type { Plain } from '../../src/actors/envelope.ts'
 import type { Held } from '../../src/cache/coherence/protocol.ts'
 import { entryLine } from '../../src/cache/line-id.ts'
 import { encodeCommand } from '../../src/cache/machine/codec.ts'
-import type { CacheCommand, CacheReply, DeleteCommand, IncrementCommand, PutCommand, Share } from '../../src/cache/machine/commands.ts'
+import type {
+  CacheCommand,
+  CacheReply,
+  DeleteCommand,
+  IncrementCommand,
+  LoadCommand,
+  PutCommand,
+  Share,
+} from '../../src/cache/machine/commands.ts'
 import { type CacheMachine, createCacheMachine } from '../../src/cache/machine/machine.ts'
 import { decodeReply, gateOf } from '../../src/cache/machine/replies.ts'
 import type { ObservedChange } from '../../src/cache/machine/table.ts'
@@ -110,6 +118,18 @@ export class Bed implements ApplyContext {
     return keys.filter((key) => this.get(key) !== null).join('')
   }
 
+  /** A load that does not wait, unless it is told to. */
+  load(key: string, over: Partial<LoadCommand> = {}): CacheReply | null {
+    return this.run({ type: 'cache_load', ...NAME, key, waitMs: 0, staleOk: false, tags: [], dead: 0, ...over })
+  }
+
+  /** Its token. */
+  granted(key: string, over: Partial<LoadCommand> = {}): number {
+    const reply = this.load(key, over)
+    if (reply?.type !== 'load') throw new Error(`no load but ${JSON.stringify(reply)}`)
+    return reply.token
+  }
+
   status(): Plain {
     return this.machine.query({ type: 'cache_status', ...NAME }, this.time)
   }
@@ -117,7 +137,7 @@ export class Bed implements ApplyContext {
   #leaves(reply: Plain): CacheReply {
     // Whatever it waits for is a change that was made, or a line.
     for (const version of gateOf(reply).versions) if (version > this.machine.version) throw new Error('a gate that never opens')
-    return decodeReply((this.machine.attach?.(reply, { cold: { get: () => [] }, durableOn: () => [] }) as Plain) ?? reply)
+    return decodeReply(this.machine.attach(reply))
   }
 
   drain(): void {

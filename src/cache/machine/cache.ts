@@ -1,7 +1,7 @@
 /**
  * One cache's entries on this partition, and its share of what the cache may hold. Stale entries count: they are there.
  *
- * Invariants: bytes and counts are those of the entries; `ages` has every entry once, in the order of their versions, the
+ * Invariants: bytes and counts are those of the entries; `ages` has every entry once, in the order of their changes, the
  * policy has every entry once.
  */
 import type { LineId } from '../coherence/protocol.ts'
@@ -9,8 +9,10 @@ import { entryLine } from '../line-id.ts'
 import type { Share } from './commands.ts'
 import type { Entry } from './entry.ts'
 import { CACHE } from './kinds.ts'
+import { Ghosts } from './ghosts.ts'
 import { AgeList } from './list.ts'
 import { type EvictionPolicy, Lru } from './policy.ts'
+import { S3Fifo } from './s3-fifo.ts'
 import { Stored } from './stored.ts'
 import type { CacheTable } from './table.ts'
 
@@ -38,14 +40,24 @@ export class Cache extends Stored {
     this.name = name
     this.linePrefix = entryLine(namespace, name, '')
     this.share = share
-    this.policy = new Lru(table)
+    this.policy = this.#policyOf(share)
+  }
+
+  #policyOf({ policy }: Share): EvictionPolicy {
+    return policy === 'lru' ? new Lru(this.#table) : new S3Fifo(this.#table, new Ghosts(this.#table.changes, this.number))
   }
 
   /** Takes a share that is newer than the one it has; the entries stay for now. */
   limit(share: Share): void {
-    if (share.configVersion < this.share.configVersion || isSame(share, this.share)) return
+    const before = this.share
+    if (share.configVersion < before.configVersion || isSame(share, before)) return
     this.share = share
     this.#table.changes.touched(this)
+    if (share.policy === before.policy) return
+    const entries = [...this.policy.entries()]
+    this.policy.forget()
+    this.policy = this.#policyOf(share)
+    for (const entry of entries) this.policy.restore(entry)
   }
 
   /** It is empty, and goes: so do the records of its policy. */

@@ -6,6 +6,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { Millis } from '../../base/ids.ts'
+import { parseLine } from '../line-id.ts'
 import type { Cache } from './cache.ts'
 import { utf8Length } from './command-reader.ts'
 import type { Entry } from './entry.ts'
@@ -30,6 +31,15 @@ export function checkTable(table: CacheTable, time: Millis, paced: boolean): voi
     assert(!cache.isCrowded || table.crowded().includes(cache), '(3) a cache holds more than its share, and nobody knows')
     assert(paced || !cache.isCrowded, '(3) a cache holds more than its share')
   }
+  table.loads.check()
+  for (const load of table.loads.byLine.values()) assert(load.token <= table.lastToken, '(4) a token above the counter')
+  for (const [line, { own, versionMax }] of table.owned) {
+    const there = parseLine(line)
+    const entry = there === null ? null : table.entry({ ...there, key: there.name })
+    assert(own <= table.lastOwn && versionMax <= table.lastVersion, '(4) an ownership above the counter')
+    assert(entry === null || (entry.own === own && !entry.isStale), '(5) what is owned is pinned')
+    assert(!table.loads.byLine.has(line), 'what is owned is not loaded')
+  }
   assert(bytes === table.bytes, '(1) the bytes of all caches')
   assert(mortal === table.expiry.size, '(5) what has a deadline is among the deadlines')
   assert(dirtyBytes === table.dirtyBytes, '(1) the bytes that a drain writes')
@@ -41,14 +51,15 @@ export function checkTable(table: CacheTable, time: Millis, paced: boolean): voi
 function checkCache(table: CacheTable, cache: Cache): void {
   cache.ages.check()
   cache.policy.check()
-  let [bytes, stale, free, version, used] = [0, 0, 0, 0, 0]
+  let [bytes, stale, free, at, used] = [0, 0, 0, 0, 0]
   for (const entry of cache.ages) {
     assert(cache.entries.get(entry.key) === entry, '(5) an entry is not found under its key')
-    assert(entry.version > version && entry.version <= table.lastVersion, '(4) versions rise')
-    version = entry.version
+    assert(entry.at > at && entry.version <= entry.at && entry.at <= table.lastVersion, '(4) changes rise')
+    at = entry.at
     bytes += entry.bytes
     if (entry.isStale) stale += 1
     if (entry.own === 0) free += 1
+    assert(entry.own === (table.owned.get(entry.line)?.own ?? 0), '(5) what is pinned is owned')
     checkEntry(table, entry)
   }
   const inPolicy = new Set(cache.policy.entries())
@@ -73,8 +84,8 @@ function checkEntry(table: CacheTable, entry: Entry): void {
   for (const { entries } of entry.tags) {
     last = 0
     for (const other of entries) {
-      assert(other.version > last, '(4) the entries of a tag rise')
-      last = other.version
+      assert(other.at > last, '(4) the entries of a tag rise')
+      last = other.at
     }
   }
 }

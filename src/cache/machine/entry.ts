@@ -1,5 +1,5 @@
 /**
- * What a key holds. Where it lies among the others (how lately it was used, how old its version is) are links of its own, so
+ * What a key holds. Where it lies among the others (how lately it was used, how long ago it changed) are links of its own, so
  * that no entry costs an object more. The value is a copy, never a view of the command that brought it.
  *
  *   live ──its time is over, was loaded──▶ stale: nobody reads it but who loads it anew ──▶ gone
@@ -21,9 +21,11 @@ export class Entry extends Stored implements Ordered {
   readonly kind = ENTRY
   readonly cache: Cache
   readonly key: string
-  /** The version that made it: its number, for ever. */
+  /** The place of the change that made it: its number, for ever. */
   readonly born: number
   version: number
+  /** The place of its last change among those of the partition: its version, but for what an owner flushed. */
+  at: number
   value: Uint8Array = EMPTY
   contentType = ''
   /** Cluster time at which it expires, or at which what is stale goes; Infinity: never. */
@@ -44,7 +46,7 @@ export class Entry extends Stored implements Ordered {
   before: Entry | null = null
   after: Entry | null = null
 
-  // ---- owned by the cache: entries in the order of their versions ----
+  // ---- owned by the cache: entries in the order of their changes ----
   older: Entry | null = null
   newer: Entry | null = null
 
@@ -63,6 +65,7 @@ export class Entry extends Stored implements Ordered {
     this.key = key
     this.born = born
     this.version = born
+    this.at = born
   }
 
   get order(): number {

@@ -5,15 +5,19 @@
 import { assert } from '../../base/assert.ts'
 import { ByteReader } from '../../raft/bytes.ts'
 import { readPlain } from '../../raft/plain.ts'
-import type { CacheConfig } from '../types.ts'
+import type { CacheConfig, EntryName } from '../types.ts'
 import { Cache } from './cache.ts'
 import { SHARE_POLICIES } from './codes.ts'
 import { utf8Length } from './command-reader.ts'
 import type { LineVersion, Share } from './commands.ts'
 import { Entry, EntryUse } from './entry.ts'
-import { CACHE, CONFIG, COUNTERS, ENTRY, HOLDER, MARKER, USE } from './kinds.ts'
+import { GhostPage } from './ghosts.ts'
+import { CACHE, CONFIG, COUNTERS, ENTRY, GHOSTS, HOLDER, LOAD, MARKER, OWNERSHIP, USE, WAITER } from './kinds.ts'
+import { Load, LoadWaiter } from './loads.ts'
 import { ConfigLine, Holder, Marker } from './marks.ts'
+import { Ownership } from './owned-line.ts'
 import { VERSION } from './records.ts'
+import { S3Fifo } from './s3-fifo.ts'
 import type { CacheTable } from './table.ts'
 
 /** A name may begin with U+FEFF, which a decoder else swallows. */
@@ -31,6 +35,7 @@ interface LoadedEntry {
   readonly cache: number
   readonly key: string
   readonly version: number
+  readonly at: number
   readonly slidingMs: number
   readonly staleMs: number
   readonly contentType: string
@@ -43,6 +48,9 @@ export class Loader {
   readonly #table: CacheTable
   readonly #entries = new Map<number, LoadedEntry>()
   readonly #uses = new Map<number, Use>()
+  readonly #ghosts: GhostPage[] = []
+  readonly #loads: Load[] = []
+  readonly #waiters: LoadWaiter[] = []
 
   constructor(table: CacheTable) {
     this.#table = table
@@ -59,11 +67,13 @@ export class Loader {
   finish(): void {
     const table = this.#table
     restoreOrder(table.byNumber)
-    const loaded = [...this.#entries].sort(([, a], [, b]) => a.version - b.version)
+    const loaded = [...this.#entries].sort(([, a], [, b]) => a.at - b.at)
     const entries = loaded.map(([born, each]) => this.#link(born, each))
     this.#entries.clear()
     for (const born of this.#uses.keys()) assert(false, `the use of an entry that is not there: ${born}`)
-    for (const entry of entries.sort((a, b) => a.used - b.used)) entry.cache.policy.restore(entry)
+    for (const entry of entries.sort((a, b) => a.used - b.used)) if (entry.own === 0) entry.cache.policy.restore(entry)
+    this.#finishGhosts()
+    this.#finishLoads()
     for (const cache of table.byNumber.values()) table.look(cache)
     table.restartJournal()
   }
@@ -75,6 +85,8 @@ export class Loader {
         table.lastVersion = input.varint()
         table.lastUsed = input.varint()
         table.lastCache = input.varint()
+        table.lastToken = input.varint()
+        table.lastOwn = input.varint()
         return
       case HOLDER:
         return addStored(table.holders, new Holder(textOf(key)), textOf(key))
@@ -87,6 +99,20 @@ export class Loader {
         marker.version = input.varint()
         return addStored(table.markers, marker, marker.line)
       }
+      case OWNERSHIP:
+        return this.#readOwnership(textOf(key), input)
+      case GHOSTS: {
+        const page = new GhostPage(numberOf(key), numberOf(key, 1))
+        while (input.left > 0) page.hashes.push(input.u32())
+        this.#ghosts.push(page)
+        return
+      }
+      case LOAD:
+        this.#loads.push(new Load(...readLoad(input), numberOf(key)))
+        return
+      case WAITER:
+        this.#waiters.push(new LoadWaiter(...readLoad(input), numberOf(key)))
+        return
       case ENTRY:
         this.#entries.set(numberOf(key), readEntry(input))
         return
@@ -115,12 +141,41 @@ export class Loader {
     addStored(this.#table.configs, made, line)
   }
 
+  #readOwnership(line: string, input: ByteReader): void {
+    const made = new Ownership(line, input.text(), input.varint(), input.varint(), input.varint())
+    made.flushed = input.varint()
+    addStored(this.#table.owned, made, line)
+  }
+
+  #finishGhosts(): void {
+    for (const page of this.#ghosts.splice(0).sort((a, b) => a.number - b.number)) {
+      const policy = this.#table.byNumber.get(page.cache)?.policy
+      assert(policy instanceof S3Fifo, 'ghosts of a cache that has none')
+      page.stored = true
+      policy.ghosts.restore(page)
+    }
+  }
+
+  #finishLoads(): void {
+    const { loads } = this.#table
+    for (const load of this.#loads.splice(0).sort((a, b) => a.token - b.token)) {
+      load.stored = true
+      loads.link(load)
+    }
+    for (const waiter of this.#waiters.splice(0).sort((a, b) => a.ticket - b.ticket)) {
+      const load = loads.byLine.get(waiter.line)
+      assert(load !== undefined, 'somebody waits for a load that is not there')
+      waiter.stored = true
+      loads.linkWaiter(load, waiter)
+    }
+  }
+
   #link(born: number, loaded: LoadedEntry): Entry {
     const cache = this.#table.byNumber.get(loaded.cache)
     assert(cache !== undefined, 'an entry of a cache that is not there')
     const entry = new Entry(cache, loaded.key, born)
-    const { version, slidingMs, staleMs, contentType, value } = loaded
-    Object.assign(entry, { version, slidingMs, staleMs, contentType, value, ...(this.#uses.get(born) ?? loaded.use) })
+    const { version, at, slidingMs, staleMs, contentType, value } = loaded
+    Object.assign(entry, { version, at, slidingMs, staleMs, contentType, value, ...(this.#uses.get(born) ?? loaded.use) })
     entry.stored = true
     if (this.#uses.delete(born)) {
       entry.use = new EntryUse(entry)
@@ -139,11 +194,21 @@ function addStored<K, T extends { stored: boolean }>(map: Map<K, T>, record: T, 
 
 function readEntry(input: ByteReader): LoadedEntry {
   const [cache, key] = [input.varint(), input.text()]
-  const [version, slidingMs, staleMs] = [input.varint(), input.varint(), input.varint()]
-  const contentType = input.text()
+  const [version, at, slidingMs, staleMs] = [input.varint(), input.varint(), input.varint(), input.varint()]
+  const [contentType, tags, use] = [input.text(), readTags(input), readUse(input)]
+  return { cache, key, version, at, slidingMs, staleMs, contentType, tags, use, value: input.bytes().slice() }
+}
+
+function readTags(input: ByteReader): LineVersion[] {
   const tags: LineVersion[] = []
   for (let left = input.varint(); left > 0 && input.ok; left--) tags.push([input.text(), input.varint()])
-  return { cache, key, version, slidingMs, staleMs, contentType, tags, use: readUse(input), value: input.bytes().slice() }
+  return tags
+}
+
+function readLoad(input: ByteReader): [name: EntryName, tags: readonly LineVersion[], deadline: number] {
+  const name = { namespace: input.text(), cache: input.text(), key: input.text() }
+  const deadline = input.varint()
+  return [name, readTags(input), deadline]
 }
 
 function readUse(input: ByteReader): Use {
@@ -155,9 +220,10 @@ function textOf(key: Uint8Array): string {
   return FROM_TEXT.decode(key.subarray(1))
 }
 
-function numberOf(key: Uint8Array): number {
+/** The nth number of a key. */
+function numberOf(key: Uint8Array, nth = 0): number {
   const view = new DataView(key.buffer, key.byteOffset, key.length)
-  return view.getUint32(1) * 0x100000000 + view.getUint32(5)
+  return view.getUint32(1 + nth * 8) * 0x100000000 + view.getUint32(5 + nth * 8)
 }
 
 function restoreOrder<T>(map: Map<number, T>): void {

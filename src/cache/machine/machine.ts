@@ -2,6 +2,7 @@
  * The caches of a partition as a replicated state machine: the table of contents of this folder.
  *
  *   advance ──▶ expiry             commands ──▶ codec, decode ──▶ write | lines | holders
+ *             └▶ load                                               | invalidate | load | ownership
  *                                                                   └──▶ share: what has to go
  *
  *   table ── cache ── entry        tag-index: entries by what keeps them alive        policy, list: who was used lately
@@ -13,19 +14,27 @@ import type { Plain } from '../../actors/envelope.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
 import type { ApplyContext, StateMachine } from '../../raft/machine.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
+import { parseLine } from '../line-id.ts'
 import { checkTable } from './check.ts'
 import type { CacheCommand } from './commands.ts'
 import { decodeCommand } from './decode.ts'
 import { expire } from './expiry.ts'
 import { hold } from './holders.ts'
+import { invalidateKeys, sweep } from './invalidate.ts'
 import type { Change } from './journal.ts'
 import { bump, configure } from './lines.ts'
+import { giveUp, loadEntry } from './load.ts'
 import { Loader } from './loader.ts'
+import { flush, own, release } from './ownership.ts'
 import { answer } from './queries.ts'
 import { drainRecords } from './records.ts'
-import { refused } from './replies.ts'
+import { attachValue, foundIn, refused } from './replies.ts'
+import { limit } from './share.ts'
 import { type CacheObserver, CacheTable } from './table.ts'
 import { deleteEntry, incrementEntry, putEntry, touchEntries } from './write.ts'
+
+/** Nothing was applied yet since the records were loaded. */
+const UNKNOWN: Millis = -1
 
 export interface CacheMachineOptions {
   /** Hears every change of a line. No part of the state. */
@@ -43,12 +52,26 @@ export interface CacheMachineStats {
   readonly version: number
 }
 
+/** Who writes a line alone, and with which versions. */
+export interface OwnerView {
+  readonly line: LineId
+  readonly node: NodeId
+  readonly own: number
+  readonly versionFirst: number
+  readonly versionMax: number
+}
+
 export interface CacheMachine extends StateMachine {
+  /** At once: the value that a load has found, where it is still there. */
+  attach(reply: Plain): Plain
   /** What the line holds now, as applied here; `time`: cluster time. What is overdue but not taken away yet is still a value. */
   read(line: LineId, time: Millis): Held
   /** Who may hold copies of lines of this partition, sorted. */
   holders(): readonly NodeId[]
-  /** The last change. */
+  /** Lines that a node writes alone, in the order in which they were given. */
+  owners(): readonly OwnerView[]
+  ownerOf(line: LineId): OwnerView | null
+  /** The last change, or the last version that an ownership was given. */
   readonly version: number
   /** What changed after this place (`at` of a change), the oldest first; null: too long ago. */
   changesSince(at: number): readonly Change[] | null
@@ -58,25 +81,29 @@ export interface CacheMachine extends StateMachine {
 export function createCacheMachine({ observer }: CacheMachineOptions = {}): CacheMachine {
   let table = new CacheTable(observer ?? null)
   let loader = new Loader(table)
-  // For `check` alone: when `advance` ran last, and whether something may be due before it runs again.
-  let lastTime = 0
+  // When `advance` ran last; for `check` alone, whether something may be due before it runs again.
+  let lastTime = UNKNOWN
   let paced = false
 
   return {
-    apply(ctx, _ticket, bytes) {
+    apply(ctx, ticket, bytes) {
       const command = decodeCommand(bytes)
       if (command.type === 'refused') return refused(command)
-      const reply = execute(table, ctx, command)
-      paced ||= table.crowded().length > 0
+      const reply = execute(table, ctx, ticket, command)
+      paced ||= table.nextDeadline() <= lastTime
       return reply
     },
-    cancel() {},
+    cancel(ctx, ticket) {
+      const waiter = table.loads.waiters.get(ticket)
+      if (waiter !== undefined) giveUp(table, ctx, waiter)
+    },
     advance(ctx) {
       lastTime = ctx.time
       paced = !expire(table, ctx)
     },
     nextDeadline: () => table.nextDeadline(),
     query: (request) => answer(table, request),
+    attach: (reply) => attach(table, reply, lastTime),
     get stateBytes() {
       return table.bytes
     },
@@ -88,14 +115,20 @@ export function createCacheMachine({ observer }: CacheMachineOptions = {}): Cach
     },
     drain: (write) => drainRecords(table, write),
     load: (key, value) => loader.load(key, value),
-    loaded: () => loader.finish(),
+    loaded() {
+      loader.finish()
+      paced = table.nextDeadline() <= Math.max(0, lastTime)
+    },
     reset() {
       table = new CacheTable(observer ?? null)
       loader = new Loader(table)
+      lastTime = UNKNOWN
     },
-    check: () => checkTable(table, lastTime, paced),
+    check: () => checkTable(table, Math.max(0, lastTime), paced),
     read: (line, time) => table.read(line, time),
     holders: () => [...table.holders.keys()].sort(),
+    owners: () => [...table.owned.values()].sort((a, b) => a.own - b.own),
+    ownerOf: (line) => table.owned.get(line) ?? null,
     get version() {
       return table.lastVersion
     },
@@ -104,7 +137,7 @@ export function createCacheMachine({ observer }: CacheMachineOptions = {}): Cach
   }
 }
 
-function execute(table: CacheTable, ctx: ApplyContext, command: CacheCommand): Plain {
+function execute(table: CacheTable, ctx: ApplyContext, ticket: number, command: CacheCommand): Plain | null {
   switch (command.type) {
     case 'cache_put':
       return putEntry(table, ctx, command)
@@ -121,9 +154,31 @@ function execute(table: CacheTable, ctx: ApplyContext, command: CacheCommand): P
     case 'cache_hold':
     case 'cache_unhold':
       return hold(table, command)
-    default:
-      return refused({ type: 'refused', code: 'INVALID_ARGUMENT', message: 'not a command of this version', details: {} })
+    case 'cache_invalidate_keys':
+      return invalidateKeys(table, ctx, command)
+    case 'cache_sweep':
+      return sweep(table, ctx, command)
+    case 'cache_limits':
+      return limit(table, ctx, command)
+    case 'cache_load':
+      return loadEntry(table, ctx, ticket, command)
+    case 'cache_own':
+      return own(table, ctx, command)
+    case 'cache_flush':
+      return flush(table, ctx, command)
+    case 'cache_release':
+      return release(table, ctx, command)
   }
+}
+
+function attach(table: CacheTable, reply: Plain, time: Millis): Plain {
+  const told = foundIn(reply)
+  const name = told === null ? null : parseLine(told.line)
+  if (told === null || name === null) return reply
+  const entry = table.entry({ ...name, key: name.name })
+  if (time === UNKNOWN || entry?.version !== told.version || entry.isStale !== told.isStale) return reply
+  const { value, contentType } = entry
+  return attachValue(reply, { value, contentType, ttlLeftMs: entry.isStale ? 0 : entry.ttlLeftMs(time) })
 }
 
 function statsOf(table: CacheTable): CacheMachineStats {

@@ -2,6 +2,7 @@
  * Which entry goes when a cache is full. What a policy knows of an entry is in the entry and its record (`used`, `freq`,
  * `queue`), so every replica, and one made of records, chooses the same.
  */
+import { assert } from '../../base/assert.ts'
 import type { Entry } from './entry.ts'
 import type { CacheTable } from './table.ts'
 import { UseList } from './list.ts'
@@ -18,7 +19,7 @@ export interface EvictionPolicy {
   victim(spared: Entry | null): Entry
   /** Takes back an entry of a record, in the order of `used`. */
   restore(entry: Entry): void
-  /** Everything, in an order that depends on the state alone. */
+  /** Everything, in the order of `used`. */
   entries(): Iterable<Entry>
   /** Its own records go. */
   forget(): void
@@ -39,6 +40,7 @@ export class Lru implements EvictionPolicy {
   }
 
   added(entry: Entry): void {
+    // As the other policy takes it.
     entry.queue = 0
     entry.freq = 0
     entry.used = this.#table.stamp()
@@ -72,5 +74,10 @@ export class Lru implements EvictionPolicy {
 
   check(): void {
     this.#list.check()
+    let used = 0
+    for (const entry of this.#list) {
+      assert(entry.used > used, 'a list is not in the order of its stamps')
+      used = entry.used
+    }
   }
 }

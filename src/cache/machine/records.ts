@@ -2,11 +2,13 @@
  * The state as records of the key-value store. Same state, same bytes; numbers are varints, texts and bytes have their length
  * first, and every value begins with its version. An entry that was only used since it was written has a small record beside.
  *
- *   COUNTERS                last version, use, cache
+ *   COUNTERS                last version, use, cache, token, ownership
  *   HOLDER      node        (nothing)                        CONFIG   line   version, config        MARKER   line   version
  *   CACHE       number      namespace, name, share, evictions
- *   ENTRY       born        cache, key, version, slidingMs, staleMs, content type, tags, use, value
+ *   ENTRY       born        cache, key, version, at, slidingMs, staleMs, content type, tags, use, value
  *   USE         born        use: used, freq, queue, deadline + 1 (0: never), stale
+ *   GHOSTS      cache page  hashes                           OWNERSHIP   line   node, own, first, max, flushed
+ *   LOAD        token       namespace, cache, key, deadline, tags                   WAITER   ticket   the same
  */
 import type { Plain } from '../../actors/envelope.ts'
 import { ByteWriter } from '../../raft/bytes.ts'
@@ -15,8 +17,11 @@ import { writePlain } from '../../raft/plain.ts'
 import { Cache } from './cache.ts'
 import { SHARE_POLICIES } from './codes.ts'
 import { Entry, EntryUse } from './entry.ts'
+import { GhostPage } from './ghosts.ts'
 import { COUNTERS } from './kinds.ts'
+import { Load, LoadWaiter } from './loads.ts'
 import { ConfigLine, Holder, Marker } from './marks.ts'
+import { Ownership } from './owned-line.ts'
 import type { Stored } from './stored.ts'
 import type { CacheTable } from './table.ts'
 
@@ -30,7 +35,7 @@ export function drainRecords(table: CacheTable, write: WriteRecord): void {
   if (table.countersChanged) {
     table.countersChanged = false
     out.u8(VERSION)
-    numbers(table.lastVersion, table.lastUsed, table.lastCache)
+    numbers(table.lastVersion, table.lastUsed, table.lastCache, table.lastToken, table.lastOwn)
     write(Uint8Array.of(COUNTERS), out.take())
   }
   table.changes.drain((record, gone) => {
@@ -45,8 +50,11 @@ function keyOf(record: Stored): Uint8Array {
   if (record instanceof Entry) return numberKey(kind, record.born)
   if (record instanceof EntryUse) return numberKey(kind, record.entry.born)
   if (record instanceof Cache) return numberKey(kind, record.number)
+  if (record instanceof Load) return numberKey(kind, record.token)
+  if (record instanceof LoadWaiter) return numberKey(kind, record.ticket)
+  if (record instanceof GhostPage) return pairKey(kind, record.cache, record.number)
   if (record instanceof Holder) return textKey(kind, record.node)
-  return textKey(kind, (record as Marker | ConfigLine).line)
+  return textKey(kind, (record as Marker | ConfigLine | Ownership).line)
 }
 
 function valueOf(record: Stored): Uint8Array {
@@ -54,6 +62,9 @@ function valueOf(record: Stored): Uint8Array {
   if (record instanceof Entry) writeEntry(record)
   else if (record instanceof EntryUse) writeUse(record.entry)
   else if (record instanceof Cache) writeCache(record)
+  else if (record instanceof Load || record instanceof LoadWaiter) writeLoad(record)
+  else if (record instanceof GhostPage) for (const hash of record.hashes) out.u32(hash)
+  else if (record instanceof Ownership) writeOwnership(record)
   else if (record instanceof Marker) out.varint(record.version)
   else if (record instanceof ConfigLine) {
     out.varint(record.version)
@@ -71,19 +82,34 @@ function writeCache({ namespace, name, share, evictions }: Cache): void {
 function writeEntry(entry: Entry): void {
   out.varint(entry.cache.number)
   out.text(entry.key)
-  numbers(entry.version, entry.slidingMs, entry.staleMs)
+  numbers(entry.version, entry.at, entry.slidingMs, entry.staleMs)
   out.text(entry.contentType)
   out.varint(entry.tags.length)
-  for (const { line, version } of entry.tags) {
-    out.text(line)
-    out.varint(version)
-  }
+  for (const { line, version } of entry.tags) writeLineVersion(line, version)
   writeUse(entry)
   out.bytes(entry.value)
 }
 
 function writeUse({ used, freq, queue, deadline, isStale }: Entry): void {
   numbers(used, freq, queue, deadline === Infinity ? 0 : deadline + 1, isStale ? 1 : 0)
+}
+
+function writeLoad({ name, deadline, tags }: Load | LoadWaiter): void {
+  out.text(name.namespace)
+  out.text(name.cache)
+  out.text(name.key)
+  numbers(deadline, tags.length)
+  for (const [line, version] of tags) writeLineVersion(line, version)
+}
+
+function writeLineVersion(line: string, version: number): void {
+  out.text(line)
+  out.varint(version)
+}
+
+function writeOwnership({ node, own, versionFirst, versionMax, flushed }: Ownership): void {
+  out.text(node)
+  numbers(own, versionFirst, versionMax, flushed)
 }
 
 function numbers(...values: readonly number[]): void {
@@ -94,10 +120,22 @@ function numbers(...values: readonly number[]): void {
 function numberKey(kind: number, number: number): Uint8Array {
   const key = new Uint8Array(9)
   key[0] = kind
-  const view = new DataView(key.buffer)
-  view.setUint32(1, Math.floor(number / 0x100000000))
-  view.setUint32(5, number >>> 0)
+  setNumber(new DataView(key.buffer), 1, number)
   return key
+}
+
+function pairKey(kind: number, first: number, second: number): Uint8Array {
+  const key = new Uint8Array(17)
+  key[0] = kind
+  const view = new DataView(key.buffer)
+  setNumber(view, 1, first)
+  setNumber(view, 9, second)
+  return key
+}
+
+function setNumber(view: DataView, at: number, number: number): void {
+  view.setUint32(at, Math.floor(number / 0x100000000))
+  view.setUint32(at + 4, number >>> 0)
 }
 
 function textKey(kind: number, text: string): Uint8Array {

@@ -126,8 +126,9 @@ export function ownership(own: number, first: number, last: number): Plain {
   return [OWN, NOTHING, own, first, last]
 }
 
-export function flushed(version: number, at: number): Plain {
-  return [FLUSHED, [at], version]
+/** `change`: its place among the changes, or the line where it had been flushed before. */
+export function flushed(version: number, change: number | LineId): Plain {
+  return [FLUSHED, [change], version]
 }
 
 export function released(isReleased: boolean): Plain {

@@ -1,8 +1,11 @@
 /** Keeping a cache within its share: what its policy would miss least goes, a bounded number in one command. */
+import type { Plain } from '../../actors/envelope.ts'
 import type { Millis } from '../../base/ids.ts'
+import type { ApplyContext } from '../../raft/machine.ts'
 import type { Cache } from './cache.ts'
-import { MACHINE_LIMITS } from './commands.ts'
+import { type LimitsCommand, MACHINE_LIMITS } from './commands.ts'
 import type { Entry } from './entry.ts'
+import { limited } from './replies.ts'
 import type { CacheTable } from './table.ts'
 
 /** `spared`: what was just put. Returns how many are gone; what is too much for one command goes in those that follow. */
@@ -18,4 +21,12 @@ export function evict(table: CacheTable, cache: Cache, spared: Entry | null, tim
   }
   table.look(cache)
   return count
+}
+
+/** The configuration of a cache has changed. */
+export function limit(table: CacheTable, ctx: ApplyContext, command: LimitsCommand): Plain {
+  const cache = table.find(command)
+  cache?.limit(command.share)
+  if (cache !== null) evict(table, cache, null, ctx.time)
+  return limited()
 }

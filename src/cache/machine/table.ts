@@ -3,6 +3,7 @@
  *
  *   caches by the prefix of their lines, by number      tags: entries by what keeps them alive      expiry: by their deadlines
  *   markers, configs: lines of their own                crowded: caches that hold more than their share
+ *   owned: lines that a node writes alone               loads: who loads what, and who waits for it
  *
  * Every change of a line goes through `note`: it has a place of its own (`at`), and the observer hears it.
  */
@@ -17,7 +18,9 @@ import { utf8Length } from './command-reader.ts'
 import { type LineVersion, type Share } from './commands.ts'
 import { Entry, EntryUse, NOTHING_HELD } from './entry.ts'
 import { type Change, Journal } from './journal.ts'
+import { Loads } from './loads.ts'
 import type { ConfigLine, Holder, Marker } from './marks.ts'
+import type { Ownership } from './owned-line.ts'
 import type { Stored } from './stored.ts'
 import { TagIndex } from './tag-index.ts'
 
@@ -49,6 +52,8 @@ class Deadlines extends LazyHeap<Entry> {
 }
 
 export interface NewContent {
+  /** Place among the changes. */
+  readonly at: number
   readonly version: number
   readonly value: Uint8Array
   readonly contentType: string
@@ -66,6 +71,8 @@ export class CacheTable {
   readonly markers = new Map<LineId, Marker>()
   readonly configs = new Map<LineId, ConfigLine>()
   readonly holders = new Map<NodeId, Holder>()
+  readonly owned = new Map<LineId, Ownership>()
+  readonly loads = new Loads(this.changes)
   readonly tags = new TagIndex()
   readonly expiry = new Deadlines()
   readonly #crowded = new Set<Cache>()
@@ -74,6 +81,8 @@ export class CacheTable {
   lastVersion = 0
   lastUsed = 0
   lastCache = 0
+  lastToken = 0
+  lastOwn = 0
   countersChanged = false
   /** Of the entries that the next drain writes. */
   dirtyBytes = 0
@@ -126,20 +135,27 @@ export class CacheTable {
     return this.find(name)?.entries.get(name.key) ?? null
   }
 
-  add(cache: Cache, key: string, content: NewContent): Entry {
-    const entry = new Entry(cache, key, content.version)
+  #add(cache: Cache, key: string, content: NewContent): Entry {
+    const entry = new Entry(cache, key, content.at)
+    if (this.owned.size > 0) entry.own = this.owned.get(entry.line)?.own ?? 0
     entry.bytes = utf8Length(key)
     cache.bytes += entry.bytes
     this.bytes += entry.bytes
     cache.entries.set(key, entry)
     cache.ages.push(entry)
     this.#set(entry, content)
-    cache.policy.added(entry)
+    if (entry.own === 0) cache.policy.added(entry)
     return entry
   }
 
-  /** Something else is in an entry from now on. */
-  replace(entry: Entry, content: NewContent): void {
+  /** Puts content under a key, in the place of what is there (stale or not), if anything is. */
+  place(cache: Cache, key: string, there: Entry | null, content: NewContent): Entry {
+    if (there === null) return this.#add(cache, key, content)
+    this.#replace(there, content)
+    return there
+  }
+
+  #replace(entry: Entry, content: NewContent): void {
     if (entry.isStale) entry.cache.staleEntries -= 1
     entry.isStale = false
     this.tags.unlink(entry)
@@ -150,12 +166,13 @@ export class CacheTable {
     if (entry.own === 0) entry.cache.policy.wasUsed(entry)
   }
 
-  #set(entry: Entry, { version, value, contentType, deadline, slidingMs, staleMs, tags }: NewContent): void {
+  #set(entry: Entry, { at, version, value, contentType, deadline, slidingMs, staleMs, tags }: NewContent): void {
     const { cache } = entry
     const more = value.length - entry.value.length
     entry.bytes += more
     cache.bytes += more
     this.bytes += more
+    entry.at = at
     entry.version = version
     entry.value = value
     entry.contentType = this.#typeOf(contentType)
@@ -167,9 +184,10 @@ export class CacheTable {
     this.touched(entry)
   }
 
-  /** An entry of a record, in the order of the versions; its policy has it later. */
+  /** An entry of a record, in the order of the changes; its policy has it later. */
   relink(entry: Entry, tags: readonly LineVersion[]): void {
     const { cache } = entry
+    entry.own = this.owned.get(entry.line)?.own ?? 0
     entry.contentType = this.#typeOf(entry.contentType)
     cache.entries.set(entry.key, entry)
     cache.ages.push(entry)
@@ -178,6 +196,22 @@ export class CacheTable {
     this.bytes += entry.bytes
     this.tags.link(entry, tags)
     if (entry.own === 0 && entry.deadline < Infinity) this.expiry.add(entry)
+  }
+
+  /** The entry is a node's alone: nothing evicts, expires or sweeps it. */
+  pin(entry: Entry, own: number): void {
+    if (entry.own === 0) {
+      entry.cache.policy.removed(entry, false)
+      if (entry.place >= 0) this.expiry.remove(entry)
+    }
+    entry.own = own
+  }
+
+  unpin(entry: Entry): void {
+    entry.own = 0
+    entry.cache.policy.added(entry)
+    this.useChanged(entry)
+    if (entry.deadline < Infinity) this.expiry.add(entry)
   }
 
   /** Takes an entry out, without a word to anybody. */
@@ -284,7 +318,7 @@ export class CacheTable {
 
   nextDeadline(): Millis {
     if (this.crowded().length > 0) return 0
-    return this.expiry.first()?.deadline ?? Infinity
+    return Math.min(this.expiry.first()?.deadline ?? Infinity, this.loads.nextDeadline())
   }
 }
 

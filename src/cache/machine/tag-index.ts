@@ -2,7 +2,7 @@
  * Which entries carry which version of a tag or level, so that a sweep finds what an invalidation killed without looking at
  * anything else. The texts of the lines are here once, whoever carries them.
  *
- *   line ─▶ version ─▶ group: its entries, in the order of their versions
+ *   line ─▶ version ─▶ group: its entries, in the order of their changes
  */
 import type { LineId } from '../coherence/protocol.ts'
 import type { LineVersion } from './commands.ts'
@@ -11,7 +11,7 @@ import type { Entry } from './entry.ts'
 export interface TagGroup {
   readonly line: LineId
   readonly version: number
-  /** In the order of their versions: an entry that changes is taken out and put in again. */
+  /** In the order of their changes: an entry that changes is taken out and put in again. */
   readonly entries: Set<Entry>
 }
 

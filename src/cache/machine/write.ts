@@ -1,11 +1,14 @@
 /** Writes of one key: put, delete, increment; and that keys were read. */
 import type { Plain } from '../../actors/envelope.ts'
-import type { Millis } from '../../base/ids.ts'
 import { entryLine } from '../line-id.ts'
 import { CACHE_LIMITS, type Condition, type EntryName } from '../types.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
-import type { DeleteCommand, IncrementCommand, PutCommand, Refused, Share, TouchCommand } from './commands.ts'
+import { type DeleteCommand, type IncrementCommand, MACHINE_LIMITS, type PutCommand, type Refused, type TouchCommand } from './commands.ts'
 import type { Entry } from './entry.ts'
+import { deadlineOf, slidingDeadline } from './life.ts'
+import { endLoad, loadOf, passOn, tagsOfLoad } from './load.ts'
+import type { Load } from './loads.ts'
+import { outrun, refuseOwned } from './owned-line.ts'
 import { invalid, refuse } from './refusal.ts'
 import { deleted, incremented, nothingDeleted, put, refused, touched } from './replies.ts'
 import { evict } from './share.ts'
@@ -16,44 +19,61 @@ const JSON_TYPE = 'application/json'
 const TEXT = new TextEncoder()
 const FROM_TEXT = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 
-/** A read comes to the log by so much later than it was, of the life it gave: an eighth (`slidingMs / 8`). */
-function slidingDeadline(slidingMs: Millis, time: Millis): Millis {
-  return time + slidingMs + Math.ceil(slidingMs / 8)
+export function putEntry(table: CacheTable, ctx: ApplyContext, command: PutCommand): Plain {
+  const line = lineOf(command)
+  const ownedReply = refuseOwned(table, line, command.own)
+  if (ownedReply !== null) return ownedReply
+  const load = command.loadToken === null ? null : loadOf(table, command)
+  if (load !== null && 'code' in load) return refused(load, [line])
+  const reply = putWith(table, ctx, command, load)
+  // Who was to load it has failed: on success there is no load any more.
+  if (load !== null) passOn(table, ctx, line)
+  return reply
 }
 
-export function putEntry(table: CacheTable, ctx: ApplyContext, command: PutCommand): Plain {
+function putWith(table: CacheTable, ctx: ApplyContext, command: PutCommand, load: Load | null): Plain {
   const there = table.entry(command)
   const current = alive(there, command.dead)
   const wrong = mismatch(command, command.condition, current)
   if (wrong !== null) return wrong
-  const { contentType, ttlMs, slidingMs, tags, share } = command
+  const { contentType, ttlMs, slidingMs } = command
   const deadline = deadlineOf(ttlMs, slidingMs, ctx.time)
+  const staleMs = load === null ? 0 : Math.min(ttlMs ?? slidingMs, MACHINE_LIMITS.staleMsMax)
+  const tags = load === null ? command.tags : tagsOfLoad(load, command.tags)
   // A copy: the command lies in the memory of the frame that brought it.
   const value = command.value.slice()
-  const version = write(table, ctx, command, there, share, { value, contentType, deadline, slidingMs, staleMs: 0, tags })
+  const version = write(table, ctx, command, there, { value, contentType, deadline, slidingMs, staleMs, tags })
   return typeof version === 'number' ? put(version, current === null) : refused(version)
 }
 
 export function deleteEntry(table: CacheTable, ctx: ApplyContext, command: DeleteCommand): Plain {
+  const line = lineOf(command)
+  const ownedReply = refuseOwned(table, line, command.own)
+  if (ownedReply !== null) return ownedReply
   const there = table.entry(command)
   const current = alive(there, command.dead)
   const wrong = mismatch(command, command.condition, current)
   if (wrong !== null) return wrong
   const version = there === null ? 0 : table.remove(there, 'delete', ctx.time)
-  return current === null || version === 0 ? nothingDeleted(lineOf(command)) : deleted(version)
+  if (command.own !== 0) outrun(table, line)
+  passOn(table, ctx, line)
+  return current === null || version === 0 ? nothingDeleted(line) : deleted(version)
 }
 
 export function incrementEntry(table: CacheTable, ctx: ApplyContext, command: IncrementCommand): Plain {
+  const line = lineOf(command)
+  const ownedReply = refuseOwned(table, line, command.own)
+  if (ownedReply !== null) return ownedReply
   const there = table.entry(command)
   const current = alive(there, command.dead)
   const before = current === null ? 0 : integerIn(current)
   const value = before + command.by
-  if (Number.isNaN(value)) return refused(invalid('key', 'what it holds is no integer'), [lineOf(command)])
-  if (!Number.isSafeInteger(value)) return refused(invalid('by', 'the sum is beyond 2^53'), [lineOf(command)])
+  if (Number.isNaN(value)) return refused(invalid('key', 'what it holds is no integer'), [line])
+  if (!Number.isSafeInteger(value)) return refused(invalid('by', 'the sum is beyond 2^53'), [line])
   const kept = current === null ? null : lifeOf(current)
   const fresh = { deadline: deadlineOf(command.ttlMs, 0, ctx.time), slidingMs: 0, staleMs: 0, tags: command.tags }
   const content = { value: TEXT.encode(String(value)), contentType: JSON_TYPE, ...(kept ?? fresh) }
-  const version = write(table, ctx, command, there, command.share, content)
+  const version = write(table, ctx, command, there, content)
   return typeof version === 'number' ? incremented(version, value) : refused(version)
 }
 
@@ -78,19 +98,20 @@ export function touchEntries(table: CacheTable, ctx: ApplyContext, command: Touc
 function write(
   table: CacheTable,
   ctx: ApplyContext,
-  name: EntryName,
+  name: PutCommand | IncrementCommand,
   there: Entry | null,
-  share: Share,
-  content: Omit<NewContent, 'version'>,
+  content: Omit<NewContent, 'at' | 'version'>,
 ): number | Refused {
-  const cache = there?.cache ?? table.find(name) ?? table.make(name, share)
+  const cache = there?.cache ?? table.find(name) ?? table.make(name, name.share)
   if (cache === null) return refuse('QUOTA', `at most ${CACHE_LIMITS.cachesPerPartitionMax} caches`)
   const previous = table.before(there, ctx.time)
   const version = table.nextVersion()
-  cache.limit(share)
-  const entry = there ?? table.add(cache, name.key, { ...content, version })
-  if (there !== null) table.replace(there, { ...content, version })
-  table.note(entry.line, version, 'put', previous)
+  cache.limit(name.share)
+  const entry = table.place(cache, name.key, there, { ...content, at: version, version })
+  const { line } = entry
+  if (name.own !== 0) outrun(table, line)
+  table.note(line, version, 'put', previous, version, name.own)
+  endLoad(table, ctx, line, version)
   evict(table, cache, entry, ctx.time)
   return version
 }
@@ -109,12 +130,7 @@ function mismatch(name: EntryName, condition: Condition, current: Entry | null):
   return refused(refuse('VERSION_MISMATCH', what, { version }), [lineOf(name)])
 }
 
-function deadlineOf(ttlMs: Millis | null, slidingMs: Millis, time: Millis): Millis {
-  if (ttlMs !== null) return time + ttlMs
-  return slidingMs > 0 ? slidingDeadline(slidingMs, time) : Infinity
-}
-
-function lifeOf({ deadline, slidingMs, staleMs, tags }: Entry): Omit<NewContent, 'version' | 'value' | 'contentType'> {
+function lifeOf({ deadline, slidingMs, staleMs, tags }: Entry): Omit<NewContent, 'at' | 'version' | 'value' | 'contentType'> {
   return { deadline, slidingMs, staleMs, tags: tags.map(({ line, version }) => [line, version]) }
 }
 

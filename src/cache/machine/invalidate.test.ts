@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest'
+import { Bed, NAME, SHARE, putOf } from '../../../test/cache/bed.ts'
+import { tagLine } from '../line-id.ts'
+import { encodeCommand } from './codec.ts'
+import { type CacheReply, MACHINE_LIMITS, type SweepWhat } from './commands.ts'
+
+const TAG = tagLine(NAME.namespace, NAME.cache, 't')
+const U = tagLine(NAME.namespace, NAME.cache, 'u')
+const LARGE = { ...SHARE, entries: 1e6, bytes: 1e9 }
+type Swept = Extract<CacheReply, { type: 'swept' }>
+
+function sweep(bed: Bed, what: SweepWhat, below = 0, after = 0): Swept {
+  return bed.run({ type: 'cache_sweep', ...NAME, what, below, after }) as Swept
+}
+
+function fill(bed: Bed, count: number, over: (nth: number) => Partial<Parameters<typeof putOf>[2]>): void {
+  for (let nth = 0; nth < count; nth++) {
+    const command = putOf(`k${nth}`, 'v', { share: LARGE, ...over(nth) })
+    bed.machine.apply(bed, ++bed.ticket, encodeCommand(command))
+  }
+}
+
+test('keys are invalidated by name', () => {
+  const bed = new Bed()
+  bed.put('a', '1')
+  bed.put('b', '1')
+  expect(bed.run({ type: 'cache_invalidate_keys', ...NAME, keys: ['a', 'none', 'a'] })).toEqual({
+    type: 'invalidated',
+    removed: 1,
+    owned: [],
+  })
+  expect(bed.there(['a', 'b'])).toBe('b')
+  expect(bed.changes.at(-1)).toMatchObject({ reason: 'invalidate', at: 3 })
+})
+
+test('a sweep takes what carries an older version of the line', () => {
+  const bed = new Bed()
+  bed.put('a', '1', { tags: [[TAG, 0]] })
+  bed.put('b', '1', { tags: [[TAG, 3]] })
+  bed.put('c', '1', { tags: [[TAG, 5]] })
+  bed.put('d', '1', { tags: [[U, 0]] })
+  bed.put('b', '2', { tags: [[TAG, 2]] })
+  expect(sweep(bed, { line: TAG }, 5)).toEqual({ type: 'swept', removed: 2, more: false, after: 0, below: 5, owned: [] })
+  expect(bed.there(['a', 'b', 'c', 'd'])).toBe('cd')
+  expect(bed.run({ type: 'cache_sweep', ...NAME, cache: 'other', what: { line: TAG }, below: 9, after: 0 })).toMatchObject({
+    code: 'INVALID_ARGUMENT',
+  })
+})
+
+test('sweeps are paced', () => {
+  const bed = new Bed()
+  const count = 2 * MACHINE_LIMITS.sweepMax + 5
+  fill(bed, count, () => ({ tags: [[TAG, 0]] }))
+  const pages = [sweep(bed, { line: TAG }, 1), sweep(bed, { line: TAG }, 1), sweep(bed, { line: TAG }, 1)]
+  expect(pages.map(({ removed, more }) => [removed, more])).toEqual([
+    [MACHINE_LIMITS.sweepMax, true],
+    [MACHINE_LIMITS.sweepMax, true],
+    [5, false],
+  ])
+  // The oldest first.
+  expect(bed.changes.slice(count, count + 2)).toMatchObject([{ previous: { version: 1 } }, { previous: { version: 2 } }])
+})
+
+test('a prefix is found a page at a time; what was written after it began stays', () => {
+  const bed = new Bed()
+  fill(bed, MACHINE_LIMITS.sweepScanMax + 10, () => ({}))
+  const first = sweep(bed, { prefix: 'k2000' })
+  expect(first).toMatchObject({ removed: 1, more: true, after: MACHINE_LIMITS.sweepScanMax, below: MACHINE_LIMITS.sweepScanMax + 11 })
+  bed.put('k20000', 'new', { share: LARGE })
+  // One made of records, that never saw the first page.
+  const copy = bed.copy()
+  for (const each of [bed, copy]) {
+    expect(sweep(each, { prefix: 'k2000' }, first.below, first.after)).toMatchObject({ removed: 9, more: false })
+    expect(each.get('k20000')).toBe('new')
+    expect(each.get('k2001')).toBe('v')
+  }
+})
+
+test('all goes, a page at a time', () => {
+  const bed = new Bed()
+  fill(bed, MACHINE_LIMITS.sweepMax + 1, () => ({}))
+  const first = sweep(bed, { all: true })
+  expect(first).toMatchObject({ removed: MACHINE_LIMITS.sweepMax, more: true })
+  expect(sweep(bed, { all: true }, first.below, first.after)).toMatchObject({ removed: 1, more: false })
+  expect(bed.status()).toMatchObject({ entries: 0, bytes: 0 })
+})
+
+test('a smaller share takes effect at once, in steps', () => {
+  const bed = new Bed()
+  fill(bed, 3 * MACHINE_LIMITS.sweepMax, () => ({}))
+  bed.run({ type: 'cache_limits', ...NAME, share: { ...SHARE, entries: 10, configVersion: 1 } })
+  expect(bed.status()).toMatchObject({ entries: 2 * MACHINE_LIMITS.sweepMax, evictions: MACHINE_LIMITS.sweepMax })
+  expect(bed.machine.nextDeadline()).toBe(0)
+  const copy = bed.copy()
+  for (const each of [bed, copy]) {
+    each.pass(0)
+    expect(each.status()).toMatchObject({ entries: MACHINE_LIMITS.sweepMax })
+    each.pass(0)
+    expect(each.status()).toMatchObject({ entries: 10 })
+    expect(each.machine.nextDeadline()).toBe(Infinity)
+    expect(each.get(`k${3 * MACHINE_LIMITS.sweepMax - 10}`)).toBe('v')
+  }
+})
+
+test('what expires at once goes in steps', () => {
+  const bed = new Bed()
+  fill(bed, MACHINE_LIMITS.sweepMax + 1, () => ({ ttlMs: 10 }))
+  bed.pass(10)
+  expect(bed.status()).toMatchObject({ entries: 1 })
+  bed.pass(0)
+  expect(bed.status()).toMatchObject({ entries: 0 })
+})

@@ -1,0 +1,105 @@
+/**
+ * Taking entries away: keys by name at once, the bodies of what an invalidation killed a page at a time, so that no command
+ * holds up the partition. What a node owns stays, and is told: it has to be given back first.
+ */
+import type { Plain } from '../../actors/envelope.ts'
+import type { ApplyContext } from '../../raft/machine.ts'
+import type { LineId } from '../coherence/protocol.ts'
+import { entryLine, parseLine } from '../line-id.ts'
+import type { CacheName } from '../types.ts'
+import type { Cache } from './cache.ts'
+import { type InvalidateKeysCommand, MACHINE_LIMITS, type SweepCommand } from './commands.ts'
+import type { Entry } from './entry.ts'
+import { passOn } from './load.ts'
+import type { Load } from './loads.ts'
+import { invalid } from './refusal.ts'
+import { invalidated, refused, swept } from './replies.ts'
+import type { CacheTable } from './table.ts'
+
+const { sweepMax, sweepScanMax } = MACHINE_LIMITS
+
+export function invalidateKeys(table: CacheTable, ctx: ApplyContext, { namespace, cache, keys }: InvalidateKeysCommand): Plain {
+  const gate: (number | LineId)[] = []
+  const owned: string[] = []
+  let removed = 0
+  for (const key of keys) {
+    const line = entryLine(namespace, cache, key)
+    if (table.owned.has(line)) {
+      owned.push(key)
+      continue
+    }
+    const entry = table.entry({ namespace, cache, key })
+    const version = entry === null ? 0 : table.remove(entry, 'invalidate', ctx.time)
+    if (version > 0) removed += 1
+    gate.push(version > 0 ? version : line)
+    passOn(table, ctx, line)
+  }
+  return invalidated(gate, removed, owned)
+}
+
+export function sweep(table: CacheTable, ctx: ApplyContext, command: SweepCommand): Plain {
+  const { what } = command
+  const below = command.below > 0 || 'line' in what ? command.below : table.lastVersion + 1
+  if (!('line' in what)) {
+    const prefix = 'prefix' in what ? what.prefix : ''
+    if (command.after === 0) fenceLoads(table, ctx, command, ({ name }) => name.key.startsWith(prefix))
+    const cache = table.find(command)
+    if (cache === null) return swept([], { more: false, after: command.after, below, owned: [] })
+    return sweepPrefix(table, ctx, cache, prefix, command.after, below)
+  }
+  const { line } = what
+  const parsed = parseLine(line)
+  if (parsed?.namespace !== command.namespace || parsed.cache !== command.cache) return refused(invalid('line', 'of another cache'))
+  fenceLoads(table, ctx, command, ({ tags }) => tags.some(([carried, version]) => carried === line && version < below))
+  return sweepLine(table, ctx, line, below)
+}
+
+/** Who loads what is being invalidated has begun too early. */
+function fenceLoads(table: CacheTable, ctx: ApplyContext, { namespace, cache }: CacheName, isMeant: (load: Load) => boolean): void {
+  const meant = [...table.loads.byLine.values()].filter(
+    (load) => load.name.namespace === namespace && load.name.cache === cache && isMeant(load),
+  )
+  for (const load of meant) passOn(table, ctx, load.line)
+}
+
+function sweepLine(table: CacheTable, ctx: ApplyContext, line: LineId, below: number): Plain {
+  const versions: number[] = []
+  const owned: string[] = []
+  let [count, more] = [0, false]
+  for (const entry of table.tags.olderThan(line, below)) {
+    if (entry.own !== 0) {
+      // It is found again with the next page: at most so many are told.
+      if (owned.length < sweepMax) owned.push(entry.key)
+      continue
+    }
+    more = count === sweepMax
+    if (more) break
+    count += 1
+    take(table, ctx, entry, versions)
+  }
+  return swept(versions, { more, after: 0, below, owned })
+}
+
+function sweepPrefix(table: CacheTable, ctx: ApplyContext, cache: Cache, prefix: string, from: number, below: number): Plain {
+  const versions: number[] = []
+  const owned: string[] = []
+  let [count, taken, after, more] = [0, 0, from, false]
+  for (const entry of cache.ages.since(from)) {
+    if (entry.at >= below) break
+    more = count === sweepScanMax || taken === sweepMax
+    if (more) break
+    count += 1
+    after = entry.at
+    cache.ages.mark = entry
+    if (!entry.key.startsWith(prefix)) continue
+    taken += 1
+    if (entry.own !== 0) owned.push(entry.key)
+    else take(table, ctx, entry, versions)
+  }
+  return swept(versions, { more, after, below, owned })
+}
+
+function take(table: CacheTable, ctx: ApplyContext, entry: Entry, versions: number[]): void {
+  const version = table.remove(entry, 'invalidate', ctx.time)
+  if (version > 0) versions.push(version)
+}

@@ -1,0 +1,116 @@
+import { expect, test } from 'vitest'
+import { Bed, NAME, SHARE } from '../../../test/cache/bed.ts'
+import { entryLine } from '../line-id.ts'
+import type { CacheReply, FlushCommand } from './commands.ts'
+
+const LINE = entryLine(NAME.namespace, NAME.cache, 'a')
+const OWNED = { type: 'owned', line: LINE, node: 'n1', own: 1 }
+const FENCED = { type: 'refused', code: 'FENCED' }
+
+function own(bed: Bed, node = 'n1', count = 10): CacheReply | null {
+  return bed.run({ type: 'cache_own', line: LINE, node, count })
+}
+
+function flush(bed: Bed, number: number, version: number, text: string | null, over: Partial<FlushCommand> = {}): CacheReply | null {
+  const value = text === null ? null : new TextEncoder().encode(text)
+  const rest = { contentType: text === null ? '' : 'text/plain', ttlMs: null, slidingMs: 0, tags: [], share: SHARE }
+  return bed.run({ type: 'cache_flush', line: LINE, own: number, version, value, ...rest, ...over })
+}
+
+const release = (bed: Bed, number: number) => bed.run({ type: 'cache_release', line: LINE, own: number })
+
+test('an owner has versions of its own, and what it flushes has them', () => {
+  const bed = new Bed()
+  bed.put('a', '1')
+  expect(own(bed)).toEqual({ type: 'own', own: 1, versionFirst: 2, versionMax: 11 })
+  expect(bed.machine.ownerOf(LINE)).toMatchObject({ node: 'n1', own: 1, versionFirst: 2, versionMax: 11 })
+  bed.put('b', '1')
+  expect(flush(bed, 1, 4, 'x')).toEqual({ type: 'flushed', version: 4 })
+  expect(bed.held('a')).toMatchObject({ version: 4 })
+  expect(bed.get('a')).toBe('x')
+  expect(bed.changes.at(-1)).toMatchObject({ at: 13, version: 4, line: LINE, reason: 'put', own: 1, previous: { version: 1 } })
+  // Said twice.
+  expect(flush(bed, 1, 4, 'x')).toEqual({ type: 'flushed', version: 4 })
+  expect(bed.machine.version).toBe(13)
+  expect(flush(bed, 1, 5, null)).toEqual({ type: 'flushed', version: 5 })
+  expect(bed.held('a')).toMatchObject({ version: 0, value: null })
+  expect(flush(bed, 1, 11, 'y')).toMatchObject({ type: 'flushed' })
+  expect(flush(bed, 1, 12, 'z')).toMatchObject({ code: 'INVALID_ARGUMENT' })
+  expect(release(bed, 1)).toEqual({ type: 'released', released: true })
+  expect(release(bed, 1)).toEqual({ type: 'released', released: false })
+  expect(bed.put('a', '2')).toMatchObject({ version: 16 })
+  expect(bed.machine.owners()).toEqual([])
+})
+
+test('writes of others meet the owner', () => {
+  const bed = new Bed()
+  own(bed)
+  expect(bed.put('a', '1')).toEqual(OWNED)
+  expect(bed.delete('a')).toEqual(OWNED)
+  expect(bed.increment('a', 1)).toEqual(OWNED)
+  expect(bed.load('a')).toEqual(OWNED)
+  expect(bed.run({ type: 'cache_invalidate_keys', ...NAME, keys: ['a', 'b'] })).toEqual({ type: 'invalidated', removed: 0, owned: ['a'] })
+  expect(bed.put('a', '1', { own: 2 })).toEqual(OWNED)
+  release(bed, 1)
+  expect(bed.put('a', '1', { own: 1 })).toMatchObject(FENCED)
+  expect(bed.put('a', '1')).toMatchObject({ type: 'put' })
+})
+
+test('an owner that was followed by another can write nothing any more', () => {
+  const bed = new Bed()
+  own(bed)
+  expect(own(bed, 'n2')).toMatchObject({ own: 2, versionFirst: 11 })
+  expect(flush(bed, 1, 1, 'old')).toMatchObject({ ...FENCED, details: { own: 2 } })
+  expect(release(bed, 1)).toMatchObject({ released: false })
+  expect(flush(bed, 2, 11, 'new')).toMatchObject({ type: 'flushed' })
+  expect(bed.machine.owners()).toMatchObject([{ node: 'n2', own: 2 }])
+})
+
+test('a write through the log, under the ownership, passes what could still be flushed', () => {
+  const bed = new Bed()
+  own(bed)
+  expect(bed.put('a', '1', { own: 1 })).toMatchObject({ version: 11 })
+  expect(bed.changes.at(-1)).toMatchObject({ own: 1 })
+  expect(flush(bed, 1, 3, 'older')).toMatchObject(FENCED)
+  expect(bed.get('a')).toBe('1')
+})
+
+test('what is owned is neither evicted nor expired nor swept, until it is released', () => {
+  const bed = new Bed()
+  const share = { ...SHARE, entries: 2 }
+  bed.put('a', '1', { ttlMs: 100, share })
+  own(bed)
+  for (const key of ['b', 'c', 'd']) bed.put(key, '1', { share })
+  bed.pass(500)
+  expect(bed.there(['a', 'b', 'c', 'd'])).toBe('ad')
+  const sweep = { type: 'cache_sweep', ...NAME, what: { all: true }, below: 0, after: 0 } as const
+  expect(bed.run(sweep)).toMatchObject({ removed: 1, owned: ['a'] })
+  release(bed.copy(), 1)
+  release(bed, 1)
+  expect(bed.get('a')).toBe('1')
+  bed.pass(0)
+  expect(bed.get('a')).toBeNull()
+})
+
+test('owning ends a load', () => {
+  const bed = new Bed()
+  bed.granted('a')
+  bed.load('a', { waitMs: 1_000 })
+  own(bed)
+  expect(bed.settledLog).toEqual([{ ticket: 2, reply: OWNED }])
+})
+
+test('ownership survives in the records, in the order of the changes', () => {
+  const bed = new Bed()
+  bed.put('a', '1')
+  own(bed)
+  bed.put('b', '1')
+  flush(bed, 1, 3, 'x', { ttlMs: 50 })
+  const copy = bed.copy((keys) => keys.reverse())
+  expect(copy.put('a', '1')).toEqual(OWNED)
+  expect(copy.machine.ownerOf(LINE)).toEqual(bed.machine.ownerOf(LINE))
+  expect(flush(copy, 1, 3, 'x')).toMatchObject({ type: 'flushed' })
+  expect(copy.machine.version).toBe(bed.machine.version)
+  copy.pass(100)
+  expect(copy.get('a')).toBe('x')
+})
