@@ -6,7 +6,7 @@ export const mutant: Mutant = {
   pitfall: 0,
   harm: 'Whoever loads the state has forgotten which dedup ids there were: a message that is sent twice is there twice.',
   file: 'src/queue/dedup.ts',
-  find: 'for (const page of this.pages) for (const entry of page.entries) this.#byId.set(entry.id, entry)',
-  replace: 'for (const page of this.pages) page.entries.slice()',
+  find: '      for (const entry of page.entries) this.#byId.set(entry.id, entry)\n      if (nth',
+  replace: '      page.entries.slice()\n      if (nth',
   killedBy: queueSimulator(1, 60),
 }

@@ -6,7 +6,7 @@ export const mutant: Mutant = {
   pitfall: 22,
   harm: 'An enqueue that is sent again by way of another node is a second message.',
   file: 'src/queue/facade.ts',
-  find: 'const key = idempotencyKey === undefined ? {} : { key: idempotencyKey }',
-  replace: 'const key = idempotencyKey === undefined || takesSpace(command) ? {} : { key: idempotencyKey }',
+  find: 'return idempotencyKey === undefined ? {',
+  replace: 'return idempotencyKey === undefined || takesSpace(command) ? {',
   killedBy: queueSimulator(1, 40),
 }

@@ -6,7 +6,7 @@ export const mutant: Mutant = {
   pitfall: 26,
   harm: 'Which bodies a purge leaves to delete depends on what each replica had stored: they drift apart.',
   file: 'src/queue/graves.ts',
-  find: '    if (this.pages.length === 0) this.#paceFrom(now)\n    for',
-  replace: '    if (this.pages.length === 0 && this.#table.cold.size === 0) this.#paceFrom(now)\n    for',
+  find: '    if (this.deadline === Infinity) this.#paceFrom(now)',
+  replace: '    if (this.deadline === Infinity && this.#table.cold.size === 0) this.#paceFrom(now)',
   killedBy: queueSimulator(1, 60),
 }

@@ -332,6 +332,7 @@ describe('one refusal per code', () => {
       ],
       ['TOO_LARGE', 413, () => enqueue('r', { data: 'x'.repeat(QUEUE_LIMITS.dataBytesMax) })],
       ['UNSUPPORTED_TYPE', 415, () => send('POST', '/queues/r/enqueue', '{"data":1}', { 'content-type': 'text/plain' })],
+      ['UNSUPPORTED_TYPE', 415, () => post('/queues/r/enqueue', { data: 1 }, { 'content-encoding': 'gzip' })],
       [
         'IDEMPOTENCY_KEY_REUSED',
         422,

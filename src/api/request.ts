@@ -58,6 +58,8 @@ export function queryOf(c: Call): Readonly<Record<string, string>> {
 export async function readJson(c: Call): Promise<unknown> {
   const query = c.req.url.indexOf('?')
   if (query > 0) throw invalid([{ path: c.req.url.slice(query), message: 'this call takes its members in the body, not in the query' }])
+  const coding = c.req.header('content-encoding') ?? 'identity'
+  if (coding.toLowerCase() !== 'identity') throw new TricordError('UNSUPPORTED_TYPE', `the body must come as it is, not as ${coding}`)
   const text = await readText(c)
   if (text === '') return {}
   const type = c.req.header('content-type') ?? ''
