@@ -32,7 +32,7 @@ const http = z.strictObject({
   host: z.string().default('127.0.0.1'),
   port: port.default(8080),
   public_url: z.string().default(''),
-  body_bytes_max: bytes.default(1_048_576),
+  body_bytes_max: bytes.default(2_097_152),
   connections_max: z.int().positive().default(20_000),
   gateway: z.enum(['worker', 'inline']).default('worker'),
   drain_timeout_ms: milliseconds.default(5_000),

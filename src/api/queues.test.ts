@@ -255,6 +255,13 @@ describe('what is too large', () => {
     expect([got[0]?.['data'] === data, got[1]?.['data'] === bytes]).toEqual([true, true])
   })
 
+  test('as large a batch as is taken is taken as base64 too, which is longer by a third', async () => {
+    const data = Buffer.alloc(196_590).toString('base64')
+    const messages = Array.from({ length: 4 }, () => ({ data, encoding: 'base64' }))
+    expect((await post('/queues/batched/enqueue', { messages })).status).toBe(201)
+    expect((await post('/queues/batched/enqueue', { messages: [...messages, ...messages] })).body).toMatchObject({ code: 'TOO_LARGE' })
+  })
+
   test('a dequeue ends where its answer would be too large', async () => {
     for (let i = 0; i < 4; i++) await enqueue('wide', { data: 'x'.repeat(max - 2) })
     const first = await take('wide')
