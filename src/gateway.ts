@@ -23,8 +23,6 @@ import { VERSION } from './version.ts'
 
 const ADMIN_TIMEOUT_MS = 5_000
 const COMMAND_TIMEOUT_MS = 10_000
-/** A whole batch of messages with all that can be said of them; with its envelope it fits a frame of NATS. */
-const COMMAND_BYTES_MAX = 917_504
 
 export interface GatewayOptions {
   /** The node behind the gateway. */
@@ -38,7 +36,7 @@ export interface GatewayOptions {
 
 export function createBackend(system: ActorSystem, options: GatewayOptions): Backend {
   const { node, pendingMax } = options
-  const proposer = createProposer(system, { raft: actorId(node, 'raft'), pendingMax, commandBytesMax: COMMAND_BYTES_MAX })
+  const proposer = createProposer(system, { raft: actorId(node, 'raft'), pendingMax })
   const admin = adminOf(system, options.node)
   return {
     node: options.node,

@@ -8,6 +8,7 @@ export const DEAD_LETTER_REASONS = [
   'unknown-peer',
   'bad-frame',
   'bad-envelope',
+  'incomplete',
   'not-admitted',
   'disconnected',
   'late-reply',

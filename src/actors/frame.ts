@@ -5,8 +5,8 @@
  *   | f64 number | u8 n, from node | then per envelope: u32 length, bytes        (little endian)
  *
  * `to incarnation` names the receiver's boot: a frame meant for a past life is dropped by it, so that no old vote
- * or acknowledgement can reach a process that has forgotten what it was about. `number` counts the data frames of one
- * life to another from 1 on, so that a copy is known for one; 0 in other kinds.
+ * or acknowledgement can reach a process that has forgotten what it was about. `number` counts the frames of data and of
+ * pieces from one life to another from 1 on, so that a copy is known for one; 0 in other kinds.
  */
 import { crc32 } from '../io/crc32.ts'
 import type { Incarnation, NodeId } from '../base/ids.ts'
@@ -17,7 +17,9 @@ export const KIND_DATA = 0
 export const KIND_HELLO = 1
 /** Answers a hello: to the one that said it. */
 export const KIND_HELLO_REPLY = 2
-export type FrameKind = typeof KIND_DATA | typeof KIND_HELLO | typeof KIND_HELLO_REPLY
+/** Carries a piece of an envelope that is larger than a frame (pieces.ts): its head, its bytes. */
+export const KIND_PIECE = 3
+export type FrameKind = typeof KIND_DATA | typeof KIND_HELLO | typeof KIND_HELLO_REPLY | typeof KIND_PIECE
 
 /** Twice what any transport carries: bytes beyond it were not made by a node, and are not looked into. */
 const FRAME_BYTES_CEILING = 8 * 1024 * 1024
@@ -79,7 +81,7 @@ export function encodeFrame(header: FrameHeader, envelopes: readonly Uint8Array[
 export function decodeFrame(bytes: Uint8Array): { readonly header: FrameHeader; readonly envelopes: readonly Uint8Array[] } | null {
   if (bytes.length < FIXED || bytes.length > FRAME_BYTES_CEILING || bytes[0] !== FRAME_VERSION) return null
   const kind = bytes[1]
-  if (kind !== KIND_DATA && kind !== KIND_HELLO && kind !== KIND_HELLO_REPLY) return null
+  if (kind !== KIND_DATA && kind !== KIND_HELLO && kind !== KIND_HELLO_REPLY && kind !== KIND_PIECE) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (view.getUint32(CRC_AT, true) !== crc32(bytes.subarray(CRC_FROM), kind)) return null
   let at = FIXED + (bytes[NAME_LENGTH_AT] ?? 0)

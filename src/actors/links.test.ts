@@ -6,8 +6,9 @@ import type { Transport, TransportHandlers } from '../io/transport.ts'
 import { packPlain } from './codec.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { Plain } from './envelope.ts'
-import { type FrameKind, KIND_DATA, KIND_HELLO, KIND_HELLO_REPLY, clusterNumber, decodeFrame, encodeFrame } from './frame.ts'
+import { type FrameKind, KIND_DATA, KIND_HELLO, KIND_HELLO_REPLY, KIND_PIECE, clusterNumber, decodeFrame, encodeFrame } from './frame.ts'
 import { Links } from './links.ts'
+import { ENVELOPE_BYTES_MAX } from './pieces.ts'
 import { Received } from './received.ts'
 
 interface Sent {
@@ -71,7 +72,7 @@ function bed(admit: Admit = () => true) {
   const look = (): string[] =>
     transport.sent.splice(0).map(({ to, life, bytes }) => {
       const frame = decodeFrame(bytes)
-      const kind = ['data', 'hello', 'reply'][frame?.header.kind ?? -1]
+      const kind = ['data', 'hello', 'reply', 'piece'][frame?.header.kind ?? -1]
       const firsts = kind === 'data' ? frame?.envelopes.map((envelope) => ` ${envelope[0]}`).join('') : ''
       return `${kind} ${to}/${life}${firsts}`
     })
@@ -232,20 +233,25 @@ describe('lives', () => {
 })
 
 describe('frames', () => {
-  test('one per peer and turn, split where the carrier takes no more; what fits into none is refused', () => {
+  test('one per peer and turn, split where the carrier takes no more; what fits into none goes in pieces', () => {
     const { hello, links, look, dead, transport } = bed()
     hello('n2', 5)
     hello('n3', 6)
     look()
     for (const first of [1, 2, 3, 4, 5]) links.send('n2', sized(first, 50))
     links.send('n3', sized(9, 10))
-    expect(links.send('n2', sized(7, 170))).toBe(false)
+    expect(links.send('n2', sized(7, 170))).toBe(true)
+    expect(links.send('n2', sized(8, 20))).toBe(true)
     links.flush()
     expect(transport.sent.every(({ bytes }) => bytes.length <= 200)).toBe(true)
-    expect(look()).toEqual(['data n2/5 1 2 3', 'data n2/5 4 5', 'data n3/6 9'])
+    expect(look()).toEqual(['data n2/5 1 2 3', 'data n2/5 4 5', 'piece n2/5', 'piece n2/5', 'data n2/5 8', 'data n3/6 9'])
     links.flush()
     expect(look()).toEqual([])
-    expect(dead['too-large']).toBe(1)
+    expect(dead['too-large']).toBe(0)
+    expect(links.send('n2', new Uint8Array(ENVELOPE_BYTES_MAX + 1))).toBe(false)
+    transport.frameBytesMax = 60
+    expect(links.send('n2', sized(1, 100))).toBe(false)
+    expect(dead['too-large']).toBe(2)
   })
 
   test('without a connection or a known life envelopes are dropped and counted, not kept', () => {
@@ -303,5 +309,67 @@ describe('frames', () => {
     expect(() => hello('n2', 5)).not.toThrow()
     expect(bugs.map(String)).toEqual(['Error: admit broke'])
     expect(transport.connected).toBe(true)
+  })
+})
+
+describe('pieces', () => {
+  /** What n1 sends as it lies on the paper, said by a peer to n1: both ends are the same code. */
+  function echoed(lengths: readonly number[]) {
+    const one = bed()
+    one.hello('n2', 5)
+    one.transport.sent.splice(0)
+    lengths.forEach((length, i) => one.links.send('n2', sized(i, length)))
+    one.links.flush()
+    const frames = one.transport.sent.splice(0).map(({ bytes }) => decodeFrame(bytes)!)
+    const say = (to: ReturnType<typeof bed>, at: number): void => {
+      const { header, envelopes } = frames[at]!
+      to.arrive(header.kind, 'n2', 5, 10, envelopes, header.number)
+    }
+    return { frames, say }
+  }
+
+  test('in any order and doubled: each envelope is taken once if all of it came, and not at all if a piece was lost', () => {
+    const lengths = fc.array(fc.integer({ min: 1, max: 900 }), { minLength: 1, maxLength: 6 })
+    fc.assert(
+      fc.property(lengths, fc.array(fc.tuple(fc.nat(), fc.nat(9)), { maxLength: 80 }), (sizes, moves) => {
+        const { frames, say } = echoed(sizes)
+        const to = bed()
+        to.hello('n2', 5)
+        const came = new Set<number>()
+        for (const [at, loss] of moves) {
+          if (loss === 0) continue
+          came.add(at % frames.length)
+          say(to, at % frames.length)
+        }
+        const whole = (first: number): boolean =>
+          frames.every(({ header, envelopes }, at) => {
+            const carries = header.kind === KIND_PIECE ? envelopes[1]![0] === first : envelopes.some((envelope) => envelope[0] === first)
+            return !carries || came.has(at)
+          })
+        const expected = sizes.map((length, first) => ({ length, first })).filter(({ first }) => whole(first))
+        const heard = to.heard.map((envelope) => ({ length: envelope.length, first: envelope[0]! }))
+        expect(heard.sort((a, b) => a.first - b.first)).toEqual(expected)
+        for (const envelope of to.heard) expect(new Set(envelope).size).toBe(1)
+      }),
+    )
+  })
+
+  test('of a past life are not for the next one, in either direction', () => {
+    const { frames, say } = echoed([300])
+    expect(frames.map(({ header }) => [header.kind, header.number])).toEqual([
+      [KIND_PIECE, 1],
+      [KIND_PIECE, 2],
+      [KIND_PIECE, 3],
+    ])
+    const to = bed()
+    to.hello('n2', 5)
+    say(to, 0)
+    say(to, 1)
+    to.hello('n2', 6)
+    say(to, 2)
+    const last = frames[2]!
+    to.arrive(KIND_PIECE, 'n2', 6, 9, last.envelopes, 3)
+    to.arrive(KIND_PIECE, 'n2', 6, 10, last.envelopes, 3)
+    expect([to.heard, to.dead['past-life']]).toEqual([[], 4])
   })
 })

@@ -9,7 +9,7 @@
  *  1. A frame that names another life of this node is dropped (`past-life`).
  *  2. The known life of a peer never goes back: an older hello is ignored, an older frame dropped.
  *  3. A peer that `admit` refuses is not talked to, and its frames are dropped.
- *  4. No frame is larger than the transport takes; an envelope that cannot fit is refused to its sender.
+ *  4. No frame is larger than the transport takes: an envelope that is goes in pieces (pieces.ts), or is refused to its sender.
  *  5. A data frame is taken once, however often it is brought (received.ts).
  *  6. Nothing is thrown into the transport: what breaks while a frame is taken in is a bug of this node.
  */
@@ -25,12 +25,14 @@ import {
   KIND_DATA,
   KIND_HELLO,
   KIND_HELLO_REPLY,
+  KIND_PIECE,
   clusterNumber,
   decodeFrame,
   encodeFrame,
   envelopeBytes,
   headerBytes,
 } from './frame.ts'
+import { PIECE_HEAD_BYTES, Pieces, cut } from './pieces.ts'
 import { Received } from './received.ts'
 
 const HELLO_INTERVAL_MS: Millis = 1_000
@@ -42,6 +44,7 @@ interface Passed {
   readonly life: Incarnation
   sent: number
   readonly received: Received
+  readonly pieces: Pieces
 }
 
 interface Outbox {
@@ -86,14 +89,11 @@ export class Links {
     this.#announce()
   }
 
-  /** Queues for the peer's next frame (or loses it: no such peer); false where it is too large for any frame. */
+  /** Queues for the peer's next frame (or loses it: no such peer); false where it is too large to be sent. */
   send(to: NodeId, envelope: Uint8Array): boolean {
     const size = envelopeBytes(envelope)
     const max = this.#options.transport.frameBytesMax
-    if (this.#header + size > max) {
-      this.#options.deadLetters.count('too-large')
-      return false
-    }
+    if (this.#header + size > max) return this.#sendPieces(to, envelope, max)
     let box = this.#outboxes.get(to)
     if (!box) {
       if (!this.peers.has(to)) {
@@ -106,6 +106,23 @@ export class Links {
     box.envelopes.push(envelope)
     box.bytes += size
     return true
+  }
+
+  /** At once, behind what is queued for the peer. */
+  #sendPieces(to: NodeId, envelope: Uint8Array, frameBytesMax: number): boolean {
+    const { deadLetters, transport } = this.#options
+    const passed = this.#latest.get(to)
+    const pieces = cut(envelope, frameBytesMax - this.#header - 2 * 4 - PIECE_HEAD_BYTES, (passed?.sent ?? 0) + 1)
+    const life = this.peers.get(to)
+    if (pieces === null) deadLetters.count('too-large')
+    else if (passed === undefined || life === undefined) deadLetters.count('unknown-peer')
+    else if (!transport.connected) deadLetters.count('disconnected')
+    else {
+      const box = this.#outboxes.get(to)
+      if (box !== undefined && box.envelopes.length > 0) this.#flushTo(to, box)
+      for (const { head, bytes } of pieces) this.#transmit(KIND_PIECE, to, life, [head, bytes], this.#numberOf(to))
+    }
+    return pieces !== null
   }
 
   /** One frame to each peer that something was queued for. */
@@ -172,12 +189,22 @@ export class Links {
     const { header, envelopes } = decoded
     if (header.cluster !== this.#cluster || header.from === transport.node) return
     this.framesIn++
-    if (header.kind !== KIND_DATA) return this.#greet(header, envelopes)
+    if (header.kind !== KIND_DATA && header.kind !== KIND_PIECE) return this.#greet(header, envelopes)
     if (header.toIncarnation !== transport.incarnation || header.fromIncarnation !== this.peers.get(header.from)) {
       return deadLetters.count('past-life', envelopes.length)
     }
-    if (!this.#latest.get(header.from)?.received.take(header.number)) return deadLetters.count('copy', envelopes.length)
+    const passed = this.#latest.get(header.from)
+    if (!passed?.received.take(header.number)) return deadLetters.count('copy', envelopes.length)
+    if (header.kind === KIND_PIECE) return this.#takePiece(passed, envelopes)
     for (const envelope of envelopes) this.#options.onEnvelope(envelope)
+  }
+
+  #takePiece({ pieces }: Passed, [head, bytes]: readonly Uint8Array[]): void {
+    const { deadLetters } = this.#options
+    if (head === undefined || bytes === undefined) return deadLetters.count('bad-frame')
+    const envelope = pieces.take(head, bytes, () => deadLetters.count('incomplete'))
+    if (envelope === undefined) deadLetters.count('bad-frame')
+    else if (envelope !== null) this.#options.onEnvelope(envelope)
   }
 
   #greet(header: FrameHeader, parts: readonly Uint8Array[]): void {
@@ -197,7 +224,9 @@ export class Links {
     if (this.peers.get(from) === fromIncarnation) return
     this.#forget(from)
     this.peers.set(from, fromIncarnation)
-    if (latest?.life !== fromIncarnation) this.#latest.set(from, { life: fromIncarnation, sent: 0, received: new Received() })
+    if (latest?.life !== fromIncarnation) {
+      this.#latest.set(from, { life: fromIncarnation, sent: 0, received: new Received(), pieces: new Pieces() })
+    }
     onPeer(from, fromIncarnation)
   }
 

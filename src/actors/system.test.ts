@@ -183,19 +183,19 @@ describe('the actor system', () => {
     expect(await asked.catch((error: unknown) => error)).toMatchObject({ code: 'UNKNOWN_OUTCOME' })
   })
 
-  test('what does not fit into a frame is said to the asker: a question not sent, an answer lost', async () => {
+  test('what is too large to be sent is said to the asker: a question not sent, an answer lost', async () => {
     const bus = createLocalBus(clock)
     const [a, b] = [start(bus, 'n1'), start(bus, 'n2')]
     const applied: number[] = []
     b.spawn('large', {
       receive: (envelope, ctx) => {
         applied.push(1)
-        ctx.reply(envelope, 'answer', new Uint8Array(1_200_000))
+        ctx.reply(envelope, 'answer', new Uint8Array(8_400_000))
       },
     })
     await met(a, 'n2')
     await met(b, 'n1')
-    const question = a.ask('n2/large', 'x', new Uint8Array(1_200_000), 60_000)
+    const question = a.ask('n2/large', 'x', new Uint8Array(8_400_000), 60_000)
     await expect(question).rejects.toMatchObject({ code: 'TOO_LARGE', outcome: 'not-applied' })
     expect(applied).toEqual([])
     await expect(a.ask('n2/large', 'x', null, 60_000)).rejects.toMatchObject({ code: 'UNKNOWN_OUTCOME', outcome: 'unknown' })

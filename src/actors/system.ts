@@ -236,7 +236,7 @@ class System implements ActorSystem, CellHost {
     const { senderId, receiverId, msgType, msgId, inReplyTo, timeoutMs } = envelope
     if (inReplyTo !== 0) {
       // The question was acted on, so its asker must not take this for a refusal.
-      const lost: FailurePayload = ['UNKNOWN_OUTCOME', `the answer ${msgType} does not fit into a frame`]
+      const lost: FailurePayload = ['UNKNOWN_OUTCOME', `the answer ${msgType} is too large to be sent`]
       if (reason === 'too-large' && pathOf(receiverId).startsWith(ASK_PREFIX)) this.#fail(senderId, receiverId, inReplyTo, lost, envelope)
     } else if (timeoutMs !== 0) this.#fail(receiverId, senderId, msgId, refusal(reason, envelope), envelope)
   }
@@ -310,7 +310,7 @@ class System implements ActorSystem, CellHost {
 function refusal(reason: Refused, { receiverId, msgType }: Envelope): FailurePayload {
   if (reason === 'no-actor') return ['STARTING', `no actor at ${receiverId}`]
   if (reason === 'mailbox-full') return ['OVERLOADED', `${receiverId} has too many messages waiting`]
-  return ['TOO_LARGE', `${msgType} does not fit into a frame`]
+  return ['TOO_LARGE', `${msgType} is too large to be sent`]
 }
 
 /** `n1` of `n1:gw`; null for a node. */

@@ -30,7 +30,7 @@ import {
 import type { Incarnation, NodeId } from '../base/ids.ts'
 import type { Transport, TransportHandlers } from './transport.ts'
 
-/** What a NATS server takes by default. The largest command and the largest answer have to fit (`queue/types.ts`). */
+/** What a NATS server takes by default. Larger envelopes go in pieces (`actors/pieces.ts`). */
 const PAYLOAD_BYTES_MAX = 1_048_576
 /** Room for the protocol line of a message. */
 const PROTOCOL_SLACK_BYTES = 1024

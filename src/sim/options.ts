@@ -144,7 +144,7 @@ function drawNetwork(dice: Dice): NetworkOptions {
     straggle: sometimes(dice, 0.5, 0.02),
     straggleMs: dice.pick([50, 300, 2_000]),
     ordered: dice.chance(0.4),
-    frameBytesMax: dice.pick([393_216, 524_288]),
+    frameBytesMax: dice.pick([32_768, 393_216, 524_288]),
   }
 }
 

@@ -14,7 +14,7 @@ import { CLIENTS_MAX } from './requests.ts'
 import type { HostShared } from './shared.ts'
 import { DONE, REFUSED, SETTLED, WAITING } from './wire.ts'
 
-/** An entry is closed once it has this many bytes: with one parcel more it still fits into a frame. */
+/** An entry is closed before it has more bytes than this; a parcel that is larger is one by itself. */
 const ENTRY_BYTES = 128 * 1024
 /** Changed records not yet in the key-value store, beyond which no command is taken. */
 const DIRTY_MAX = 100_000

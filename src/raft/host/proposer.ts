@@ -30,6 +30,8 @@ const SILENCE_MAX_MS: Millis = 8_000
 /** A wait is asked for again now and then: its answer may have been lost. */
 const WAIT_SILENCE_MS: Millis = 5_000
 const CANCEL_TIMEOUT_MS: Millis = 30_000
+/** The largest value of a cache, with all that is said of it. */
+const COMMAND_BYTES_MAX = 1_048_576 + 65_536
 const NOTHING = new Uint8Array(0)
 
 export interface ProposerOptions {
@@ -38,7 +40,7 @@ export interface ProposerOptions {
   readonly path?: string
   readonly pendingMax?: number
   readonly pendingBytesMax?: number
-  /** Of one command; with its envelope it must fit into a frame. */
+  /** Of one command. */
   readonly commandBytesMax?: number
 }
 
@@ -71,7 +73,7 @@ class ProposerActor implements Proposer, Actor {
     this.#options = options
     this.#pendingMax = options.pendingMax ?? 200_000
     this.#pendingBytesMax = options.pendingBytesMax ?? 256 * 1024 * 1024
-    this.#commandBytesMax = options.commandBytesMax ?? 256 * 1024
+    this.#commandBytesMax = options.commandBytesMax ?? COMMAND_BYTES_MAX
     this.#client = 1 + system.random.below(2 ** 21) * 2 ** 32 + system.random.below(2 ** 32)
   }
 
