@@ -67,6 +67,9 @@ const queues = z.strictObject({
   body_cache_bytes: z.int().min(0).default(67_108_864),
   metrics_max: z.int().min(0).max(10_000).default(200),
 })
+const caches = z.strictObject({
+  node_bytes_max: z.int().min(1_048_576).default(268_435_456),
+})
 const storage = z.strictObject({
   data_directory: z.string().default(''),
   engine: z.enum(['auto', 'leveldb', 'rocksdb']).default('leveldb'),
@@ -87,6 +90,7 @@ export const configSchema = z
     consensus: consensus.prefault({}),
     locks: locks.prefault({}),
     queues: queues.prefault({}),
+    caches: caches.prefault({}),
     storage: storage.prefault({}),
     limits: limits.prefault({}),
     metrics: metrics.prefault({}),

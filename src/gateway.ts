@@ -12,6 +12,7 @@ import { ADMIN, ADMIN_PATH, type AdminOperation, type AdminOperations } from './
 import type { Backend, BackendCluster } from './api/backend.ts'
 import type { ServerOptions } from './api/server.ts'
 import type { NodeId } from './base/ids.ts'
+import { createCaches } from './cache/facade.ts'
 import type { Config } from './config.ts'
 import { createLocks } from './lock/facade.ts'
 import { type Partitioning, createQueues } from './queue/facade.ts'
@@ -46,6 +47,7 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
     random: system.random,
     locks: createLocks(proposer),
     queues: createQueues(proposer, options.partitioning, lifeOf(node, system.incarnation)),
+    caches: createCaches(system, node),
     lostLeases: createLostLeases(system),
     cluster: remoteCluster(admin),
     ready: () => admin('ready', null, ADMIN_TIMEOUT_MS),

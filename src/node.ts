@@ -8,7 +8,8 @@ import { type ActorSystem, type ActorSystemStats } from './actors/actor.ts'
 import { createActorSystem } from './actors/system.ts'
 import { ADMIN_PATH, createAdmin } from './admin.ts'
 import { type Hash } from './base/hash.ts'
-import { FIRST_PARTITION, type GroupId, LOCKS_GROUP, type NodeId, groupName } from './base/ids.ts'
+import { FIRST_PARTITION, type GroupId, LOCKS_GROUP, type NodeId, groupName, partitionGroup } from './base/ids.ts'
+import { type NodeCaches, startCaches } from './cache/node/start.ts'
 import { startCluster } from './cluster/start.ts'
 import type { Cluster, Identity } from './cluster/types.ts'
 import type { Config } from './config.ts'
@@ -17,7 +18,8 @@ import { type LockMachine, createLockMachine } from './lock/machine.ts'
 import { BodyCache } from './queue/body-cache.ts'
 import { endWaitsOfDeadGateways } from './queue/dead-gateways.ts'
 import { routeLostLeases } from './queue/lost-leases.ts'
-import { type QueueMachine, createQueueMachine } from './queue/machine.ts'
+import type { QueueMachine } from './queue/machine.ts'
+import { createPartitionMachine, type PartitionMachine } from './partition-machine.ts'
 import type { GroupHost } from './raft/group-host.ts'
 import type { RaftObserver } from './raft/host/observer.ts'
 import type { StateMachine } from './raft/machine.ts'
@@ -61,14 +63,24 @@ export interface Node {
 export async function createNode(config: Config, identity: Identity, ports: Ports, options: NodeOptions): Promise<Node> {
   const system = startSystem(config, identity, ports, options)
   const locks = createLockMachine({ hashSeed: ports.random.below(2 ** 32) })
-  const partitions = new Map<GroupId, QueueMachine>()
+  const partitions = new Map<GroupId, PartitionMachine>()
+  let caches: NodeCaches | null = null
   const bodyCache = new BodyCache(config.queues.body_cache_bytes)
   const machineFor = (group: GroupId): StateMachine => {
     if (group === LOCKS_GROUP) return locks
     const partition = group - FIRST_PARTITION
-    const queues = createQueueMachine({ bodyCache, queueMetricsMax: config.queues.metrics_max, partition })
-    partitions.set(group, queues)
-    return queues
+    const machine = createPartitionMachine({
+      bodyCache,
+      queueMetricsMax: config.queues.metrics_max,
+      partition,
+      coherence: {
+        changed: (change) => caches?.coherence.changed(partition, change),
+        preparing: (line) => caches?.coherence.preparing(partition, line),
+        gate: (gate) => caches?.coherence.gate(partition, gate) ?? null,
+      },
+    })
+    partitions.set(group, machine)
+    return machine
   }
   const started = await startCluster(system, ports, identity, { ...clusterOptions(config, options), machineFor }).catch(
     async (error: unknown) => {
@@ -78,11 +90,20 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     },
   )
   const { cluster, host } = started
+  caches = startCaches({
+    system,
+    host,
+    directory: started.directory,
+    hash: options.hash,
+    partitions: cluster.ring().partitions,
+    machineOf: (partition) => partitions.get(partitionGroup(partition))?.caches ?? null,
+    storeBytesMax: config.caches.node_bytes_max,
+  })
   routeLostLeases(host, (to, msgType, payload) => system.send(to, msgType, payload))
   const waits = endWaitsOfDeadGateways({
     clock: ports.clock,
     proposer: started.proposer,
-    machines: partitions,
+    machines: queuesOf(partitions),
     leads: (group) => host.status(group)?.role === 'leader',
     isOver: (node, incarnation) =>
       node === identity.node
@@ -112,6 +133,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
       waits.close()
       started.close()
       await host.drain(drainTimeoutMs, () => started.detector.end())
+      caches?.close()
       await host.close()
       await system.close()
       await ports.storage.close()
@@ -166,7 +188,16 @@ function readGroup(host: GroupHost, group: GroupId) {
   return status ? [{ name: groupName(group), status }] : []
 }
 
-function readQueues(host: GroupHost, group: GroupId, machine: QueueMachine | undefined) {
+/** As they come and go. */
+function queuesOf(partitions: ReadonlyMap<GroupId, PartitionMachine>) {
+  return {
+    *[Symbol.iterator](): Generator<readonly [GroupId, QueueMachine]> {
+      for (const [group, { queues }] of partitions) yield [group, queues]
+    },
+  }
+}
+
+function readQueues(host: GroupHost, group: GroupId, machine: PartitionMachine | undefined) {
   const status = host.status(group)
-  return machine && status?.role === 'leader' ? [machine.stats(status.time)] : []
+  return machine && status?.role === 'leader' ? [machine.queues.stats(status.time)] : []
 }

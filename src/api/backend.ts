@@ -3,6 +3,7 @@
  * everything here is either a facade over messages or a promise. `node.ts` builds it.
  */
 import type { MemberId, NodeId } from '../base/ids.ts'
+import type { Caches } from '../cache/types.ts'
 import type { Clock } from '../io/clock.ts'
 import type { Random } from '../io/random.ts'
 import type { ClusterStatus, RingPlan, RingView } from '../cluster/types.ts'
@@ -18,6 +19,7 @@ export interface Backend {
   readonly random: Random
   readonly locks: Locks
   readonly queues: Queues
+  readonly caches: Caches
   readonly lostLeases: LostLeases
   readonly cluster: BackendCluster
   /** `ready` false carries the reason: what this node still waits for. */

@@ -23,7 +23,7 @@ export interface DeadGatewaysOptions {
   readonly clock: { after(delayMs: Millis, run: () => void): Timer }
   readonly proposer: Pick<Proposer, 'submit'>
   /** Those of this node. */
-  readonly machines: ReadonlyMap<GroupId, Pick<QueueMachine, 'gateways'>>
+  readonly machines: Iterable<readonly [GroupId, Pick<QueueMachine, 'gateways'>]>
   leads(group: GroupId): boolean
   isOver(node: NodeId, incarnation: Incarnation): boolean
 }

@@ -33,8 +33,11 @@ export interface NodeSession {
   usedAt: Millis
 }
 
-/** Tries of one life of a node. */
-const TRIES_MAX = 2 ** 31
+/**
+ * A life is numbered by the seconds of its start at least (cluster/identity.ts), and no node tries two million times a second:
+ * so the numbers of the next life are above those of this one, however long it lasts, and below 2^53.
+ */
+const TRIES_PER_LIFE = 2 ** 21
 
 /** `life`: rises with each start of the node. */
 export function createSession(life: number): NodeSession {
@@ -44,7 +47,7 @@ export function createSession(life: number): NodeSession {
     sid: 0,
     leaseUntil: -Infinity,
     epoch: 0,
-    n: life * TRIES_MAX,
+    n: life * TRIES_PER_LIFE,
     sentAt: null,
     nextAt: Infinity,
     tries: 0,

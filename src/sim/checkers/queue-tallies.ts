@@ -7,7 +7,7 @@
  * The first is "depth = enqueued - ended" (I11), the second the bound on duplicates as the machine itself sees it (I7).
  */
 import { FIRST_PARTITION } from '../../base/ids.ts'
-import type { QueueMachine } from '../../queue/machine.ts'
+import type { PartitionMachine } from '../../partition-machine.ts'
 import { type Checker, type Seen, violated } from './checker.ts'
 
 /** One in so many entries is looked at. */
@@ -38,7 +38,7 @@ export function queueTallies(): Checker {
 }
 
 function countsOf({ machine, status }: Seen): Known {
-  const { total } = (machine as QueueMachine).stats(status.appliedTime)
+  const { total } = (machine as PartitionMachine).queues.stats(status.appliedTime)
   const { enqueued, delivered, acked, nacked, expired, outlived, dropped, purged } = total.tally
   return {
     messages: total.depth + total.inFlight + total.dead + acked + purged + dropped + outlived - enqueued,

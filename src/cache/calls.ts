@@ -1,0 +1,100 @@
+/**
+ * What a gateway asks of the cache of its node, and nodes of each other, as plain data. A call is a tuple that begins with the
+ * name of its operation; an answer is `[true, value]` or `[false, code, message, details]`.
+ *
+ * Whoever can reach the node can send a call: `isCall` looks at the form of every argument, so that what is malformed is
+ * refused and is no bug.
+ */
+import type { Plain } from '../actors/envelope.ts'
+import { TricordError } from '../base/errors.ts'
+import { refusalOf, unreadable } from '../raft/unreadable.ts'
+import { CACHE_LIMITS } from './types.ts'
+
+export const CACHE_PATH = 'cache'
+export const CACHE_CALL = 'cache_call'
+export const CACHE_ANSWER = 'cache_answer'
+
+type Check = (value: Plain | undefined) => boolean
+
+const isText: Check = (value) => typeof value === 'string' && value.length <= CACHE_LIMITS.keyBytesMax + 4 * CACHE_LIMITS.nameLengthMax
+const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value)
+const isNull: Check = (value) => value === null
+const isBoolean: Check = (value) => typeof value === 'boolean'
+const isMap: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+const either =
+  (...checks: readonly Check[]): Check =>
+  (value) =>
+    checks.some((check) => check(value))
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.length <= CACHE_LIMITS.keysMax && value.every((item) => check(item as Plain))
+const shape =
+  (members: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    isMap(value) && Object.entries(members).every(([name, check]) => check((value as Readonly<Record<string, Plain>>)[name]))
+
+const isName = shape({ namespace: isText, cache: isText })
+const isEntryName = shape({ namespace: isText, cache: isText, key: isText })
+const isValue = shape({
+  value: (value) => value instanceof Uint8Array && value.length <= CACHE_LIMITS.valueBytesMax,
+  contentType: isText,
+  ttlMs: either(isNull, isNumber),
+  slidingMs: isNumber,
+  tags: listOf(isText),
+})
+const isCondition = either(isNull, isNumber, (value) => value === 'absent' || value === 'present')
+const isOptions: Check = (value) =>
+  shape({ timeoutMs: isNumber, traceparent: isText })(value) && hasKey(value as { idempotencyKey?: Plain })
+const isWhat = either(
+  shape({ keys: listOf(isText) }),
+  shape({ prefix: isText }),
+  shape({ tags: listOf(isText) }),
+  shape({ all: (value) => value === true }),
+)
+
+function hasKey({ idempotencyKey }: { readonly idempotencyKey?: Plain }): boolean {
+  return idempotencyKey === null || shape({ key: isText, fingerprint: isText })(idempotencyKey)
+}
+
+/** Operation -> its arguments. */
+const CALLS: Readonly<Record<string, readonly Check[]>> = {
+  get: [isEntryName, isOptions],
+  put: [isEntryName, isValue, isCondition, either(isNull, isText), isOptions],
+  delete: [isEntryName, isCondition, isOptions],
+  increment: [isEntryName, isNumber, isOptions],
+  invalidate: [isName, isWhat, isOptions],
+  load: [isEntryName, shape({ waitMs: isNumber, staleOk: isBoolean, tags: listOf(isText) }), isOptions],
+  configure: [isName, isMap, isOptions],
+  status: [isName, isOptions],
+  line: [isEntryName, isOptions],
+  // Of one node to another.
+  counts: [isName],
+  look: [isText],
+}
+
+export type CacheCall = readonly [operation: string, ...args: readonly Plain[]]
+
+export function isCall(payload: Plain): payload is CacheCall {
+  if (!Array.isArray(payload)) return false
+  const [operation, ...args] = payload as readonly Plain[]
+  const checks = typeof operation === 'string' && Object.hasOwn(CALLS, operation) ? CALLS[operation] : undefined
+  return checks !== undefined && args.length === checks.length && checks.every((check, at) => check(args[at]))
+}
+
+export function answered(value: unknown): Plain {
+  return [true, value as Plain]
+}
+
+export function refusedAnswer({ code, message, details, outcome }: TricordError): Plain {
+  return [false, code, message, details as Plain, outcome]
+}
+
+/** The value, or throws the refusal. */
+export function valueOf(payload: Plain): unknown {
+  if (!Array.isArray(payload)) throw unreadable('no answer of a cache')
+  const [isValueHere, value, message, details, outcome] = payload as readonly Plain[]
+  if (isValueHere === true) return value
+  const { code, message: text, details: more } = refusalOf({ code: value, message, details })
+  throw new TricordError(code, text, more, outcome === 'unknown' ? 'unknown' : undefined)
+}

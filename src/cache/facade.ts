@@ -1,0 +1,67 @@
+/**
+ * The caches as a gateway sees them: every call goes to the cache of its own node, which has the lines. Calls about many keys
+ * are many calls: they share frames, and one that is slow holds up no other.
+ */
+import type { ActorSystem } from '../actors/actor.ts'
+import { type Plain, actorId } from '../actors/envelope.ts'
+import { TricordError } from '../base/errors.ts'
+import type { Millis, NodeId } from '../base/ids.ts'
+import { CACHE_CALL, CACHE_PATH, valueOf } from './calls.ts'
+import type { CacheCallOptions, CacheRead, Caches, MputResult } from './types.ts'
+
+/** The node gives up first, and says why. */
+const SLACK_MS: Millis = 500
+
+export function createCaches(system: ActorSystem, node: NodeId): Caches {
+  const address = actorId(node, CACHE_PATH)
+  const call = async <T>(timeoutMs: Millis, traceparent: string | undefined, tuple: readonly unknown[]): Promise<T> => {
+    const { payload } = await system.ask(address, CACHE_CALL, tuple as Plain[], timeoutMs + SLACK_MS, traceparent)
+    return valueOf(payload) as T
+  }
+  const ask = <T>(operation: string, options: CacheCallOptions, ...args: readonly unknown[]): Promise<T> =>
+    call(options.timeoutMs, options.traceparent, [operation, ...args, plainOptions(options)])
+  /** Reading changes nothing: that no answer came is no outcome to be unsure of. */
+  const read = async <T>(operation: string, options: CacheCallOptions, ...args: readonly unknown[]): Promise<T> => {
+    try {
+      return await ask<T>(operation, options, ...args)
+    } catch (error) {
+      if (!(error instanceof TricordError) || error.code !== 'UNKNOWN_OUTCOME') throw error
+      throw new TricordError('NO_QUORUM', 'the cache of this node did not answer in time')
+    }
+  }
+  const caches: Caches = {
+    get: (name, options) => read<CacheRead>('get', options, name),
+    getMany: (name, keys, options) => Promise.all(keys.map((key) => caches.get({ ...name, key }, options))),
+    put: (name, value, condition, loadToken, options) => ask('put', options, name, value, condition, loadToken),
+    putMany: (name, entries, options) =>
+      Promise.all(
+        entries.map(async ({ key, value }, nth): Promise<MputResult> => {
+          try {
+            const { version } = await caches.put({ ...name, key }, value, null, null, ofItem(options, nth))
+            return { key, version }
+          } catch (error) {
+            if (!(error instanceof TricordError)) throw error
+            return { key, code: error.code, message: error.message }
+          }
+        }),
+      ),
+    delete: (name, condition, options) => ask('delete', options, name, condition),
+    increment: (name, by, options) => ask('increment', options, name, by),
+    invalidate: (name, what, options) => ask('invalidate', options, name, what),
+    load: (name, how, options) => call(options.timeoutMs + how.waitMs, options.traceparent, ['load', name, how, plainOptions(options)]),
+    configure: (name, config, options) => ask('configure', options, name, config),
+    status: (name, options) => read('status', options, name),
+    line: (name, options) => read('line', options, name),
+  }
+  return caches
+}
+
+function plainOptions({ timeoutMs, idempotencyKey, traceparent }: CacheCallOptions): Plain {
+  return { timeoutMs, idempotencyKey: idempotencyKey ?? null, traceparent: traceparent ?? '' }
+}
+
+/** Each entry of a batch is a write of its own, so it has a key of its own. */
+function ofItem(options: CacheCallOptions, nth: number): CacheCallOptions {
+  const { idempotencyKey } = options
+  return idempotencyKey === undefined ? options : { ...options, idempotencyKey: { ...idempotencyKey, key: `${idempotencyKey.key}#${nth}` } }
+}

@@ -1,0 +1,200 @@
+/**
+ * Answers the calls of gateways and of other nodes. What is about all partitions or all nodes is gathered here: counts of
+ * what every node did, sizes of what every partition holds, who has which line.
+ */
+import type { ActorSystem } from '../../actors/actor.ts'
+import { type Plain, actorId } from '../../actors/envelope.ts'
+import { TricordError } from '../../base/errors.ts'
+import { type Millis, type NodeId, partitionGroup } from '../../base/ids.ts'
+import type { GroupHost, Directory as Nodes } from '../../raft/group-host.ts'
+import type { Proposer } from '../../raft/proposer.ts'
+import { CACHE_CALL, CACHE_PATH, type CacheCall, valueOf } from '../calls.ts'
+import { entryLine } from '../line-id.ts'
+import type { CacheShareStatus } from '../machine/queries.ts'
+import type {
+  CacheCallOptions,
+  CacheConfig,
+  CacheName,
+  Caches,
+  CacheStatus,
+  ChangeReason,
+  EntryName,
+  InvalidateWhat,
+  LineState,
+  LineView,
+} from '../types.ts'
+import type { Coherence } from './cache-actor.ts'
+import type { Operations } from './operations.ts'
+import type { CacheCounts } from './tally.ts'
+import type { Writes } from './writes.ts'
+
+/** Of a look at another node: one that does not answer shows nothing. */
+const LOOK_MS: Millis = 1_000
+
+/** What a node says of one line. `home`: where it is the home. */
+interface Look {
+  readonly state: LineState
+  readonly home: {
+    readonly version: number
+    readonly busy: boolean
+    readonly last: { readonly cause: ChangeReason; readonly wall: Millis; readonly ackMs: Millis } | null
+  } | null
+}
+
+export interface AnswersDeps {
+  readonly system: ActorSystem
+  readonly host: GroupHost
+  readonly directory: Nodes
+  readonly proposer: Proposer
+  readonly writes: Writes
+  readonly coherence: Coherence
+  readonly operations: Operations
+}
+
+type Args = never[]
+
+export class Answers {
+  readonly #deps: AnswersDeps
+  readonly #handlers: Readonly<Record<string, (...args: Args) => unknown>>
+
+  constructor(deps: AnswersDeps) {
+    this.#deps = deps
+    const { operations } = deps
+    const handlers: Omit<Caches, 'getMany' | 'putMany' | 'get'> & Pick<Operations, 'get'> = {
+      get: (name, options) => operations.get(name, options),
+      put: (name, value, condition, loadToken, options) => operations.put(name, value, condition, loadToken, given(options)),
+      delete: (name, condition, options) => operations.delete(name, condition, given(options)),
+      increment: (name, by, options) => operations.increment(name, by, given(options)),
+      invalidate: (name, what, options) => this.#invalidate(name, what, given(options)),
+      load: (name, how, options) => operations.load(name, how, given(options)),
+      configure: (name, config, options) => this.#configure(name, config, given(options)),
+      status: (name, options) => this.#status(name, options),
+      line: (name, options) => this.#line(name, options),
+    }
+    this.#handlers = {
+      ...(handlers as unknown as Readonly<Record<string, (...args: Args) => unknown>>),
+      counts: (name: CacheName) => deps.coherence.tally.find(name),
+      look: (line: string) => this.#look(line),
+    }
+  }
+
+  answer([operation, ...args]: CacheCall): unknown {
+    const handler = this.#handlers[operation]
+    if (handler === undefined) throw new TricordError('INVALID_ARGUMENT', `the cache has no call ${operation}`)
+    return handler(...(args as unknown as Args))
+  }
+
+  async #invalidate(name: CacheName, what: InvalidateWhat, options: CacheCallOptions): Promise<{ invalidated: number }> {
+    const [config] = await this.#deps.operations.config(name, options.timeoutMs)
+    return { invalidated: await this.#deps.writes.invalidate(name, what, config, options) }
+  }
+
+  async #configure(
+    name: CacheName,
+    config: Partial<CacheConfig>,
+    options: CacheCallOptions,
+  ): Promise<{ created: boolean; config: CacheConfig }> {
+    const { operations, writes } = this.#deps
+    const [before] = await operations.config(name, options.timeoutMs)
+    const { created, config: now, version } = await writes.configure(name, config, options)
+    await writes.limit(name, now, version, options)
+    // What was put under other levels does not know the new ones: it must not outlive an invalidation that it cannot hear.
+    if (String(before.levels) !== String(now.levels)) await writes.invalidate(name, { all: true }, now, options)
+    return { created, config: now }
+  }
+
+  async #status(name: CacheName, options: CacheCallOptions): Promise<CacheStatus> {
+    const { operations, writes } = this.#deps
+    const partitions = Array.from({ length: writes.partitions }, (_, partition) => this.#share(partition, name, options))
+    const [[config], shares, counts] = await Promise.all([
+      operations.config(name, options.timeoutMs),
+      Promise.all(partitions),
+      this.#everywhere<CacheCounts | null>('counts', { namespace: name.namespace, cache: name.cache }),
+    ])
+    const sum = (member: keyof CacheCounts): number => counts.reduce((total, [, one]) => total + (one?.[member] ?? 0), 0)
+    const total = (member: keyof CacheShareStatus): number => shares.reduce((all, share) => all + share[member], 0)
+    const [hits, misses] = [sum('hits'), sum('misses')]
+    return {
+      cache: name.cache,
+      entries: total('entries'),
+      bytes: total('bytes'),
+      hits,
+      misses,
+      hitRatio: hits + misses === 0 ? 0 : hits / (hits + misses),
+      evictions: total('evictions'),
+      lines: { M: 0, E: 0, S: sum('lines'), I: 0 },
+      coherence: { getS: sum('getS'), getM: sum('getM'), inv: sum('inv'), invAck: sum('invAck'), recall: sum('recall') },
+      config,
+    }
+  }
+
+  async #share(
+    partition: number,
+    { namespace, cache }: CacheName,
+    { timeoutMs, traceparent }: CacheCallOptions,
+  ): Promise<CacheShareStatus> {
+    const request = { type: 'cache_status', namespace, cache }
+    const options = { timeoutMs, consistency: 'linearizable', ...(traceparent && { traceparent }) } as const
+    const { reply } = await this.#deps.proposer.query(partitionGroup(partition), request, options)
+    return reply as unknown as CacheShareStatus
+  }
+
+  async #line({ namespace, cache, key }: EntryName, { timeoutMs }: CacheCallOptions): Promise<LineView> {
+    const line = entryLine(namespace, cache, key)
+    const partition = this.#deps.writes.partitionOf(line)
+    const looks = await this.#everywhere<Look>('look', line, Math.min(LOOK_MS, timeoutMs))
+    const found = looks.find(([, look]) => look.home !== null)
+    if (found === undefined) throw new TricordError('NO_QUORUM', 'the home of the key is not known now')
+    const [home, { home: view }] = found as readonly [NodeId, Look & { readonly home: NonNullable<Look['home']> }]
+    const { version, busy, last } = view
+    const lastInvalidation = last && { cause: last.cause, at: new Date(last.wall).toISOString(), ackMs: last.ackMs }
+    return {
+      key,
+      version,
+      home,
+      partition,
+      busy,
+      nodes: Object.fromEntries(looks.map(([node, { state }]) => [node, state])),
+      lastInvalidation,
+    }
+  }
+
+  #look(line: string): Look {
+    const { coherence, writes, system } = this.#deps
+    const partition = writes.partitionOf(line)
+    const home = coherence.homes.get(partition)
+    const state = coherence.stateOf(line)
+    if (home === undefined || !home.directory.isOpen) return { state, home: null }
+    const { busy, last } = home.directory.view(line)
+    const wall = (at: Millis): Millis => system.clock.wall() - (system.clock.now() - at)
+    return {
+      state,
+      home: {
+        version: home.versionOf(line),
+        busy,
+        last: last && { cause: last.cause, wall: Math.round(wall(last.startedAt)), ackMs: last.ackMs },
+      },
+    }
+  }
+
+  /** What each node that answers says; this one is asked like the others. */
+  async #everywhere<T>(operation: string, argument: Plain, timeoutMs: Millis = LOOK_MS): Promise<readonly (readonly [NodeId, T])[]> {
+    const { system, directory } = this.#deps
+    const nodes = [...new Set([system.node, ...directory.nodes])].sort()
+    const asked = nodes.map(async (node): Promise<readonly (readonly [NodeId, T])[]> => {
+      try {
+        const { payload } = await system.ask(actorId(node, CACHE_PATH), CACHE_CALL, [operation, argument], timeoutMs)
+        return [[node, valueOf(payload) as T]]
+      } catch (error) {
+        if (error instanceof TricordError) return []
+        throw error
+      }
+    })
+    return (await Promise.all(asked)).flat()
+  }
+}
+
+/** Options as they come over the wire: what is not there is null. */
+function given({ timeoutMs, idempotencyKey, traceparent }: CacheCallOptions): CacheCallOptions {
+  return { timeoutMs, ...(idempotencyKey && { idempotencyKey }), ...(traceparent && { traceparent }) }
+}

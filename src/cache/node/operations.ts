@@ -1,0 +1,228 @@
+/**
+ * What a node does for those who ask its cache. A read looks at the entry first and at the lines that keep it alive
+ * afterwards, so it is linearizable as of the moment of the entry. A write looks at the configuration and the tags, then goes
+ * through the log of the key's partition; its answer waits at the gate of the home until no node can serve what was before.
+ *
+ *   get   entry ─▶ its tags and levels          dead by one of them: as if it were not there
+ *   put   config ─▶ tags and levels ─▶ log ─▶ gate ─▶ answer
+ */
+import { assert } from '../../base/assert.ts'
+import { TricordError } from '../../base/errors.ts'
+import type { Millis } from '../../base/ids.ts'
+import type { Held, LineId } from '../coherence/protocol.ts'
+import { configLine, entryLine, levelLine, tagLine } from '../line-id.ts'
+import type { CacheReply, LineVersion } from '../machine/commands.ts'
+import {
+  CACHE_LIMITS,
+  type CacheCallOptions,
+  type CacheConfig,
+  type CacheEntry,
+  type CacheName,
+  type CacheRead,
+  type CacheWritten,
+  type Condition,
+  DEFAULT_CONFIG,
+  type EntryName,
+  type LoadOutcome,
+  type NewValue,
+} from '../types.ts'
+import type { Lines } from './lines.ts'
+import type { Tally } from './tally.ts'
+import type { Writes } from './writes.ts'
+
+/** As of a moment: the entry, where it lives; else what was there, dead by a tag. */
+interface Seen {
+  readonly entry: CacheEntry | null
+  /** Version of what is there though it is dead; 0: nothing. */
+  readonly dead: number
+}
+
+export class Operations {
+  readonly #lines: Lines
+  readonly #writes: Writes
+  readonly #tally: Tally
+  readonly #configs = new WeakMap<Uint8Array, CacheConfig>()
+
+  constructor(lines: Lines, writes: Writes, tally: Tally) {
+    this.#lines = lines
+    this.#tally = tally
+    this.#writes = writes
+  }
+
+  /** At once where everything is at hand. */
+  get(name: EntryName, { timeoutMs }: CacheCallOptions): CacheRead | Promise<CacheRead> {
+    const line = entryLine(name.namespace, name.cache, name.key)
+    const state = this.#lines.stateOf(line)
+    const held = this.#lines.read(line, timeoutMs)
+    const hit = !(held instanceof Promise)
+    this.#tally.of(line)[hit ? 'hits' : 'misses']++
+    const read = ({ entry }: Seen): CacheRead => ({ entry, line: state, hit })
+    return after(held, (found) => after(this.#seen(found, timeoutMs), read))
+  }
+
+  async put(
+    name: EntryName,
+    value: NewValue,
+    condition: Condition,
+    loadToken: string | null,
+    options: CacheCallOptions,
+  ): Promise<CacheWritten> {
+    const [config, version] = await this.#config(name, options.timeoutMs)
+    const lines = [...levelLines(name, config), ...value.tags.map((tag) => tagLine(name.namespace, name.cache, tag))]
+    const tags = await this.#versions(lines, options.timeoutMs)
+    const command = {
+      type: 'cache_put',
+      ...entryNameOf(name),
+      value: value.value,
+      contentType: value.contentType,
+      ttlMs: lifeOf(value, config),
+      slidingMs: value.slidingMs,
+      tags,
+      condition,
+      loadToken: loadToken === null ? null : tokenOf(loadToken),
+      share: this.#writes.shareOf(config, version),
+      dead: condition === null ? 0 : await this.#dead(name, options.timeoutMs),
+      own: 0,
+    } as const
+    const reply = await this.#writes.entry(command, config, options)
+    assert(reply.type === 'put', 'another answer to a put')
+    return { version: reply.version, created: reply.created }
+  }
+
+  async delete(name: EntryName, condition: Condition, options: CacheCallOptions): Promise<{ existed: boolean; version: number }> {
+    const [config] = await this.#config(name, options.timeoutMs)
+    const dead = await this.#dead(name, options.timeoutMs)
+    const reply = await this.#writes.entry({ type: 'cache_delete', ...entryNameOf(name), condition, dead, own: 0 }, config, options)
+    assert(reply.type === 'deleted', 'another answer to a delete')
+    return { existed: reply.existed, version: reply.version }
+  }
+
+  async increment(name: EntryName, by: number, options: CacheCallOptions): Promise<{ value: number; version: number }> {
+    const [config, version] = await this.#config(name, options.timeoutMs)
+    const command = {
+      type: 'cache_increment',
+      ...entryNameOf(name),
+      by,
+      ttlMs: config.ttlMs === 0 ? null : config.ttlMs,
+      tags: await this.#versions(levelLines(name, config), options.timeoutMs),
+      share: this.#writes.shareOf(config, version),
+      dead: await this.#dead(name, options.timeoutMs),
+      own: 0,
+    } as const
+    const reply = await this.#writes.entry(command, config, options)
+    assert(reply.type === 'incremented', 'another answer to an increment')
+    return { value: reply.value, version: reply.version }
+  }
+
+  async load(
+    name: EntryName,
+    how: { readonly waitMs: Millis; readonly staleOk: boolean; readonly tags: readonly string[] },
+    options: CacheCallOptions,
+  ): Promise<LoadOutcome> {
+    const { timeoutMs } = options
+    const line = entryLine(name.namespace, name.cache, name.key)
+    const state = this.#lines.stateOf(line)
+    const held = this.#lines.read(line, timeoutMs)
+    const seen = await this.#seen(await held, timeoutMs)
+    if (seen.entry !== null)
+      return { type: 'value', stale: false, read: { entry: seen.entry, line: state, hit: !(held instanceof Promise) } }
+    const [config] = await this.#config(name, timeoutMs)
+    const lines = [...levelLines(name, config), ...how.tags.map((tag) => tagLine(name.namespace, name.cache, tag))]
+    const command = {
+      type: 'cache_load',
+      ...entryNameOf(name),
+      waitMs: how.waitMs,
+      staleOk: how.staleOk,
+      tags: await this.#versions(lines, timeoutMs),
+      dead: seen.dead,
+    } as const
+    return this.#loaded(name, await this.#writes.entry(command, config, { ...options, timeoutMs: timeoutMs + how.waitMs }), timeoutMs)
+  }
+
+  async #loaded(name: EntryName, reply: CacheReply, timeoutMs: Millis): Promise<LoadOutcome> {
+    if (reply.type === 'load') return { type: 'load', loadToken: String(reply.token), leaseMs: reply.leaseMs }
+    assert(reply.type === 'found' || reply.type === 'stale', 'another answer to a load')
+    const { version, value } = reply
+    const stale = reply.type === 'stale'
+    if (value !== null) return { type: 'value', stale, read: { entry: { version, ...value }, line: 'I', hit: false } }
+    // Replaced since: what is there now is as good.
+    const read = await this.get(name, { timeoutMs })
+    if (read.entry !== null) return { type: 'value', stale: false, read }
+    throw new TricordError('OWNER_BUSY', 'the value came and went: ask again', { retryAfterMs: 0 })
+  }
+
+  /** The configuration of a cache, and its version; 0: none was given. */
+  config(name: CacheName, timeoutMs: Millis): Promise<readonly [config: CacheConfig, version: number]> {
+    return this.#config(name, timeoutMs)
+  }
+
+  async #config({ namespace, cache }: CacheName, timeoutMs: Millis): Promise<readonly [config: CacheConfig, version: number]> {
+    const { value, version } = await this.#lines.read(configLine(namespace, cache), timeoutMs)
+    return [value === null ? DEFAULT_CONFIG : this.#parsed(value), version]
+  }
+
+  /** A copy of the line is one buffer as long as it lasts. */
+  #parsed(value: Uint8Array): CacheConfig {
+    const known = this.#configs.get(value)
+    if (known !== undefined) return known
+    const config = JSON.parse(new TextDecoder().decode(value)) as CacheConfig
+    this.#configs.set(value, config)
+    return config
+  }
+
+  /** What a conditional write has to know: the machine of the key's partition does not see its tags. */
+  async #dead(name: EntryName, timeoutMs: Millis): Promise<number> {
+    const held = await this.#lines.read(entryLine(name.namespace, name.cache, name.key), timeoutMs)
+    return (await this.#seen(held, timeoutMs)).dead
+  }
+
+  #seen(held: Held, timeoutMs: Millis): Seen | Promise<Seen> {
+    if (held.value === null) return { entry: null, dead: 0 }
+    return this.#alive(held, 0, timeoutMs)
+  }
+
+  #alive(held: Held, from: number, timeoutMs: Millis): Seen | Promise<Seen> {
+    for (let at = from; at < held.tags.length; at++) {
+      const [line, version] = held.tags[at] as LineVersion
+      const tag = this.#lines.read(line, timeoutMs)
+      if (tag instanceof Promise)
+        return tag.then((found) => (found.version === version ? this.#alive(held, at + 1, timeoutMs) : { entry: null, dead: held.version }))
+      if (tag.version !== version) return { entry: null, dead: held.version }
+    }
+    const { version, value, contentType, ttlLeftMs } = held
+    return { entry: { version, value: value as Uint8Array, contentType, ttlLeftMs }, dead: 0 }
+  }
+
+  async #versions(lines: readonly LineId[], timeoutMs: Millis): Promise<readonly LineVersion[]> {
+    if (lines.length === 0) return []
+    return Promise.all(lines.map(async (line): Promise<LineVersion> => [line, (await this.#lines.read(line, timeoutMs)).version]))
+  }
+}
+
+/** The prefixes of a key that can be invalidated by one write, the shortest first. */
+function levelLines({ namespace, cache, key }: EntryName, { levels }: CacheConfig): readonly LineId[] {
+  const lines: LineId[] = []
+  for (let end = 1; end < key.length && lines.length < CACHE_LIMITS.prefixesMax; end++) {
+    if (levels.some((level) => key.endsWith(level, end))) lines.push(levelLine(namespace, cache, key.slice(0, end)))
+  }
+  return lines
+}
+
+function lifeOf({ ttlMs, slidingMs }: NewValue, config: CacheConfig): Millis | null {
+  const ms = ttlMs ?? (slidingMs > 0 ? 0 : config.ttlMs)
+  return ms === 0 ? null : ms
+}
+
+function tokenOf(text: string): number {
+  const token = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(token)) throw new TricordError('STALE_TOKEN', 'this is no load token that is valid now')
+  return token
+}
+
+function entryNameOf({ namespace, cache, key }: EntryName): EntryName {
+  return { namespace, cache, key }
+}
+
+function after<T, U>(value: T | Promise<T>, then: (value: T) => U | Promise<U>): U | Promise<U> {
+  return value instanceof Promise ? value.then(then) : then(value)
+}

@@ -1,0 +1,97 @@
+/**
+ * This node's copies of the lines of one partition: drives a controller, and turns its tickets into promises.
+ */
+import { TricordError } from '../../base/errors.ts'
+import type { Millis, NodeId } from '../../base/ids.ts'
+import type { Clock } from '../../io/clock.ts'
+import { CONTROLLER_DEFAULTS, Controller } from '../coherence/controller.ts'
+import type { Copy, CopyStore } from '../coherence/copies.ts'
+import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
+import type { LineState } from '../types.ts'
+import { Wakeup } from './wakeup.ts'
+
+export interface CopiesDeps {
+  readonly clock: Clock
+  /** Of this node's boot. */
+  readonly life: number
+  readonly store: CopyStore
+  /** null: to whoever leads the partition. */
+  readonly send: (partition: number, to: NodeId | null, message: ToHome) => void
+  /** A copy that lives longer by being read was read. */
+  readonly onSlidingHit: (line: LineId, copy: Copy) => void
+}
+
+interface Asked {
+  readonly resolve: (held: Held) => void
+  readonly reject: (error: TricordError) => void
+}
+
+export class PartitionCopies {
+  readonly controller: Controller
+  readonly #deps: CopiesDeps
+  readonly #wakeup: Wakeup
+  readonly #asked = new Map<number, Asked>()
+  #ticket = 0
+
+  constructor(partition: number, deps: CopiesDeps) {
+    this.#deps = deps
+    this.#wakeup = new Wakeup(deps.clock, () => this.#tick())
+    this.controller = new Controller({ ...CONTROLLER_DEFAULTS, life: deps.life }, deps.store, {
+      send: (to, message) => deps.send(partition, to, message),
+      answer: (ticket, held, until) => this.#answer(ticket, held, until),
+      failed: (ticket) => this.#take(ticket)?.reject(unreachable()),
+    })
+  }
+
+  read(line: LineId, timeoutMs: Millis): Held | Promise<Held> {
+    const { clock, onSlidingHit } = this.#deps
+    const now = clock.now()
+    const ticket = ++this.#ticket
+    const copy = this.controller.load(line, ticket, now + timeoutMs, now)
+    if (copy !== null) {
+      if (copy.held.slidingMs > 0) onSlidingHit(line, copy)
+      return copy.until === Infinity ? copy.held : { ...copy.held, ttlLeftMs: copy.until - now }
+    }
+    const answer = new Promise<Held>((resolve, reject) => this.#asked.set(ticket, { resolve, reject }))
+    this.#look()
+    return answer
+  }
+
+  stateOf(line: LineId): LineState {
+    return this.controller.stateOf(line, this.#deps.clock.now())
+  }
+
+  receive(from: NodeId, message: ToNode): void {
+    this.controller.receive(from, message, this.#deps.clock.now())
+    this.#look()
+  }
+
+  close(): void {
+    this.#wakeup.cancel()
+    for (const ticket of this.#asked.keys()) this.#take(ticket)?.reject(new TricordError('STARTING', 'this node is stopping'))
+  }
+
+  #tick(): void {
+    this.controller.tick(this.#deps.clock.now())
+    this.#look()
+  }
+
+  #look(): void {
+    this.#wakeup.by(this.controller.dueAt)
+  }
+
+  #answer(ticket: number, held: Held, until: Millis): void {
+    const ttlLeftMs = until === Infinity ? null : Math.max(0, until - this.#deps.clock.now())
+    this.#take(ticket)?.resolve(ttlLeftMs === held.ttlLeftMs ? held : { ...held, ttlLeftMs })
+  }
+
+  #take(ticket: number): Asked | undefined {
+    const asked = this.#asked.get(ticket)
+    this.#asked.delete(ticket)
+    return asked
+  }
+}
+
+function unreachable(): TricordError {
+  return new TricordError('NO_QUORUM', 'the home of the key did not answer in time, and no copy here may be read')
+}

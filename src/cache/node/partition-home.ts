@@ -1,0 +1,174 @@
+/**
+ * The home of one partition's lines while this node leads its group: drives a directory, from the election to the end of the
+ * term, and keeps the gate.
+ *
+ *   elected ─▶ confirmed: the log of older terms is applied ─▶ views are acknowledged, or V is over ─▶ it speaks
+ *   apply ──changed──▶ invalidations ──acks──▶ settled ──▶ the gate opens, the answer of the write leaves
+ */
+import { type GroupId, type NodeId, type Term, partitionGroup } from '../../base/ids.ts'
+import type { Clock } from '../../io/clock.ts'
+import type { GroupHost } from '../../raft/group-host.ts'
+import { Directory } from '../coherence/directory.ts'
+import { HOME_DEFAULTS } from '../coherence/home.ts'
+import type { LineId, ToHome, ToNode } from '../coherence/protocol.ts'
+import type { CacheMachine } from '../machine/machine.ts'
+import type { Gate } from '../machine/replies.ts'
+import type { ObservedChange } from '../machine/table.ts'
+import { Wakeup } from './wakeup.ts'
+import type { Writes } from './writes.ts'
+
+const HOLD_TIMEOUT_MS = 5_000
+const CONFIRM_AGAIN_MS = 100
+
+export interface HomeDeps {
+  readonly clock: Clock
+  readonly host: Pick<GroupHost, 'confirm' | 'status'>
+  readonly writes: Writes
+  readonly send: (to: NodeId, partition: number, message: ToNode) => void
+}
+
+export class PartitionHome {
+  readonly directory: Directory
+  readonly term: Term
+  readonly #partition: number
+  readonly #group: GroupId
+  readonly #machine: CacheMachine
+  readonly #deps: HomeDeps
+  readonly #wakeup: Wakeup
+  /** Those who wait for the home to speak. */
+  #opening: (() => void)[] = []
+  readonly #settling = new Map<number, (() => void)[]>()
+  #ended = false
+
+  constructor(partition: number, term: Term, machine: CacheMachine, deps: HomeDeps) {
+    this.#partition = partition
+    this.#group = partitionGroup(partition)
+    this.term = term
+    this.#machine = machine
+    this.#deps = deps
+    this.#wakeup = new Wakeup(deps.clock, () => this.#tick())
+    this.directory = new Directory(
+      { ...HOME_DEFAULTS, term },
+      {
+        send: (to, message) => deps.send(to, partition, message),
+        read: (line) => machine.read(line, this.#time()),
+        hold: (node) => this.#hold(node),
+        confirm: (ask) => this.#confirm(() => this.directory.confirmed(ask, this.#now())),
+        settled: (version) => this.#settled(version),
+        opened: () => this.#opened(),
+      },
+    )
+    this.directory.start(this.#now(), machine.holders())
+    this.#catchUp()
+    this.#look()
+  }
+
+  receive(from: NodeId, message: ToHome): void {
+    this.directory.receive(from, message, this.#now())
+    this.#look()
+  }
+
+  preparing(line: LineId): void {
+    this.directory.preparing(line, this.#now())
+    this.#look()
+  }
+
+  changed({ line, at, reason, previous }: ObservedChange): void {
+    this.directory.changed({ line, version: at, cause: reason }, previous, this.#now())
+    this.#look()
+  }
+
+  /** As applied; 0: there is none. */
+  versionOf(line: LineId): number {
+    const { value, version } = this.#machine.read(line, this.#time())
+    return value === null ? 0 : version
+  }
+
+  /** Null: the answer may leave now. */
+  gate(gate: Gate): Promise<void> | null {
+    if (this.#ended) return null
+    if (!this.directory.isOpen) return new Promise<void>((resolve) => this.#opening.push(resolve)).then(() => this.gate(gate) ?? undefined)
+    const waits = new Set(gate.versions.filter((version) => !this.directory.isSettled(version)))
+    for (const line of gate.lines) {
+      const version = this.directory.unsettledOf(line)
+      if (version !== null) waits.add(version)
+    }
+    if (waits.size === 0) return null
+    return Promise.all([...waits].map((version) => this.#untilSettled(version))).then(() => undefined)
+  }
+
+  /** Leads no more: the host drops the answers of this term, so nobody is kept waiting for them. */
+  end(): void {
+    this.#ended = true
+    this.#wakeup.cancel()
+    this.#opened()
+    for (const version of this.#settling.keys()) this.#settled(version)
+  }
+
+  #now(): number {
+    return this.#deps.clock.now()
+  }
+
+  #time(): number {
+    return this.#deps.host.status(this.#group)?.time ?? 0
+  }
+
+  #tick(): void {
+    if (this.#ended) return
+    this.directory.tick(this.#now())
+    this.#look()
+  }
+
+  #look(): void {
+    if (!this.#ended) this.#wakeup.by(this.directory.dueAt)
+  }
+
+  #confirm(confirmed: () => void, refused: () => void = () => {}): void {
+    this.#deps.host.confirm(this.#group, (answer) => {
+      if (this.#ended) return
+      if (answer === null || answer.term !== this.term) return refused()
+      confirmed()
+      this.#look()
+    })
+  }
+
+  /** What older terms committed has to be applied before it is known who may hold lines. */
+  #catchUp(): void {
+    if (this.#ended) return
+    this.#confirm(
+      () => this.directory.caughtUp(this.#machine.holders(), this.#now()),
+      () => this.#deps.clock.after(CONFIRM_AGAIN_MS, () => this.#catchUp()),
+    )
+  }
+
+  #hold(node: NodeId): void {
+    const held = (): void => {
+      if (this.#ended) return
+      this.directory.held(node, this.#now())
+      this.#look()
+    }
+    // Where it fails the node knocks again.
+    this.#deps.writes.submit(this.#partition, { type: 'cache_hold', node }, { timeoutMs: HOLD_TIMEOUT_MS }).then(held, () => {})
+  }
+
+  #opened(): void {
+    const opening = this.#opening
+    this.#opening = []
+    for (const resolve of opening) resolve()
+  }
+
+  #untilSettled(version: number): Promise<void> {
+    return new Promise((resolve) => {
+      const waiting = this.#settling.get(version)
+      if (waiting === undefined) this.#settling.set(version, [resolve])
+      else waiting.push(resolve)
+    })
+  }
+
+  #settled(version: number): void {
+    const waiting = this.#settling.get(version)
+    if (waiting === undefined) return
+    this.#settling.delete(version)
+    for (const resolve of waiting) resolve()
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * The way of a cache's commands into the logs of the partitions, and what goes to all of them: sweeping, shares, counting.
+ */
+import { assert } from '../../base/assert.ts'
+import { TricordError } from '../../base/errors.ts'
+import type { Hash } from '../../base/hash.ts'
+import { partitionGroup } from '../../base/ids.ts'
+import { partitionOf } from '../../cluster/ring.ts'
+import type { Proposer, SubmitOptions, SubmitResult } from '../../raft/proposer.ts'
+import { readOr, refusalOf } from '../../raft/unreadable.ts'
+import type { LineId } from '../coherence/protocol.ts'
+import { configLine, entryLine, levelLine, placeOf, tagLine } from '../line-id.ts'
+import { encodeCommand } from '../machine/codec.ts'
+import type { CacheCommand, CacheReply, Refused, Share, SweepWhat } from '../machine/commands.ts'
+import { decodeReply } from '../machine/replies.ts'
+import type { CacheCallOptions, CacheConfig, CacheName, InvalidateWhat } from '../types.ts'
+
+export type Done = Exclude<CacheReply, Refused>
+
+/** What places lines; the same on every node, for ever. */
+export interface Partitioning {
+  readonly partitions: number
+  readonly hash: Hash
+}
+
+/** What takes no space for long, or keeps what is held, is taken though the disk is low. */
+const TAKES_SPACE: ReadonlySet<CacheCommand['type']> = new Set([
+  'cache_put',
+  'cache_increment',
+  'cache_configure',
+  'cache_load',
+  'cache_own',
+])
+
+export class Writes {
+  readonly #proposer: Proposer
+  readonly #partitioning: Partitioning
+
+  constructor(proposer: Proposer, partitioning: Partitioning) {
+    this.#proposer = proposer
+    this.#partitioning = partitioning
+  }
+
+  get partitions(): number {
+    return this.#partitioning.partitions
+  }
+
+  partitionOf(line: LineId): number {
+    return partitionOf(placeOf(line), this.#partitioning.partitions, this.#partitioning.hash)
+  }
+
+  /** Of a partition. Something is always kept: a cache of fewer entries than there are partitions keeps one on each. */
+  shareOf({ bytesMax, entriesMax, policy }: CacheConfig, configVersion: number): Share {
+    const { partitions } = this.#partitioning
+    const part = (total: number): number => Math.max(1, Math.floor(total / partitions))
+    return { bytes: part(bytesMax), entries: part(entriesMax), policy, configVersion }
+  }
+
+  /** Rejects with the refusal of the machine, or of its group. */
+  submit(partition: number, command: CacheCommand, options: CacheCallOptions): Promise<Done> {
+    return new Promise((resolve, reject) => {
+      this.#proposer.submit(partitionGroup(partition), encodeCommand(command), submitOptions(command, options), (result) => {
+        const outcome = outcomeOf(result)
+        if (outcome instanceof TricordError) reject(outcome)
+        else resolve(outcome)
+      })
+    })
+  }
+
+  /** A command about one key. */
+  entry(command: Extract<CacheCommand, { readonly key: string }>, _config: CacheConfig, options: CacheCallOptions): Promise<Done> {
+    return this.submit(this.partitionOf(entryLine(command.namespace, command.cache, command.key)), command, options)
+  }
+
+  /** How many entries are gone. Tags and declared levels have lost them with one write each, before they are counted. */
+  async invalidate(name: CacheName, what: InvalidateWhat, { levels }: CacheConfig, options: CacheCallOptions): Promise<number> {
+    const { namespace, cache } = name
+    if ('keys' in what) return this.#invalidateKeys(name, what.keys, options)
+    if ('all' in what) return this.#sweepAll(name, { all: true }, 0, options)
+    if ('tags' in what)
+      return this.#invalidateLines(
+        name,
+        what.tags.map((tag) => tagLine(namespace, cache, tag)),
+        options,
+      )
+    if (levels.some((level) => what.prefix.endsWith(level))) {
+      return this.#invalidateLines(name, [levelLine(namespace, cache, what.prefix)], options)
+    }
+    return this.#sweepAll(name, { prefix: what.prefix }, 0, options)
+  }
+
+  async #invalidateKeys({ namespace, cache }: CacheName, keys: readonly string[], options: CacheCallOptions): Promise<number> {
+    const places = new Map<number, string[]>()
+    for (const key of new Set(keys)) {
+      const partition = this.partitionOf(entryLine(namespace, cache, key))
+      places.set(partition, [...(places.get(partition) ?? []), key])
+    }
+    const removed = [...places].map(async ([partition, own]) => {
+      const command = { type: 'cache_invalidate_keys', namespace, cache, keys: own } as const
+      const reply = await this.submit(partition, command, ofPartition(options, partition))
+      return reply.type === 'invalidated' ? reply.removed : 0
+    })
+    return sum(await Promise.all(removed))
+  }
+
+  async #invalidateLines(name: CacheName, lines: readonly LineId[], options: CacheCallOptions): Promise<number> {
+    const counts = [...new Set(lines)].map(async (line, nth) => {
+      const partition = this.partitionOf(line)
+      const reply = await this.submit(partition, { type: 'cache_bump', lines: [line] }, ofPartition(options, nth))
+      const [below = 0] = reply.type === 'bumped' ? reply.versions : []
+      return this.#sweepAll(name, { line }, below, withoutKey(options))
+    })
+    return sum(await Promise.all(counts))
+  }
+
+  async #sweepAll(name: CacheName, what: SweepWhat, below: number, options: CacheCallOptions): Promise<number> {
+    const counts = Array.from({ length: this.#partitioning.partitions }, (_, partition) =>
+      this.#sweep(partition, name, what, below, options),
+    )
+    return sum(await Promise.all(counts))
+  }
+
+  async #sweep(
+    partition: number,
+    { namespace, cache }: CacheName,
+    what: SweepWhat,
+    from: number,
+    options: CacheCallOptions,
+  ): Promise<number> {
+    let removed = 0
+    let [after, below] = [0, from]
+    for (;;) {
+      const reply = await this.submit(partition, { type: 'cache_sweep', namespace, cache, what, below, after }, withoutKey(options))
+      if (reply.type !== 'swept') return removed
+      removed += reply.removed
+      if (!reply.more) return removed
+      ;({ after, below } = reply)
+    }
+  }
+
+  async configure(
+    { namespace, cache }: CacheName,
+    config: Partial<CacheConfig>,
+    options: CacheCallOptions,
+  ): Promise<{ readonly created: boolean; readonly config: CacheConfig; readonly version: number }> {
+    const line = configLine(namespace, cache)
+    const reply = await this.submit(this.partitionOf(line), { type: 'cache_configure', namespace, cache, config }, options)
+    assert(reply.type === 'configured', 'another answer to a configuration')
+    return reply
+  }
+
+  /** Every partition hears of its new share, so that a smaller cache is one at once. */
+  async limit({ namespace, cache }: CacheName, config: CacheConfig, version: number, options: CacheCallOptions): Promise<void> {
+    const share = this.shareOf(config, version)
+    const all = Array.from({ length: this.#partitioning.partitions }, (_, partition) =>
+      this.submit(partition, { type: 'cache_limits', namespace, cache, share }, withoutKey(options)),
+    )
+    await Promise.all(all)
+  }
+}
+
+function outcomeOf(result: SubmitResult): Done | TricordError {
+  if (!result.ok) return result.error
+  const reply = readOr(() => decodeReply(result.reply))
+  if (reply instanceof TricordError) return reply
+  return reply.type === 'refused' ? refusalOf(reply) : reply
+}
+
+function submitOptions({ type }: CacheCommand, { timeoutMs, idempotencyKey, traceparent }: CacheCallOptions): SubmitOptions {
+  return {
+    timeoutMs,
+    ...(idempotencyKey && { key: idempotencyKey }),
+    ...(traceparent && { traceparent }),
+    ...(!TAKES_SPACE.has(type) && { essential: true }),
+  }
+}
+
+/** One call, several commands: each under a key of its own. */
+function ofPartition(options: CacheCallOptions, part: number): CacheCallOptions {
+  const { idempotencyKey } = options
+  return idempotencyKey ? { ...options, idempotencyKey: { ...idempotencyKey, key: `${idempotencyKey.key}#${part}` } } : options
+}
+
+/** What may be done twice without harm. */
+function withoutKey({ timeoutMs, traceparent }: CacheCallOptions): CacheCallOptions {
+  return { timeoutMs, ...(traceparent && { traceparent }) }
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0)
+}
