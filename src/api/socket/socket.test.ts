@@ -259,7 +259,7 @@ describe('refusals', () => {
 
   test('an oversized frame ends the connection with 1009', async () => {
     const client = await connect()
-    client.socket.send('x'.repeat(1_048_577))
+    client.socket.send('x'.repeat(2_097_153))
     expect(await client.closed).toBe(1009)
   })
 
