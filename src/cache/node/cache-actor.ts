@@ -145,7 +145,7 @@ export class Coherence implements Lines {
     if (this.#closed || group < FIRST_PARTITION) return
     const partition = group - FIRST_PARTITION
     const status = this.#deps.host.status(group)
-    const term = status?.role === 'leader' && status.serving ? status.term : null
+    const term = status?.role === 'leader' ? status.term : null
     const home = this.homes.get(partition)
     if ((home?.term ?? null) === term) return
     home?.end()

@@ -1,0 +1,176 @@
+/** The caches of a whole cluster in memory: what is answered on one node holds on all of them. */
+import { beforeAll, describe, expect, test } from 'vitest'
+import { clusterForAll } from '../../../test/embedded-bed.ts'
+import { TricordError } from '../../base/errors.ts'
+import { createCaches } from '../facade.ts'
+import type { CacheRead, Caches, Condition, NewValue } from '../types.ts'
+
+const cluster = clusterForAll(3, () => ['cluster.partitions=8', 'consensus.segment_bytes=1048576'])
+let nodes: readonly Caches[] = []
+beforeAll(() => {
+  nodes = cluster().nodes.map(({ node }) => createCaches(node.system, node.id))
+})
+
+const OPTIONS = { timeoutMs: 10_000 }
+const on = (nth: number): Caches => nodes[nth % nodes.length] as Caches
+const named = (cache: string, key = 'a') => ({ namespace: 'default', cache, key })
+const value = (text: string, more: Partial<NewValue> = {}): NewValue => ({
+  value: new TextEncoder().encode(text),
+  contentType: 'text/plain',
+  ttlMs: null,
+  slidingMs: 0,
+  tags: [],
+  ...more,
+})
+const textOf = ({ entry }: CacheRead): string | null => (entry === null ? null : new TextDecoder().decode(entry.value))
+const put = (nth: number, cache: string, key: string, text: string, more: Partial<NewValue> = {}, condition: Condition = null) =>
+  on(nth).put(named(cache, key), value(text, more), condition, null, OPTIONS)
+const get = async (nth: number, cache: string, key = 'a') => textOf(await on(nth).get(named(cache, key), OPTIONS))
+/** What each node answers. */
+const everywhere = (cache: string, key = 'a') => Promise.all(nodes.map((_, nth) => get(nth, cache, key)))
+const refusal = async (work: Promise<unknown>): Promise<TricordError> => {
+  const error = await work.then(
+    () => null,
+    (reason: unknown) => reason,
+  )
+  if (!(error instanceof TricordError)) throw new Error(`no refusal: ${String(error)}`)
+  return error
+}
+
+describe('one key', () => {
+  test('a write that is answered is what every node reads, copies included', async () => {
+    expect(await everywhere('rw')).toEqual([null, null, null])
+    for (let round = 0; round < 20; round++) {
+      await put(round, 'rw', 'a', `${round}`)
+      expect(await everywhere('rw')).toEqual([`${round}`, `${round}`, `${round}`])
+      const again = await Promise.all(nodes.map((node) => node.get(named('rw'), OPTIONS)))
+      expect(again.map(({ line, hit }) => [line, hit])).toEqual(nodes.map(() => ['S', true]))
+    }
+    expect(await on(1).delete(named('rw'), null, OPTIONS)).toMatchObject({ existed: true })
+    expect(await everywhere('rw')).toEqual([null, null, null])
+    expect(await on(2).delete(named('rw'), null, OPTIONS)).toMatchObject({ existed: false })
+  })
+
+  test('conditions hold against what is there, on whatever node they are asked', async () => {
+    const { version } = await put(0, 'if', 'a', 'one', {}, 'absent')
+    expect((await refusal(put(1, 'if', 'a', 'two', {}, 'absent'))).code).toBe('VERSION_MISMATCH')
+    expect(await refusal(put(2, 'if', 'a', 'two', {}, version + 1))).toMatchObject({ code: 'VERSION_MISMATCH', details: { version } })
+    expect((await put(1, 'if', 'a', 'two', {}, version)).version).toBeGreaterThan(version)
+    expect((await refusal(put(0, 'if', 'b', 'one', {}, 'present'))).code).toBe('VERSION_MISMATCH')
+    expect((await refusal(on(0).delete(named('if'), version, OPTIONS))).code).toBe('VERSION_MISMATCH')
+    expect(await everywhere('if')).toEqual(['two', 'two', 'two'])
+  })
+
+  test('increments of all nodes add up', async () => {
+    const numbers = await Promise.all(Array.from({ length: 60 }, (_, nth) => on(nth).increment(named('n'), 1, OPTIONS)))
+    expect(numbers.map((one) => one.value).toSorted((a, b) => a - b)).toEqual(numbers.map((_, nth) => nth + 1))
+    expect(await everywhere('n')).toEqual(['60', '60', '60'])
+    await put(0, 'n', 'text', 'hello')
+    expect((await refusal(on(1).increment(named('n', 'text'), 1, OPTIONS))).code).toBe('INVALID_ARGUMENT')
+  })
+
+  test('an idempotency key makes one write of two', async () => {
+    const options = { ...OPTIONS, idempotencyKey: { key: 'default/incr/1', fingerprint: 'f' } }
+    const first = await on(0).increment(named('once'), 1, options)
+    expect(await on(1).increment(named('once'), 1, options)).toEqual(first)
+    expect(await get(2, 'once')).toBe('1')
+  })
+
+  test('a value ends with its time, on nodes that hold a copy too', async () => {
+    await put(0, 'ttl', 'a', 'short', { ttlMs: 600 })
+    expect(await everywhere('ttl')).toEqual(['short', 'short', 'short'])
+    await expect.poll(() => everywhere('ttl'), { timeout: 10_000 }).toEqual([null, null, null])
+  })
+
+  test('reads of copies keep a sliding value alive, and nothing else does', async () => {
+    await put(0, 'slide', 'a', 'alive', { slidingMs: 800 })
+    const { clock } = cluster().nodes[0]!.node.system
+    const until = clock.now() + 2_500
+    // Far beyond its life, read by copies alone.
+    for (let nth = 0; clock.now() < until; nth++) {
+      expect(await get(1, 'slide')).toBe('alive')
+      await new Promise<void>((resolve) => clock.after(50, resolve))
+    }
+    await expect.poll(async () => (await on(0).status(named('slide'), OPTIONS)).entries, { timeout: 10_000 }).toBe(0)
+  })
+})
+
+describe('many keys', () => {
+  test('a tag is invalidated by one write, on all nodes, and says how many it took', async () => {
+    for (let nth = 0; nth < 30; nth++) await put(nth, 'tags', `k${nth}`, 'v', { tags: [nth % 2 === 0 ? 'even' : 'odd', 'all'] })
+    await Promise.all(Array.from({ length: 30 }, (_, nth) => everywhere('tags', `k${nth}`)))
+    expect(await on(1).invalidate(named('tags'), { tags: ['even'] }, OPTIONS)).toEqual({ invalidated: 15 })
+    for (let nth = 0; nth < 30; nth++) {
+      const expected = nth % 2 === 0 ? null : 'v'
+      expect(await everywhere('tags', `k${nth}`), `k${nth}`).toEqual([expected, expected, expected])
+    }
+    await put(0, 'tags', 'k0', 'new', { tags: ['even'] })
+    expect(await get(2, 'tags', 'k0')).toBe('new')
+    expect(await on(0).invalidate(named('tags'), { tags: ['all', 'even'] }, OPTIONS)).toEqual({ invalidated: 16 })
+  })
+
+  test('what a tag has killed counts as not there for conditions and numbers', async () => {
+    await put(0, 'dead', 'a', 'old', { tags: ['t'] })
+    // The sweep that follows takes the body away; the bump alone is what counts here.
+    await on(1).invalidate(named('dead'), { tags: ['t'] }, OPTIONS)
+    await put(2, 'dead', 'a', 'new', { tags: ['t'] }, 'absent')
+    expect(await everywhere('dead')).toEqual(['new', 'new', 'new'])
+  })
+
+  test('a declared level is a tag of the keys below it; other prefixes and all are swept', async () => {
+    await on(0).configure(named('levels'), { levels: ['/'] }, OPTIONS)
+    for (const key of ['user/1/name', 'user/1/mail', 'user/2/name', 'group/1']) await put(1, 'levels', key, 'v')
+    await everywhere('levels', 'user/1/name')
+    expect(await on(2).invalidate(named('levels'), { prefix: 'user/1/' }, OPTIONS)).toEqual({ invalidated: 2 })
+    expect(await everywhere('levels', 'user/1/name')).toEqual([null, null, null])
+    expect(await everywhere('levels', 'user/2/name')).toEqual(['v', 'v', 'v'])
+    expect(await on(2).invalidate(named('levels'), { prefix: 'user/2/n' }, OPTIONS)).toEqual({ invalidated: 1 })
+    expect(await on(2).invalidate(named('levels'), { keys: ['group/1', 'group/2'] }, OPTIONS)).toEqual({ invalidated: 1 })
+    await put(0, 'levels', 'x', 'v')
+    expect(await on(1).invalidate(named('levels'), { all: true }, OPTIONS)).toEqual({ invalidated: 1 })
+    expect(await everywhere('levels', 'x')).toEqual([null, null, null])
+  })
+
+  test('a cache keeps to its size', async () => {
+    const { created, config } = await on(0).configure(named('small'), { entriesMax: 16 }, OPTIONS)
+    expect([created, config.entriesMax]).toEqual([true, 16])
+    for (let nth = 0; nth < 100; nth++) await put(nth, 'small', `k${nth}`, 'v')
+    const { entries, evictions } = await on(1).status(named('small'), OPTIONS)
+    expect(entries).toBeLessThanOrEqual(16)
+    expect(entries + evictions).toBe(100)
+  })
+})
+
+describe('loading', () => {
+  test('one loads, the others wait for what it puts', async () => {
+    const how = { waitMs: 5_000, staleOk: false, tags: [] }
+    const first = await on(0).load(named('load'), { ...how, waitMs: 0 }, OPTIONS)
+    if (first.type !== 'load') throw new Error('nobody else loads it')
+    expect((await refusal(on(1).load(named('load'), { ...how, waitMs: 0 }, OPTIONS))).code).toBe('OWNER_BUSY')
+    const others = [1, 2, 3].map((nth) => on(nth).load(named('load'), how, OPTIONS))
+    await on(0).put(named('load'), value('loaded'), null, first.loadToken, OPTIONS)
+    for (const other of await Promise.all(others)) {
+      expect(other.type === 'value' && textOf(other.read)).toBe('loaded')
+    }
+  })
+
+  test('a value that was invalidated while it was loaded is not taken', async () => {
+    const granted = await on(0).load(named('fenced'), { waitMs: 0, staleOk: false, tags: ['t'] }, OPTIONS)
+    if (granted.type !== 'load') throw new Error('nobody else loads it')
+    await on(1).invalidate(named('fenced'), { keys: ['a'] }, OPTIONS)
+    const late = on(0).put(named('fenced'), value('too late', { tags: ['t'] }), null, granted.loadToken, OPTIONS)
+    expect((await refusal(late)).code).toBe('STALE_TOKEN')
+    expect(await everywhere('fenced')).toEqual([null, null, null])
+  })
+})
+
+test('a line is seen: who holds it, who is its home, why it went', async () => {
+  await put(0, 'seen', 'a', 'v')
+  await Promise.all([get(0, 'seen'), get(1, 'seen')])
+  const before = await on(2).line(named('seen'), OPTIONS)
+  expect(before).toMatchObject({ key: 'a', busy: false, nodes: { n1: 'S', n2: 'S', n3: 'I' }, lastInvalidation: null })
+  await put(2, 'seen', 'a', 'w')
+  const after = await on(0).line(named('seen'), OPTIONS)
+  expect(after).toMatchObject({ nodes: { n1: 'I', n2: 'I', n3: 'I' }, lastInvalidation: { cause: 'put' } })
+  expect(after.version).toBeGreaterThan(before.version)
+})
