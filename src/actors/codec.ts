@@ -9,6 +9,7 @@
  * untrusted bytes) come back as null, and the caller counts them.
  */
 import { Packr } from 'msgpackr'
+import { allot } from '../base/slab.ts'
 import type { Envelope, Plain } from './envelope.ts'
 
 export const CODEC_VERSION = 1
@@ -40,7 +41,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const e = envelope
   const tuple = [e.receiverId, e.senderId, e.msgId, e.msgType, e.timestamp, e.inReplyTo, e.timeoutMs, e.traceparent, e.payload]
   const packed = packr.pack(tuple)
-  const bytes = new Uint8Array(packed.length + 1)
+  const bytes = allot(packed.length + 1)
   bytes[0] = CODEC_VERSION
   bytes.set(packed, 1)
   return bytes

@@ -10,6 +10,7 @@
  */
 import { crc32 } from '../io/crc32.ts'
 import type { Incarnation, NodeId } from '../base/ids.ts'
+import { allot } from '../base/slab.ts'
 
 export const FRAME_VERSION = 2
 export const KIND_DATA = 0
@@ -57,8 +58,8 @@ export function encodeFrame(header: FrameHeader, envelopes: readonly Uint8Array[
   const name = encoder.encode(header.from)
   let length = FIXED + name.length
   for (const envelope of envelopes) length += 4 + envelope.length
-  const bytes = new Uint8Array(length)
-  const view = new DataView(bytes.buffer)
+  const bytes = allot(length)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, length)
   bytes[0] = FRAME_VERSION
   bytes[1] = header.kind
   view.setUint32(6, header.cluster, true)

@@ -22,10 +22,16 @@ const VERSION = 1
 const KEYED = 1
 const TRACED = 2
 const CANCELS = 4
-/** Bytes before the first parcel of an entry. */
-export const ENTRY_HEADER_BYTES = 9
 /** What the length before a parcel takes at most. */
 export const PARCEL_LENGTH_BYTES = 8
+
+/** Written and taken within one call. */
+const out = new ByteWriter(4_096)
+
+/** One that threw has left its beginning behind. */
+function beginAnew(): void {
+  if (out.length > 0) out.take()
+}
 
 export interface Command {
   /** Unique in the client and group; from 1 on. */
@@ -47,23 +53,19 @@ export interface Parcel {
 
 export function encodeParcel(parcel: Parcel): Uint8Array {
   let base = Number.MAX_SAFE_INTEGER
-  let bytes = 64 + parcel.acks.length * 8
-  for (const command of parcel.commands) {
-    base = Math.min(base, command.sequence)
-    bytes += command.body.length + 16
-  }
-  const out = new ByteWriter(bytes)
+  for (const command of parcel.commands) base = Math.min(base, command.sequence)
+  beginAnew()
   out.f64(parcel.client)
   out.varint(parcel.low)
   out.varint(parcel.commands.length === 0 ? 0 : base)
   out.varint(parcel.acks.length)
   for (const ack of parcel.acks) out.varint(ack)
   out.varint(parcel.commands.length)
-  for (const command of parcel.commands) encodeCommand(out, command, base)
+  for (const command of parcel.commands) encodeCommand(command, base)
   return out.take()
 }
 
-function encodeCommand(out: ByteWriter, command: Command, base: number): void {
+function encodeCommand(command: Command, base: number): void {
   out.varint(command.sequence - base)
   out.u8((command.key === null ? 0 : KEYED) | (command.traceparent === '' ? 0 : TRACED) | (command.cancels === 0 ? 0 : CANCELS))
   if (command.key !== null) {
@@ -121,9 +123,7 @@ export function eachBody(bytes: Uint8Array, take: (body: Uint8Array) => void): v
 
 /** One entry of the parcels, in this order. No parcels: a tick, which only moves the time. */
 export function encodeEntry(time: Millis, parcels: readonly Uint8Array[]): Uint8Array {
-  let bytes = ENTRY_HEADER_BYTES
-  for (const parcel of parcels) bytes += parcel.length + PARCEL_LENGTH_BYTES
-  const out = new ByteWriter(bytes)
+  beginAnew()
   out.u8(VERSION)
   out.f64(time)
   for (const parcel of parcels) out.bytes(parcel)
