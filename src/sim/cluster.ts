@@ -13,6 +13,7 @@ import { KvDamagedError } from '../io/kv/damage.ts'
 import type { Ports } from '../io/ports.ts'
 import { createLocks } from '../lock/facade.ts'
 import type { Locks } from '../lock/types.ts'
+import { lifeOf } from '../queue/dead-gateways.ts'
 import { createQueues } from '../queue/facade.ts'
 import { createLostLeases } from '../queue/lost-leases.ts'
 import type { LostLeases, Queues } from '../queue/types.ts'
@@ -184,7 +185,7 @@ export class SimCluster {
     node.wiped = false
     this.#formed ||= this.nodes.every(({ joined }) => joined)
     const { partitions } = this.options
-    const queues = createQueues(proposer, { partitions, hash: this.#hash })
+    const queues = createQueues(proposer, { partitions, hash: this.#hash }, lifeOf(node.id, running.system.incarnation))
     node.running = { node: running, locks: createLocks(proposer), queues, lostLeases: createLostLeases(running.system) }
     life.touched = true
     world.log(`${node.id} is up, incarnation ${identity.incarnation}`)
