@@ -215,9 +215,12 @@ export class Consumer implements Client {
     const { ledger, queues } = this.#context
     const queue = this.#dice.pick(queues)
     if (queue !== SCRAP) {
-      ledger.redriven(queue)
+      const redriven = ledger.redriven(queue)
       const command = { type: 'queue_redrive', namespace: NAMESPACE, queue, max: 10, reason: this.#dice.pick(['', 'expired']) } as const
-      return this.#run(command, 0, this.#key(), () => done())
+      return this.#run(command, 0, this.#key(), (answer) => {
+        redriven(answer)
+        done()
+      })
     }
     this.#run({ type: 'queue_purge', namespace: NAMESPACE, queue }, 0, this.#key(), (answer) => {
       if (answer.type === 'unknown') ledger.purged(queue, null)

@@ -53,9 +53,12 @@ export class QueueDrain {
 
   #redrive(): void {
     const { attempts, ledger } = this.#context
-    ledger.redriven(this.#queue)
+    const redriven = ledger.redriven(this.#queue)
     const command = { type: 'queue_redrive', namespace: NAMESPACE, queue: this.#queue, max: 1_000, reason: '' } as const
-    attempts.run(command, this.#options(), () => this.#again())
+    attempts.run(command, this.#options(), (answer) => {
+      redriven(answer)
+      this.#again()
+    })
   }
 
   #take(): void {

@@ -11,7 +11,8 @@
 import { parseMessageId } from '../queue/ids.ts'
 import { decodeBody, encodeBody } from '../queue/message-body.ts'
 import { type Known, QueueHistory, type SettlingRecord } from '../queue/history-checker.ts'
-import type { DeliveredMessage, EnqueuedItem, ItemOutcome, Settling } from '../queue/types.ts'
+import type { Answered, DeliveredMessage, EnqueuedItem, ItemOutcome, Settling } from '../queue/types.ts'
+import type { Answer } from './attempts.ts'
 import { DedupLedger } from './dedup-ledger.ts'
 import { hashText } from './dice.ts'
 import { QueueDeletions } from './queue-deletions.ts'
@@ -183,8 +184,15 @@ export class QueueLedger {
     if (!wasTheirs) this.#strangers.push({ queue, id, token })
   }
 
-  redriven(queue: string): void {
-    this.history.redrives.push({ queue, sentAt: this.now })
+  /** Is about to be; the answer is for what this gives. */
+  redriven(queue: string): (answer: Answer<Answered>) => void {
+    const record = { queue, sentAt: this.now }
+    this.history.redrives.push(record)
+    return (answer) => {
+      const moved = answer.type === 'reply' && answer.reply.type === 'moved' ? answer.reply.moved : 0
+      const isNothing = answer.type !== 'unknown' && moved === 0
+      if (isNothing) this.history.redrives.splice(this.history.redrives.indexOf(record), 1)
+    }
   }
 
   /** `count` null: nobody knows. */
