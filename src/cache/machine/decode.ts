@@ -142,7 +142,7 @@ function readIncrement(input: CommandReader): IncrementCommand {
   const name = readName(input)
   const before = readBefore(input)
   const isNegative = input.flag('by')
-  const by = input.count('by', 0, OUT_OF_RANGE)
+  const by = input.count('by', 0, VERSION_MAX)
   const ttlMs = readTtl(input)
   const tags = readTags(input)
   return { type: 'cache_increment', ...name, ...before, by: isNegative && by > 0 ? -by : by, ttlMs, tags, share: readShare(input) }

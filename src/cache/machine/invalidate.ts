@@ -6,7 +6,6 @@ import type { Plain } from '../../actors/envelope.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { entryLine, parseLine } from '../line-id.ts'
-import type { CacheName } from '../types.ts'
 import type { Cache } from './cache.ts'
 import { type InvalidateKeysCommand, MACHINE_LIMITS, type SweepCommand } from './commands.ts'
 import type { Entry } from './entry.ts'
@@ -42,7 +41,8 @@ export function sweep(table: CacheTable, ctx: ApplyContext, command: SweepComman
   const below = command.below > 0 || 'line' in what ? command.below : table.lastVersion + 1
   if (!('line' in what)) {
     const prefix = 'prefix' in what ? what.prefix : ''
-    if (command.after === 0) fenceLoads(table, ctx, command, ({ name }) => name.key.startsWith(prefix))
+    const lines = entryLine(command.namespace, command.cache, prefix)
+    if (command.after === 0) fenceLoads(table, ctx, (load) => load.line.startsWith(lines))
     const cache = table.find(command)
     if (cache === null) return swept([], { more: false, after: command.after, below, owned: [] })
     return sweepPrefix(table, ctx, cache, prefix, command.after, below)
@@ -50,15 +50,13 @@ export function sweep(table: CacheTable, ctx: ApplyContext, command: SweepComman
   const { line } = what
   const parsed = parseLine(line)
   if (parsed?.namespace !== command.namespace || parsed.cache !== command.cache) return refused(invalid('line', 'of another cache'))
-  fenceLoads(table, ctx, command, ({ tags }) => tags.some(([carried, version]) => carried === line && version < below))
+  fenceLoads(table, ctx, ({ tags }) => tags.some(([carried, version]) => carried === line && version < below))
   return sweepLine(table, ctx, line, below)
 }
 
 /** Who loads what is being invalidated has begun too early. */
-function fenceLoads(table: CacheTable, ctx: ApplyContext, { namespace, cache }: CacheName, isMeant: (load: Load) => boolean): void {
-  const meant = [...table.loads.byLine.values()].filter(
-    (load) => load.name.namespace === namespace && load.name.cache === cache && isMeant(load),
-  )
+function fenceLoads(table: CacheTable, ctx: ApplyContext, isMeant: (load: Load) => boolean): void {
+  const meant = [...table.loads.byLine.values()].filter(isMeant)
   for (const load of meant) passOn(table, ctx, load.line)
 }
 
