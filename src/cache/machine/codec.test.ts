@@ -16,14 +16,26 @@ const put = (over: object) => putOf('a', '1', over as Partial<PutCommand>)
 const increment = (over: Partial<IncrementCommand>): CacheCommand => ({
   type: 'cache_increment',
   ...NAME,
-  ...{ key: 'a', by: 1, ttlMs: null, tags: [], share: SHARE, dead: 0, own: 0, ...over },
+  key: 'a',
+  by: 1,
+  ttlMs: null,
+  tags: [],
+  share: SHARE,
+  dead: 0,
+  own: 0,
+  ...over,
 })
 const keys = (all: readonly string[]): CacheCommand => ({ type: 'cache_touch', ...NAME, keys: all })
 const config = (over: object): CacheCommand => ({ type: 'cache_configure', ...NAME, config: over })
 const load = (over: object): CacheCommand => ({
   type: 'cache_load',
   ...NAME,
-  ...{ key: 'a', waitMs: 0, staleOk: false, tags: [], dead: 0, ...over },
+  key: 'a',
+  waitMs: 0,
+  staleOk: false,
+  tags: [],
+  dead: 0,
+  ...over,
 })
 const times = <T>(count: number, each: (nth: number) => T): T[] => Array.from({ length: count }, (_, nth) => each(nth))
 
