@@ -33,6 +33,7 @@ const http = z.strictObject({
   port: port.default(8080),
   public_url: z.string().default(''),
   body_bytes_max: bytes.default(2_097_152),
+  batch_bytes_max: bytes.default(12_582_912),
   connections_max: z.int().positive().default(20_000),
   gateway: z.enum(['worker', 'inline']).default('worker'),
   drain_timeout_ms: milliseconds.default(5_000),

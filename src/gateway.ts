@@ -72,6 +72,7 @@ export function serverOptions(
       defaultLeaseMs: Math.round(locks.default_ttl_seconds * 1_000),
       waitMsMax: Math.round(locks.max_wait_time_seconds * 1_000),
       bodyBytesMax: http.body_bytes_max,
+      batchBytesMax: http.batch_bytes_max,
       commandTimeoutMs: COMMAND_TIMEOUT_MS,
     },
     startSpan: traced ? startRootSpan : null,

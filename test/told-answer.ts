@@ -25,7 +25,8 @@ export function untold(method: string, path: string, status: number, body: unkno
 function schemaOf(method: string, path: string, status: number): z.ZodType | undefined {
   if (status >= 400) return problemAnswer
   const route = ROUTES.find((one) => one.method === method.toLowerCase() && one.pattern.test(path))
-  if (status === 202) return waitingAnswer
+  if (status === 202) return route?.others?.[202]?.answer ?? waitingAnswer
+  if (status >= 300 || status === 204) return undefined
   if (route?.answer !== undefined) held.add(`${route.method} ${route.path}`)
   return route?.answer
 }

@@ -1,6 +1,6 @@
 /** A gateway over a lock manager, queues and caches that answer as they are told, in virtual time: for what must happen at the worst moment. */
 import type { TricordError } from '../src/base/errors.ts'
-import type { CacheGateway } from '../src/api/cache-calls.ts'
+import type { Gateway } from '../src/api/gateway.ts'
 import { GatewayMetrics } from '../src/api/metrics.ts'
 import type { Answered, CommandOptions, LockCommand } from '../src/lock/types.ts'
 import { ProducerTraces } from '../src/api/producer-traces.ts'
@@ -68,14 +68,20 @@ export function toldGateway() {
     lostLeases,
     ready: async () => readiness,
   }
-  const settings = { defaultLeaseMs: 30_000, waitMsMax: 60_000, bodyBytesMax: 2_000_000, commandTimeoutMs: 10_000 }
+  const settings = {
+    defaultLeaseMs: 30_000,
+    waitMsMax: 60_000,
+    bodyBytesMax: 2_000_000,
+    batchBytesMax: 12_000_000,
+    commandTimeoutMs: 10_000,
+  }
   const gateway = {
     backend,
     settings,
     metrics: new GatewayMetrics('n1', null),
     startSpan: null,
     producers: new ProducerTraces(),
-  } as unknown as CacheGateway
+  } as unknown as Gateway
   return { clock, submitted, queued, cached, watching, readiness, gateway }
 }
 

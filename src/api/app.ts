@@ -10,6 +10,7 @@ import { TricordError } from '../base/errors.ts'
 import { invalid, problemResponse } from './errors.ts'
 import type { Gateway } from './gateway.ts'
 import { type Call, type Env, answerHeaders, newRequestId, tooLarge } from './request.ts'
+import { cacheRoutes, isBatchPath } from './routes/caches.ts'
 import { clusterRoutes, ringRoutes } from './routes/cluster.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -38,6 +39,7 @@ export function createApp(gateway: Gateway, hooks: AppHooks): Hono<Env> {
   requestRoutes(app, gateway, '/v1')
   queueRoutes(app, gateway, '/v1')
   transactionRoutes(app, gateway, '/v1')
+  cacheRoutes(app, gateway, '/v1')
   docsRoutes(app, gateway)
   for (const path of SOCKET_PATHS) app.get(path, (c) => upgradeRequired(c, gateway))
   app.notFound((c) => notFound(c, app, gateway))
@@ -49,7 +51,8 @@ async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Prom
   const { backend, metrics, settings, startSpan } = gateway
   const requestId = newRequestId(backend.random)
   c.set('requestId', requestId)
-  c.set('bodyBytesMax', settings.bodyBytesMax)
+  const bodyBytesMax = isBatchPath(c.req.path) ? settings.batchBytesMax : settings.bodyBytesMax
+  c.set('bodyBytesMax', bodyBytesMax)
   c.header('Tricord-Request-Id', requestId)
   c.header('Tricord-Node', backend.node)
   const span =
@@ -57,7 +60,7 @@ async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Prom
   c.set('span', span)
   c.set('traceparent', span?.traceparent ?? '')
   const began = backend.clock.now()
-  const refusal = refusalOf(c, settings.bodyBytesMax)
+  const refusal = refusalOf(c, bodyBytesMax)
   const refused = refusal === null ? undefined : problemResponse(refusal, requestId, answerHeaders(c, gateway))
   if (refused === undefined) await next()
   const { status } = refused ?? c.res

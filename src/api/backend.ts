@@ -3,9 +3,9 @@
  * everything here is either a facade over messages or a promise. `node.ts` builds it.
  */
 import type { MemberId, NodeId } from '../base/ids.ts'
-import type { Caches } from '../cache/types.ts'
 import type { Clock } from '../io/clock.ts'
 import type { Random } from '../io/random.ts'
+import type { Caches } from '../cache/types.ts'
 import type { ClusterStatus, RingPlan, RingView } from '../cluster/types.ts'
 import type { Locks } from '../lock/types.ts'
 import type { LostLeases, Queues } from '../queue/types.ts'

@@ -8,7 +8,6 @@ import { toldGateway } from '../../test/told-gateway.ts'
 import { CACHE_LIMITS } from '../cache/types.ts'
 import { createApp } from './app.ts'
 import { listenerOf, serverOf } from './listener.ts'
-import { cacheRoutes } from './routes/caches.ts'
 
 const MAX = CACHE_LIMITS.valueBytesMax
 
@@ -27,7 +26,6 @@ describe.each([false, true])('a thread of its own: %s', (ownThread) => {
   const onBug = (error: unknown) => expect.unreachable(String(error))
   beforeAll(async () => {
     const app = createApp(gateway, { onBug })
-    cacheRoutes(app, gateway, '/v1')
     server = serverOf(listenerOf(app.fetch, gateway.backend, { ownThread, onBug }))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')

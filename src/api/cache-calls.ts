@@ -21,9 +21,6 @@ import { invalid } from './errors.ts'
 import type { Gateway } from './gateway.ts'
 import { idempotencyKey } from './request.ts'
 
-/** A gateway with caches behind it. */
-export type CacheGateway = Gateway & { readonly backend: { readonly caches: Caches } }
-
 type Answer = Record<string, unknown>
 
 /** How a call is known to the log and to traces. */
@@ -34,14 +31,13 @@ export interface CacheScope {
 
 /** One call, under a span of its own where the request has one. */
 export function ask<T>(
-  gateway: CacheGateway,
+  gateway: Gateway,
   what: string,
   { key, traceparent }: CacheScope,
   run: (caches: Caches, options: CacheCallOptions) => Promise<T>,
-  waitMs: Millis = 0,
 ): Promise<T> {
   const { backend, settings } = gateway
-  const timeoutMs = settings.commandTimeoutMs + waitMs
+  const timeoutMs = settings.commandTimeoutMs
   const span = startSpan(`ask cache_${what}`, traceparent, 'client', { 'tricord.node': backend.node })
   if (!span) return run(backend.caches, optionsOf(timeoutMs, key, traceparent))
   const outcome = (name: string): void => span.end({ 'tricord.outcome': name })

@@ -26,6 +26,8 @@ export interface GatewaySettings {
   readonly defaultLeaseMs: number
   readonly waitMsMax: number
   readonly bodyBytesMax: number
+  /** Of a call that brings many values at once, which JSON makes longer by a third. */
+  readonly batchBytesMax: number
   /** How long a command may take beyond what it asked to wait. */
   readonly commandTimeoutMs: number
 }

@@ -22,6 +22,7 @@ import {
   statusAnswer,
   waitingAnswer,
 } from './answer-schemas.ts'
+import { CACHE_OPERATIONS } from './cache-openapi.ts'
 import {
   deletedAnswer,
   dequeueAnswer,
@@ -60,22 +61,31 @@ import {
   statusQuery,
 } from './schemas.ts'
 
-export const TAGS = ['Locks', 'Sessions', 'Queues', 'Cluster', 'Health'] as const
+export const TAGS = ['Locks', 'Sessions', 'Queues', 'Caches', 'Cluster', 'Health'] as const
 
-interface Operation {
-  readonly method: 'get' | 'put' | 'post' | 'delete'
+export interface Operation {
+  readonly method: 'get' | 'head' | 'put' | 'post' | 'delete'
   readonly path: string
   readonly summary: string
   readonly tag: (typeof TAGS)[number]
   readonly body?: z.ZodType
   readonly query?: z.ZodObject
+  /** Of the request, besides those that any may have. */
+  readonly headers?: readonly string[]
+  /** The body is bytes of any type. */
+  readonly rawBody?: boolean
   readonly success?: number
   /** What it answers then; where it is not given it is no JSON, or not told. */
   readonly answer?: z.ZodType
+  /** It answers bytes of any type. */
+  readonly rawAnswer?: boolean
+  readonly answerHeaders?: readonly string[]
   /** It may also be answered 201, alike: then it was not there before. */
   readonly created?: boolean
   /** It may also be answered 202: ask again. */
   readonly later?: boolean
+  /** What else it may answer, by status. */
+  readonly others?: Readonly<Record<number, { readonly description: string; readonly answer?: z.ZodType }>>
 }
 
 export const OPERATIONS: readonly Operation[] = [
@@ -135,7 +145,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: 'get',
     path: '/v1/ws',
-    summary: 'The WebSocket: locks, sessions and queues, many requests at once',
+    summary: 'The WebSocket: locks, sessions, queues and caches, many requests at once',
     tag: 'Locks',
     success: 101,
   },
@@ -237,6 +247,7 @@ export const OPERATIONS: readonly Operation[] = [
     body: txBody,
     answer: txAnswer,
   },
+  ...CACHE_OPERATIONS,
   { method: 'get', path: '/v1/cluster/status', summary: 'Nodes, groups and their leaders', tag: 'Cluster', answer: clusterAnswer },
   {
     method: 'post',
@@ -278,6 +289,7 @@ export const OPERATIONS: readonly Operation[] = [
 ]
 
 const schemaOf = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12' })
+const RAW = { content: { '*/*': { schema: { type: 'string', format: 'binary' } } } }
 const json = (schema: z.ZodType) => ({ content: { 'application/json': { schema: schemaOf(schema) } } })
 
 export function openApiDocument(): Record<string, unknown> {
@@ -296,6 +308,7 @@ function describe(operation: Operation): Record<string, unknown> {
   const inPath = names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
   const query = operation.query ? Object.entries(operation.query.shape as Record<string, z.ZodType>) : []
   const inQuery = query.map(([name, schema]) => ({ name, in: 'query', schema: schemaOf(schema) }))
+  const inHeader = (operation.headers ?? []).map((name) => ({ name, in: 'header', schema: { type: 'string' } }))
   const problem = {
     description: 'A refusal',
     content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
@@ -303,13 +316,24 @@ function describe(operation: Operation): Record<string, unknown> {
   return {
     summary: operation.summary,
     tags: [operation.tag],
-    parameters: [...inPath, ...inQuery],
+    parameters: [...inPath, ...inQuery, ...inHeader],
+    ...(operation.rawBody && { requestBody: RAW }),
     ...(operation.body && { requestBody: json(operation.body) }),
-    responses: {
-      [operation.success ?? 200]: { description: 'Done', ...(operation.answer && json(operation.answer)) },
-      ...(operation.created && operation.answer && { 201: { description: 'Created', ...json(operation.answer) } }),
-      ...(operation.later && { 202: { description: 'It still waits; `Location` tells where to ask', ...json(waitingAnswer) } }),
-      default: problem,
-    },
+    responses: { ...answersOf(operation), default: problem },
+  }
+}
+
+function answersOf({ success = 200, answer, rawAnswer, answerHeaders, created, later, others = {} }: Operation): Record<string, unknown> {
+  const headers = answerHeaders && { headers: Object.fromEntries(answerHeaders.map((name) => [name, { schema: { type: 'string' } }])) }
+  const content = rawAnswer ? RAW : answer && json(answer)
+  const more = Object.entries(others).map(([status, other]) => [
+    status,
+    { description: other.description, ...(other.answer && json(other.answer)) },
+  ])
+  return {
+    [success]: { description: 'Done', ...headers, ...content },
+    ...(created && { 201: { description: 'Created', ...headers, ...content } }),
+    ...(later && { 202: { description: 'It still waits; `Location` tells where to ask', ...json(waitingAnswer) } }),
+    ...Object.fromEntries(more),
   }
 }

@@ -6,17 +6,18 @@
 import type { Hono } from 'hono'
 import { TricordError } from '../../base/errors.ts'
 import { CACHE_LIMITS, type CacheRead, type EntryName, type NewValue } from '../../cache/types.ts'
-import { type CacheGateway, ask, noEntry, putMeaning } from '../cache-calls.ts'
+import { ask, noEntry, putMeaning } from '../cache-calls.ts'
 import { entryOf, reading, refuseConditions, writing } from '../cache-request.ts'
 import { incrementBody, loadBody, putQuery, putType } from '../cache-schemas.ts'
 import { BYTES_TYPE, once } from '../cache-values.ts'
 import { problemResponse } from '../errors.ts'
 import { conditionOf, etagOf, knownVersions, refuseCondition } from '../etags.ts'
+import type { Gateway } from '../gateway.ts'
 import { answerWithinMs, noAnswerYet, within } from '../long-calls.ts'
 import { type Call, type Env, answerHeaders, queryOf, readBytes, readJson } from '../request.ts'
 import { emptyQuery, validate } from '../schemas.ts'
 
-export function cacheEntryRoutes(app: Hono<Env>, gateway: CacheGateway, prefix: string): void {
+export function cacheEntryRoutes(app: Hono<Env>, gateway: Gateway, prefix: string): void {
   const at = `${prefix}/caches/:cache/entries/:key`
   app.put(at, (c) => put(c, gateway))
   // HEAD too: the same without the body.
@@ -26,7 +27,7 @@ export function cacheEntryRoutes(app: Hono<Env>, gateway: CacheGateway, prefix: 
   app.post(`${at}/load`, (c) => load(c, gateway))
 }
 
-async function put(c: Call, gateway: CacheGateway): Promise<Response> {
+async function put(c: Call, gateway: Gateway): Promise<Response> {
   const name = entryOf(c)
   const { loadToken = null, ttlMs = null, slidingMs = 0, tags = [] } = validate(putQuery, queryOf(c))
   const condition = conditionOf(c.req.header('if-match'), c.req.header('if-none-match'))
@@ -50,7 +51,7 @@ function typeOf(c: Call): string {
   return validate(putType, c.req.header('content-type') || BYTES_TYPE, 'Content-Type')
 }
 
-async function get(c: Call, gateway: CacheGateway): Promise<Response> {
+async function get(c: Call, gateway: Gateway): Promise<Response> {
   const name = entryOf(c)
   validate(emptyQuery, queryOf(c))
   refuseCondition('If-Match', c.req.header('if-match'), 'goes with PUT and DELETE; a read takes If-None-Match')
@@ -64,7 +65,7 @@ interface Reading {
   readonly isStale: boolean
 }
 
-function answered(c: Call, gateway: CacheGateway, name: EntryName, read: CacheRead, { isKnown, isStale }: Reading): Response {
+function answered(c: Call, gateway: Gateway, name: EntryName, read: CacheRead, { isKnown, isStale }: Reading): Response {
   const { entry, line, hit } = read
   const cached = hit ? 'hit' : 'miss'
   if (entry === null) {
@@ -88,7 +89,7 @@ function answered(c: Call, gateway: CacheGateway, name: EntryName, read: CacheRe
   })
 }
 
-async function remove(c: Call, gateway: CacheGateway): Promise<Response> {
+async function remove(c: Call, gateway: Gateway): Promise<Response> {
   const name = entryOf(c)
   validate(emptyQuery, queryOf(c))
   refuseCondition('If-None-Match', c.req.header('if-none-match'), 'does not go with DELETE: nothing is deleted where there is none')
@@ -98,7 +99,7 @@ async function remove(c: Call, gateway: CacheGateway): Promise<Response> {
   return c.body(null, 204)
 }
 
-async function increment(c: Call, gateway: CacheGateway): Promise<Response> {
+async function increment(c: Call, gateway: Gateway): Promise<Response> {
   const name = entryOf(c)
   refuseConditions(c)
   const { by = 1 } = validate(incrementBody, await readJson(c))
@@ -107,13 +108,13 @@ async function increment(c: Call, gateway: CacheGateway): Promise<Response> {
   return c.json({ value, version }, 200, { etag: etagOf(version) })
 }
 
-async function load(c: Call, gateway: CacheGateway): Promise<Response> {
+async function load(c: Call, gateway: Gateway): Promise<Response> {
   const name = entryOf(c)
   refuseConditions(c)
   const { waitMs = 0, staleOk = false, tags = [] } = validate(loadBody, await readJson(c))
   const how = { waitMs, staleOk, tags: once(tags) }
   const scope = writing(c, name, 'load', () => how)
-  const loading = ask(gateway, 'load', scope, (caches, options) => caches.load(name, how, options), waitMs)
+  const loading = ask(gateway, 'load', scope, (caches, options) => caches.load(name, how, options))
   const outcome = await (waitMs === 0 ? loading : within(gateway.backend.clock, loading, answerWithinMs(waitMs)))
   if (outcome === null) throw noAnswerYet()
   if (outcome.type === 'load') return c.json({ loadToken: outcome.loadToken, leaseMs: outcome.leaseMs }, 202)

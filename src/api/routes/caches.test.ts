@@ -2,30 +2,33 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LINE, STATUS, entryOf, readOf } from '../../../test/told-caches.ts'
+import { held, toldRoutes, untold } from '../../../test/told-answer.ts'
 import { toldGateway } from '../../../test/told-gateway.ts'
 import { type ErrorCode, TricordError } from '../../base/errors.ts'
 import { CACHE_LIMITS, type Caches, DEFAULT_CONFIG } from '../../cache/types.ts'
 import { createApp } from '../app.ts'
+import { CACHE_OPERATIONS } from '../cache-openapi.ts'
 import { STATUS as STATUS_OF } from '../errors.ts'
-import { cacheRoutes, isBatchPath } from './caches.ts'
+import { isBatchPath } from './caches.ts'
 
 function bed() {
   const { cached, gateway } = toldGateway()
   const app = createApp(gateway, { onBug: (error) => expect.unreachable(String(error)) })
-  cacheRoutes(app, gateway, '/v1')
   const send = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const response = await app.request(`/v1/caches/${path}`, {
       method,
       headers: { 'content-type': 'application/json', ...headers },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
-    return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> }
+    const answer = { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> }
+    expect(untold(method, `/v1/caches/${path}`, answer.status, answer.body)).toBe('')
+    return answer
   }
   const refusal = async (...call: Parameters<typeof send>) => {
     const { status, body } = await send(...call)
     return { status, code: body['code'], path: (body['errors'] as readonly { path: string }[] | undefined)?.[0]?.path }
   }
-  return { ...cached, send, refusal }
+  return { ...cached, app, send, refusal }
 }
 
 describe('mget', () => {
@@ -61,6 +64,8 @@ describe('mget', () => {
   })
 })
 
+const base64 = (bytes: number) => ({ encoding: 'base64', data: Buffer.alloc(bytes).toString('base64') })
+
 describe('mput', () => {
   test('each entry by itself', async () => {
     const { last, told, send } = bed()
@@ -79,7 +84,6 @@ describe('mput', () => {
     expect(b?.value).toEqual({ value: Buffer.from([0, 1, 255]), contentType: 'image/x', ttlMs: null, slidingMs: 3, tags: ['t'] })
   })
 
-  const base64 = (bytes: number) => ({ encoding: 'base64', data: Buffer.alloc(bytes).toString('base64') })
   const mib = CACHE_LIMITS.valueBytesMax
   test.each([
     ['a value of 1 MiB', [{ key: 'a', ...base64(mib) }], 200],
@@ -90,6 +94,24 @@ describe('mput', () => {
     expect((await send('POST', 'c:mput', { entries })).status).toBe(status)
     expect(asked).toHaveLength(status === 200 ? 1 : 0)
   })
+})
+
+test('a batch has room that other bodies have not', async () => {
+  const { asked, last, send } = bed()
+  const entries = [...'abcdefgh'].map((key) => ({ key, ...base64(CACHE_LIMITS.valueBytesMax) }))
+  const body = JSON.stringify({ entries })
+  const length = { 'content-length': String(body.length) }
+  expect((await send('POST', 'c:mput', body, length)).status).toBe(200)
+  expect(last('putMany')[1]).toHaveLength(8)
+  const tooLong = [
+    send('POST', 'c:mput', { entries: [...entries, ...entries] }),
+    send('POST', 'c:mput', '', { 'content-length': '12000001' }),
+    send('POST', 'c:mget', body),
+    send('POST', 'c:invalidate', body, length),
+    send('POST', 'c/entries/k:mput/incr', body, length),
+  ]
+  for (const { status, body: problem } of await Promise.all(tooLong)) expect([status, problem['code']]).toEqual([413, 'TOO_LARGE'])
+  expect(asked).toHaveLength(1)
 })
 
 test('invalidate: one of four', async () => {
@@ -253,6 +275,32 @@ test.each(REFUSALS.flatMap(([method, codes, call]) => codes.map((code) => [metho
     expect(answer.headers.get('retry-after')).toBe([429, 503].includes(answer.status) ? '1' : null)
   },
 )
+
+test('what is told is what is there, and every answer is as it is told', async () => {
+  const { app, told, send } = bed()
+  const routes = app.routes.filter(({ path }) => path.startsWith('/v1/caches'))
+  const named = routes.map(
+    ({ method, path }) => `${method} ${path.replace(/:call\{.*\)(\w+)\}/, '{cache}:$1').replaceAll(/\/:(\w+)/g, '/{$1}')}`,
+  )
+  const ofGet = CACHE_OPERATIONS.filter(({ method }) => method !== 'head')
+  expect(named.sort()).toEqual(ofGet.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort())
+  told.getMany = [readOf(entryOf('v')), readOf(null)]
+  told.putMany = [{ key: 'a', version: 1 }]
+  for (const [method, path, body] of [
+    ['PUT', 'c/entries/k', 'v'],
+    ['POST', 'c/entries/k/incr', {}],
+    ['POST', 'c/entries/k/load', {}],
+    ['POST', 'c:mget', { keys: ['a', 'b'] }],
+    ['POST', 'c:mput', { entries: [{ key: 'a', data: 1 }] }],
+    ['POST', 'c:invalidate', { all: true }],
+    ['PUT', 'c', {}],
+    ['GET', 'c'],
+    ['GET', 'c/lines/k'],
+  ] as const) {
+    expect((await send(method, path, body)).status).toBeLessThan(300)
+  }
+  expect(toldRoutes('Caches').filter((route) => !held.has(route))).toEqual([])
+})
 
 test('several under one key: the cache’s own, and of one meaning', async () => {
   const { asked, send } = bed()

@@ -1,10 +1,11 @@
 /** `/caches/{c}` and what is about several entries: configure, look, `:mget`, `:mput`, `:invalidate`, the lines of a key. */
 import type { Hono } from 'hono'
 import type { CacheConfig, CacheName } from '../../cache/types.ts'
-import { type CacheGateway, ask, invalidateWhat, mgetAnswer, statusAnswer, valueMeaning } from '../cache-calls.ts'
+import { ask, invalidateWhat, mgetAnswer, statusAnswer, valueMeaning } from '../cache-calls.ts'
 import { cacheName, configBody, invalidateBody, mgetBody, mputBody } from '../cache-schemas.ts'
 import { cacheOf, entryOf, reading, refuseConditions, writing } from '../cache-request.ts'
 import { newEntries } from '../cache-values.ts'
+import type { Gateway } from '../gateway.ts'
 import { type Call, type Env, namespaceOf, param, queryOf, readJson } from '../request.ts'
 import { emptyQuery, validate } from '../schemas.ts'
 import { cacheEntryRoutes } from './cache-entries.ts'
@@ -16,7 +17,7 @@ const MPUT = /^\/v1\/caches\/[^/]+(?::|%3a)mput$/i
 /** A batch of values takes more than other calls. */
 export const isBatchPath = (path: string): boolean => MPUT.test(path)
 
-export function cacheRoutes(app: Hono<Env>, gateway: CacheGateway, prefix: string): void {
+export function cacheRoutes(app: Hono<Env>, gateway: Gateway, prefix: string): void {
   const at = `${prefix}/caches`
   app.post(`${at}/${CALLED('mget')}`, (c) => mget(c, gateway))
   app.post(`${at}/${CALLED('mput')}`, (c) => mput(c, gateway))
@@ -42,14 +43,14 @@ function calledOf(c: Call): CacheName {
   return { namespace: namespaceOf(c), cache: validate(cacheName, call.slice(0, call.lastIndexOf(':')), 'cache') }
 }
 
-async function mget(c: Call, gateway: CacheGateway): Promise<Response> {
+async function mget(c: Call, gateway: Gateway): Promise<Response> {
   const name = calledOf(c)
   refuseConditions(c)
   const { keys } = validate(mgetBody, await readJson(c))
   return c.json(mgetAnswer(keys, await ask(gateway, 'mget', reading(c), (caches, options) => caches.getMany(name, keys, options))))
 }
 
-async function mput(c: Call, gateway: CacheGateway): Promise<Response> {
+async function mput(c: Call, gateway: Gateway): Promise<Response> {
   const name = calledOf(c)
   refuseConditions(c)
   const entries = newEntries(validate(mputBody, await readJson(c)).entries)
@@ -58,7 +59,7 @@ async function mput(c: Call, gateway: CacheGateway): Promise<Response> {
   return c.json({ results })
 }
 
-async function invalidate(c: Call, gateway: CacheGateway): Promise<Response> {
+async function invalidate(c: Call, gateway: Gateway): Promise<Response> {
   const name = calledOf(c)
   refuseConditions(c)
   const what = invalidateWhat(validate(invalidateBody, await readJson(c)))
@@ -67,7 +68,7 @@ async function invalidate(c: Call, gateway: CacheGateway): Promise<Response> {
   return c.json({ invalidated })
 }
 
-async function configure(c: Call, gateway: CacheGateway): Promise<Response> {
+async function configure(c: Call, gateway: Gateway): Promise<Response> {
   const name = cacheOf(c)
   refuseConditions(c)
   const body = validate(configBody, await readJson(c)) as Partial<CacheConfig>

@@ -8,7 +8,7 @@ import { newValue } from '../cache-values.ts'
 import { toProblem } from '../errors.ts'
 import { cacheOperations } from './cache-operations.ts'
 import { type Members, SocketCall, readEnvelope } from './call.ts'
-import type { CacheCaller } from './cache-operations.ts'
+import type { Caller } from './operations.ts'
 
 function bed(carriesBytes = false) {
   const { cached, gateway } = toldGateway()
@@ -18,7 +18,7 @@ function bed(carriesBytes = false) {
     if (takes) room -= bytes
     return takes
   }
-  const caller = { gateway, carriesBytes, takesValue } as unknown as CacheCaller
+  const caller = { gateway, carriesBytes, takesValue } as unknown as Caller
   const call = (op: keyof typeof cacheOperations, members: Members) =>
     new Promise<Members>((resolve) => {
       const answers = {

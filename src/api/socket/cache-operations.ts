@@ -1,29 +1,21 @@
 /** `cache.*`: the calls of `/caches/{c}/entries/{key}`. Over MessagePack values may be bytes, both ways. */
 import { TricordError } from '../../base/errors.ts'
 import type { CacheCallOptions, Caches, Condition, EntryName } from '../../cache/types.ts'
-import { type CacheGateway, type CacheScope, ask, cacheKey, noEntry, putMeaning } from '../cache-calls.ts'
+import { type CacheScope, ask, cacheKey, noEntry, putMeaning } from '../cache-calls.ts'
 import { type PutBody, deleteBody, entryBody, incrementEntryBody, putBody } from '../cache-schemas.ts'
 import { newValue, shownValue } from '../cache-values.ts'
 import { invalid } from '../errors.ts'
 import type { Members, SocketCall } from './call.ts'
-import { type Caller, UNREAD_VALUES_BYTES_MAX } from './operations.ts'
+import type { Caller } from './operations.ts'
 
-export interface CacheCaller extends Caller {
-  readonly gateway: CacheGateway
-}
+/** Of a connection: values on their way out that the peer has not taken; far from where it is cut, also where JSON makes them longer. */
+export const UNREAD_VALUES_BYTES_MAX = 8_388_608
 
 export const cacheOperations = { 'cache.get': get, 'cache.put': put, 'cache.delete': remove, 'cache.incr': increment }
 
 type Run<T> = (caches: Caches, options: CacheCallOptions) => Promise<T>
 
-function answer<T>(
-  call: SocketCall,
-  { gateway }: CacheCaller,
-  what: string,
-  scope: CacheScope,
-  run: Run<T>,
-  of: (found: T) => Members,
-): void {
+function answer<T>(call: SocketCall, { gateway }: Caller, what: string, scope: CacheScope, run: Run<T>, of: (found: T) => Members): void {
   ask(gateway, what, scope, run).then(
     (found) => call.attempt(() => call.answer(of(found))),
     (error: unknown) => call.fail(error),
@@ -42,7 +34,7 @@ function writing(call: SocketCall, name: EntryName, verb: string, meaning: () =>
   return { key, traceparent: call.span ? call.traceparent : '' }
 }
 
-function get(call: SocketCall, caller: CacheCaller): void {
+function get(call: SocketCall, caller: Caller): void {
   const name = entryOf(call, call.cacheBody(entryBody).key)
   const { carriesBytes, takesValue } = caller
   const run: Run<Awaited<ReturnType<Caches['get']>>> = (caches, options) => caches.get(name, options)
@@ -61,7 +53,7 @@ function unread(): TricordError {
   return new TricordError('OVERLOADED', `${bytesMax} bytes of values are on their way to this connection: read them first`, { bytesMax })
 }
 
-function put(call: SocketCall, caller: CacheCaller): void {
+function put(call: SocketCall, caller: Caller): void {
   const body = call.cacheBody(putBody)
   const name = entryOf(call, body.key)
   const [value, condition, loadToken] = [newValue(body, ''), conditionIn(body), body.loadToken ?? null]
@@ -76,7 +68,7 @@ function conditionIn({ ifMatch, ifNoneMatch }: Pick<PutBody, 'ifMatch' | 'ifNone
   return ifMatch === '*' ? 'present' : (ifMatch ?? null)
 }
 
-function remove(call: SocketCall, caller: CacheCaller): void {
+function remove(call: SocketCall, caller: Caller): void {
   const { key, ifMatch } = call.cacheBody(deleteBody)
   const name = entryOf(call, key)
   const condition = conditionIn({ ifMatch })
@@ -85,7 +77,7 @@ function remove(call: SocketCall, caller: CacheCaller): void {
   answer(call, caller, 'delete', scope, run, ({ existed, version }) => ({ existed, version }))
 }
 
-function increment(call: SocketCall, caller: CacheCaller): void {
+function increment(call: SocketCall, caller: Caller): void {
   const { key, by = 1 } = call.cacheBody(incrementEntryBody)
   const name = entryOf(call, key)
   const scope = writing(call, name, 'incr', () => ({ by }))

@@ -2,14 +2,12 @@
 import type { Gateway } from '../gateway.ts'
 import { emptyBody } from '../schemas.ts'
 import type { SocketCall } from './call.ts'
+import { cacheOperations } from './cache-operations.ts'
 import { lockOperations } from './lock-operations.ts'
 import { queueOperations } from './queue-operations.ts'
 import { sessionOperations } from './session-operations.ts'
 import type { SocketSession } from './session.ts'
 import type { Subscriptions } from './subscriptions.ts'
-
-/** Of a connection: values on their way out that the peer has not taken; far from where it is cut, also where JSON makes them longer. */
-export const UNREAD_VALUES_BYTES_MAX = 8_388_608
 
 /** What an operation may use besides its call. */
 export interface Caller {
@@ -32,5 +30,5 @@ const ping: Operation = (call) => {
 }
 
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(
-  Object.entries({ ping, ...sessionOperations, ...lockOperations, ...queueOperations }),
+  Object.entries({ ping, ...sessionOperations, ...lockOperations, ...queueOperations, ...cacheOperations }),
 )

@@ -1,0 +1,73 @@
+/** The shapes of the answers about caches, as `answer-schemas.ts` has those about the rest. Values themselves are bytes of any type. */
+import { z } from 'zod'
+import { LINE_STATES } from '../cache/types.ts'
+
+const count = z.int().min(0)
+const millis = z.number().min(0)
+const key = z.string()
+const version = z.int().min(1).describe('rises with every change in the partition of the key; the ETag is this in quotes')
+const lineState = z.enum(LINE_STATES)
+
+export const writtenAnswer = z.strictObject({ key, version })
+export const incrementedAnswer = z.strictObject({ value: z.int(), version })
+export const loadAnswer = z.strictObject({
+  loadToken: z.string().describe('for `?loadToken=` of the put: taken unless a write or an invalidation came between'),
+  leaseMs: millis.describe('so long nobody else is told to load it'),
+})
+
+export const mgetAnswer = z.strictObject({
+  entries: z
+    .array(
+      z.union([
+        z.strictObject({
+          key,
+          found: z.literal(true),
+          data: z.unknown().describe('where its type is JSON the value, else the bytes as base64'),
+          encoding: z.enum(['json', 'base64']),
+          contentType: z.string(),
+          version,
+        }),
+        z.strictObject({ key, found: z.literal(false) }),
+      ]),
+    )
+    .describe('one per key, in order'),
+})
+export const mputAnswer = z.strictObject({
+  results: z
+    .array(z.union([z.strictObject({ key, version }), z.strictObject({ key, code: z.string(), message: z.string() })]))
+    .describe('one per entry, in order: they are written each by itself'),
+})
+export const invalidatedAnswer = z.strictObject({ invalidated: count.describe('entries that are gone') })
+
+const config = z.strictObject({
+  bytesMax: z.int().min(1),
+  entriesMax: z.int().min(1),
+  policy: z.enum(['lru', 's3fifo']),
+  ttlMs: millis,
+  levels: z.array(z.string()),
+  durability: z.enum(['quorum', 'writeback']),
+})
+export const configuredAnswer = z.strictObject({ cache: z.string(), created: z.boolean(), config })
+export const cacheAnswer = z.strictObject({
+  cache: z.string(),
+  entries: count,
+  bytes: count,
+  hits: count,
+  misses: count,
+  hitRatio: z.number().min(0).max(1),
+  evictions: count,
+  lines: z.strictObject({ M: count, E: count, S: count, I: count }),
+  coherence: z.strictObject({ getS: count, getM: count, inv: count, invAck: count, recall: count }),
+  config,
+})
+export const lineAnswer = z.strictObject({
+  key,
+  version: count.describe('0: there is no entry'),
+  home: z.string().describe('the node that leads the partition of the key'),
+  partition: count,
+  busy: z.boolean().describe('a write or a recall is under way'),
+  nodes: z.record(z.string(), lineState),
+  lastInvalidation: z
+    .strictObject({ cause: z.enum(['put', 'delete', 'expire', 'evict', 'invalidate']), at: z.iso.datetime(), ackMs: millis })
+    .nullable(),
+})
