@@ -9,6 +9,7 @@ import { createActorSystem } from './actors/system.ts'
 import { ADMIN_PATH, createAdmin } from './admin.ts'
 import { type Hash } from './base/hash.ts'
 import { FIRST_PARTITION, type GroupId, LOCKS_GROUP, type NodeId, groupName, partitionGroup } from './base/ids.ts'
+import type { Coherence } from './cache/node/coherence.ts'
 import { type NodeCaches, startCaches } from './cache/node/start.ts'
 import { startCluster } from './cluster/start.ts'
 import type { Cluster, Identity } from './cluster/types.ts'
@@ -23,6 +24,7 @@ import { createPartitionMachine, type PartitionMachine } from './partition-machi
 import type { GroupHost } from './raft/group-host.ts'
 import type { RaftObserver } from './raft/host/observer.ts'
 import type { StateMachine } from './raft/machine.ts'
+import type { CacheReading } from './telemetry/cache-metrics.ts'
 import type { Log } from './telemetry/log.ts'
 import { type NodeReadings, createNodeMetrics } from './telemetry/metrics.ts'
 import { VERSION } from './version.ts'
@@ -90,7 +92,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     },
   )
   const { cluster, host } = started
-  caches = startCaches({
+  const { coherence } = (caches = startCaches({
     system,
     host,
     directory: started.directory,
@@ -98,7 +100,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     partitions: cluster.ring().partitions,
     machineOf: (partition) => partitions.get(partitionGroup(partition))?.caches ?? null,
     storeBytesMax: config.caches.node_bytes_max,
-  })
+  }))
   routeLostLeases(host, (to, msgType, payload) => system.send(to, msgType, payload))
   const waits = endWaitsOfDeadGateways({
     clock: ports.clock,
@@ -116,6 +118,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     system: (): ActorSystemStats => system.stats,
     locks: () => locks.stats(),
     queues: () => host.groups().flatMap((group) => readQueues(host, group, partitions.get(group))),
+    caches: () => readCaches(host, coherence, partitions),
     freeDiskBytes: () => ports.storage.freeBytes(),
     eventLoop: options.eventLoop,
   }
@@ -186,6 +189,13 @@ function clusterOptions(config: Config, options: NodeOptions) {
 function readGroup(host: GroupHost, group: GroupId) {
   const status = host.status(group)
   return status ? [{ name: groupName(group), status }] : []
+}
+
+/** Entries are told by the leader of their partition, so each is told of once in a cluster. */
+function readCaches(host: GroupHost, coherence: Coherence, partitions: ReadonlyMap<GroupId, PartitionMachine>): CacheReading {
+  const stats = [...partitions].filter(([group]) => host.status(group)?.role === 'leader').map(([, { caches }]) => caches.stats())
+  const sum = (member: 'entries' | 'bytes' | 'evictions'): number => stats.reduce((total, one) => total + one[member], 0)
+  return { ...coherence.stats(), entries: sum('entries'), entryBytes: sum('bytes'), evictions: sum('evictions') }
 }
 
 /** As they come and go. */

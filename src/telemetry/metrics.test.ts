@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { LatencyHistogram } from '../base/latency-histogram.ts'
+import type { CacheReading } from './cache-metrics.ts'
 import { type NodeReadings, createNodeMetrics } from './metrics.ts'
 
 type Group = ReturnType<NodeReadings['groups']>[number]
@@ -21,6 +22,25 @@ const host = (): ReturnType<NodeReadings['host']> => ({
 })
 const group = (name: string, role: string): Group => ({ name, status: { role, term: 4, commit: 9, applied: 8 } as Group['status'] })
 
+const caches: CacheReading = {
+  lines: { S: 3 },
+  bytes: 960,
+  evictedLines: 0,
+  hits: 7,
+  misses: 4,
+  falseInvalidations: 1,
+  sessionBreaks: 0,
+  homes: 2,
+  silentHomes: 1,
+  trackedLines: 3,
+  pingPongLines: 0,
+  messages: { getS: 4, inv: 1 },
+  entries: 3,
+  entryBytes: 30,
+  evictions: 0,
+  gateWaits: new LatencyHistogram(),
+}
+
 function readings(over: Partial<NodeReadings>): NodeReadings {
   const none = { envelopesIn: 0, envelopesOut: 0, framesIn: 0, framesOut: 0, deadLetters: {}, mailboxes: {} }
   return {
@@ -29,11 +49,26 @@ function readings(over: Partial<NodeReadings>): NodeReadings {
     system: () => none,
     locks: () => ({ grants: 0, locks: 0, waiters: 0, sessions: 0 }),
     queues: () => [],
+    caches: () => caches,
     freeDiskBytes: () => Promise.resolve(1),
     eventLoop: () => null,
     ...over,
   }
 }
+
+test('caches: what is held, read and said', async () => {
+  const text = await createNodeMetrics('n1', readings({}), 10).text()
+  for (const line of [
+    'tricord_cache_lines{state="S",node="n1"} 3',
+    'tricord_cache_reads_total{result="hit",node="n1"} 7',
+    'tricord_cache_homes{state="open",node="n1"} 1',
+    'tricord_cache_homes{state="silent",node="n1"} 1',
+    'tricord_cache_messages_total{type="inv",node="n1"} 1',
+    'tricord_cache_entries{node="n1"} 3',
+    'tricord_cache_gate_wait_seconds_count{node="n1"} 0',
+  ])
+    expect(text).toContain(line)
+})
 
 test('a group that is not here any more is not told of any more', async () => {
   let groups = [group('locks', 'leader'), group('p0', 'leader')]

@@ -6,6 +6,7 @@ import { Registry } from 'prom-client'
 import type { ActorSystemStats } from '../actors/actor.ts'
 import type { LatencyCounts } from '../base/latency-histogram.ts'
 import type { GroupStatus, HostStats } from '../raft/group-host.ts'
+import { type CacheReading, cacheMetrics } from './cache-metrics.ts'
 import { LatencyMetric } from './latency-metric.ts'
 import { type QueueReading, queueMetrics } from './queue-metrics.ts'
 import { following, gauge, systemSeries } from './series.ts'
@@ -17,6 +18,7 @@ export interface NodeReadings {
   locks(): { readonly grants: number; readonly locks: number; readonly waiters: number; readonly sessions: number }
   /** Of each partition that this node leads. */
   queues(): readonly QueueReading[]
+  caches(): CacheReading
   freeDiskBytes(): Promise<number>
   /** Delay of the event loop since the last reading, seconds: p50, p99, max; null where nothing measures it. */
   eventLoop(): { readonly p50: number; readonly p99: number; readonly max: number } | null
@@ -29,7 +31,12 @@ export interface NodeMetrics {
 export function createNodeMetrics(node: string, readings: NodeReadings, queuesMax: number): NodeMetrics {
   const registry = new Registry()
   registry.setDefaultLabels({ node })
-  const collect = [hostMetrics(registry, readings), systemMetrics(registry, readings), machineMetrics(registry, readings)]
+  const collect = [
+    hostMetrics(registry, readings),
+    systemMetrics(registry, readings),
+    machineMetrics(registry, readings),
+    cacheMetrics(registry, () => readings.caches()),
+  ]
   const queues = queueMetrics(registry, () => readings.queues(), queuesMax)
   return {
     async text() {

@@ -23,7 +23,7 @@ import type {
   LineState,
   LineView,
 } from '../types.ts'
-import type { Coherence } from './cache-actor.ts'
+import type { Coherence } from './coherence.ts'
 import type { Operations } from './operations.ts'
 import type { CacheCounts } from './tally.ts'
 import type { Writes } from './writes.ts'

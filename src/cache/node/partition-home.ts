@@ -5,6 +5,7 @@
  *   elected ─▶ confirmed: the log of older terms is applied ─▶ views are acknowledged, or V is over ─▶ it speaks
  *   apply ──changed──▶ invalidations ──acks──▶ settled ──▶ the gate opens, the answer of the write leaves
  */
+import type { LatencyHistogram } from '../../base/latency-histogram.ts'
 import { type GroupId, type NodeId, type Term, partitionGroup } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
 import type { GroupHost } from '../../raft/group-host.ts'
@@ -24,7 +25,9 @@ export interface HomeDeps {
   readonly clock: Clock
   readonly host: Pick<GroupHost, 'confirm' | 'status'>
   readonly writes: Writes
-  readonly send: (to: NodeId, partition: number, message: ToNode) => void
+  readonly send: (to: NodeId, message: ToNode) => void
+  /** Answers waited so long at the gate. */
+  readonly gateWaits: LatencyHistogram
 }
 
 export class PartitionHome {
@@ -50,7 +53,7 @@ export class PartitionHome {
     this.directory = new Directory(
       { ...HOME_DEFAULTS, term },
       {
-        send: (to, message) => deps.send(to, partition, message),
+        send: (to, message) => deps.send(to, message),
         read: (line) => machine.read(line, this.#time()),
         hold: (node) => this.#hold(node),
         confirm: (ask) => this.#confirm(() => this.directory.confirmed(ask, this.#now())),
@@ -94,7 +97,10 @@ export class PartitionHome {
       if (version !== null) waits.add(version)
     }
     if (waits.size === 0) return null
-    return Promise.all([...waits].map((version) => this.#untilSettled(version))).then(() => undefined)
+    const since = this.#now()
+    return Promise.all([...waits].map((version) => this.#untilSettled(version))).then(() =>
+      this.#deps.gateWaits.observe(this.#now() - since),
+    )
   }
 
   /** Leads no more: the host drops the answers of this term, so nobody is kept waiting for them. */

@@ -1,0 +1,219 @@
+/**
+ * The coherence of this node: it speaks for the homes of the partitions that this node leads, and for the copies that it
+ * holds of others' lines.
+ *
+ *   read ──▶ copies of the partition ──getS──▶ home, here or elsewhere
+ *   applied ──changed──▶ home ──inv──▶ copies, here or elsewhere ──invAck──▶ home ──▶ the gate opens
+ */
+import type { ActorSystem } from '../../actors/actor.ts'
+import { type Envelope, actorId, nodeOf } from '../../actors/envelope.ts'
+import { LatencyHistogram } from '../../base/latency-histogram.ts'
+import { FIRST_PARTITION, type GroupId, NOBODY, type Millis, type NodeId, memberOf, partitionGroup } from '../../base/ids.ts'
+import type { Clock } from '../../io/clock.ts'
+import type { Directory as ClusterDirectory, GroupHost } from '../../raft/group-host.ts'
+import { CACHE_PATH } from '../calls.ts'
+import type { ControllerCounts } from '../coherence/controller.ts'
+import type { Copy } from '../coherence/copies.ts'
+import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
+import type { CacheMachine } from '../machine/machine.ts'
+import type { Gate } from '../machine/replies.ts'
+import type { ObservedChange } from '../machine/table.ts'
+import type { LineState } from '../types.ts'
+import { LineStore } from './line-store.ts'
+import type { Lines } from './lines.ts'
+import { PartitionCopies } from './partition-copies.ts'
+import { PartitionHome } from './partition-home.ts'
+import { PingPong } from './ping-pong.ts'
+import { Tally } from './tally.ts'
+import { Touches } from './touches.ts'
+import { decodeMessage, encodeMessage, typeOf } from './wire.ts'
+import type { Writes } from './writes.ts'
+
+export interface CoherenceDeps {
+  readonly system: ActorSystem
+  readonly host: GroupHost
+  readonly directory: ClusterDirectory
+  readonly writes: Writes
+  readonly machineOf: (partition: number) => CacheMachine | null
+  /** Of all copies on this node. */
+  readonly storeBytesMax: number
+}
+
+/** As the metrics tell it (`telemetry/cache-metrics.ts` says what each is). */
+export interface CoherenceStats {
+  readonly lines: Readonly<Record<LineState, number>>
+  readonly bytes: number
+  readonly evictedLines: number
+  readonly hits: number
+  readonly misses: number
+  readonly falseInvalidations: number
+  readonly sessionBreaks: number
+  readonly homes: number
+  readonly silentHomes: number
+  readonly trackedLines: number
+  readonly pingPongLines: number
+  readonly messages: Readonly<Record<string, number>>
+  readonly gateWaits: LatencyHistogram
+}
+
+/** The coherence of a node, without the calls. */
+export class Coherence implements Lines {
+  readonly store: LineStore<Copy>
+  readonly homes = new Map<number, PartitionHome>()
+  readonly copies = new Map<number, PartitionCopies>()
+  readonly touches: Touches
+  readonly tally = new Tally()
+  readonly pingPong = new PingPong()
+  readonly gateWaits = new LatencyHistogram()
+  /** Of homes that are no more. */
+  readonly #messagesBefore: Record<string, number> = {}
+  readonly #deps: CoherenceDeps
+  readonly #clock: Clock
+  /** Which host of a partition is asked next, where its leader is not known here. */
+  #tries = 0
+  #closed = false
+
+  constructor(deps: CoherenceDeps) {
+    this.#deps = deps
+    this.#clock = deps.system.clock
+    this.store = new LineStore({ bytesMax: deps.storeBytesMax, onCount: (line, change) => this.tally.line(line, change) })
+    this.touches = new Touches(this.#clock, deps.writes)
+    deps.host.onChange((group) => this.#groupChanged(group))
+    for (const group of deps.host.groups()) this.#groupChanged(group)
+  }
+
+  // What reads.
+
+  read(line: LineId, timeoutMs: Millis): Held | Promise<Held> {
+    return this.#copiesOf(this.#deps.writes.partitionOf(line)).read(line, timeoutMs)
+  }
+
+  stateOf(line: LineId): LineState {
+    return this.copies.get(this.#deps.writes.partitionOf(line))?.stateOf(line) ?? 'I'
+  }
+
+  // What the machines of the partitions say, and ask.
+
+  changed(partition: number, change: ObservedChange): void {
+    this.homes.get(partition)?.changed(change)
+  }
+
+  preparing(partition: number, line: LineId): void {
+    this.homes.get(partition)?.preparing(line)
+  }
+
+  gate(partition: number, gate: Gate): Promise<void> | null {
+    // The lead may be so new that nobody has told: a home that is not there yet says nothing, either.
+    this.#groupChanged(partitionGroup(partition))
+    return this.homes.get(partition)?.gate(gate) ?? null
+  }
+
+  // Messages.
+
+  receive(envelope: Envelope): void {
+    const decoded = decodeMessage(envelope.payload)
+    if (decoded === null || decoded.partition >= this.#deps.writes.partitions) return
+    const from = nodeOf(envelope.senderId)
+    const { partition, message } = decoded
+    if (message.type === 'inv' || message.type === 'recall') this.tally.message(message)
+    if (decoded.to === 'node') return this.#copiesOf(partition).receive(from, decoded.message)
+    this.#groupChanged(partitionGroup(partition))
+    this.homes.get(partition)?.receive(from, decoded.message)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.touches.close()
+    for (const home of this.homes.values()) home.end()
+    this.homes.clear()
+    for (const copies of this.copies.values()) copies.close()
+  }
+
+  /** For who asks how it goes; the entries are the machines' to tell. */
+  stats(): CoherenceStats {
+    const homes = [...this.homes.values()]
+    const controllers = [...this.copies.values()].map(({ controller }) => controller)
+    const sum = (member: keyof ControllerCounts): number => controllers.reduce((total, { counts }) => total + counts[member], 0)
+    const messages: Record<string, number> = { ...this.#messagesBefore }
+    for (const { directory } of homes) addTo(messages, directory.counts)
+    return {
+      lines: { M: 0, E: 0, S: this.store.size, I: 0 },
+      bytes: this.store.bytes,
+      evictedLines: this.store.evictions,
+      hits: sum('hits'),
+      misses: sum('misses'),
+      falseInvalidations: sum('falseInv'),
+      sessionBreaks: sum('breaks'),
+      homes: homes.length,
+      silentHomes: homes.filter(({ directory }) => !directory.isOpen).length,
+      trackedLines: homes.reduce((total, { directory }) => total + directory.size, 0),
+      pingPongLines: this.pingPong.count(this.#clock.now()),
+      messages,
+      gateWaits: this.gateWaits,
+    }
+  }
+
+  #copiesOf(partition: number): PartitionCopies {
+    let copies = this.copies.get(partition)
+    if (copies === undefined) {
+      copies = new PartitionCopies(partition, {
+        clock: this.#clock,
+        life: this.#deps.system.incarnation,
+        store: this.store,
+        send: (_, to, message) => this.#toHome(partition, to, message),
+        onSlidingHit: (line, copy) => this.touches.hit(partition, line, copy.held.slidingMs),
+      })
+      this.copies.set(partition, copies)
+    }
+    return copies
+  }
+
+  #toHome(partition: number, to: NodeId | null, message: ToHome): void {
+    this.tally.message(message)
+    const node = to ?? this.#leaderOf(partition)
+    if (node !== null) this.#send(node, partition, message)
+  }
+
+  /** Where there is no replica here: one of the hosts after the other, until one answers. */
+  #leaderOf(partition: number): NodeId | null {
+    const { host, directory } = this.#deps
+    const group = partitionGroup(partition)
+    const leader = host.status(group)?.leader ?? NOBODY
+    if (leader !== NOBODY) return directory.nodeOf(memberOf(leader))
+    const hosts = directory.hostsOf(group)
+    return hosts[this.#tries++ % hosts.length] ?? null
+  }
+
+  #send(to: NodeId, partition: number, message: ToHome | ToNode): void {
+    this.#deps.system.send(actorId(to, CACHE_PATH), typeOf(message), encodeMessage(partition, message))
+  }
+
+  #groupChanged(group: GroupId): void {
+    if (this.#closed || group < FIRST_PARTITION) return
+    const partition = group - FIRST_PARTITION
+    const status = this.#deps.host.status(group)
+    const term = status?.role === 'leader' ? status.term : null
+    const home = this.homes.get(partition)
+    if ((home?.term ?? null) === term) return
+    if (home !== undefined) {
+      home.end()
+      addTo(this.#messagesBefore, home.directory.counts)
+    }
+    this.homes.delete(partition)
+    const machine = term === null ? null : this.#deps.machineOf(partition)
+    if (term === null || machine === null) return
+    const send = (to: NodeId, message: ToNode): void => {
+      if (message.type === 'inv') this.pingPong.invalidated(message.line, this.#clock.now())
+      this.#send(to, partition, message)
+    }
+    const { host, writes } = this.#deps
+    this.homes.set(
+      partition,
+      new PartitionHome(partition, term, machine, { host, writes, clock: this.#clock, send, gateWaits: this.gateWaits }),
+    )
+  }
+}
+
+function addTo(sums: Record<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count
+}
