@@ -24,6 +24,8 @@ class Bench {
   readonly settled: number[] = []
   readonly answers: [NodeId, number, number | 'failed'][] = []
   readonly held = new Set<NodeId>()
+  /** To be taken out of the log's holders. */
+  readonly leaving: NodeId[] = []
   readonly nodes = new Map<NodeId, Controller>()
   /** Nodes that hear nothing and are not heard. */
   readonly cut = new Set<NodeId>()
@@ -42,6 +44,7 @@ class Bench {
           this.held.add(node)
           directory.held(node, this.now)
         },
+        unhold: (node) => this.leaving.push(node),
         confirm: (ask) => {
           if (this.confirms) directory.confirmed(ask, this.now)
         },
@@ -201,7 +204,12 @@ describe('copies', () => {
     bench.pass(CONTROLLER_DEFAULTS.idleMs + WAIT_MS)
     expect(bench.nodes.get('a')?.stateOf(LINE, bench.now)).toBe('I')
     expect(bench.nodes.get('a')?.dueAt).toBe(Infinity)
+    // All that is left to do is to let the node go from the holders.
+    expect(bench.directory.tick(bench.now)).toBeGreaterThan(bench.now + HOME_DEFAULTS.holderIdleMs / 2)
+    bench.pass(HOME_DEFAULTS.holderIdleMs)
+    expect(bench.leaving).toEqual(['a'])
     expect(bench.directory.tick(bench.now)).toBe(Infinity)
+    bench.directory.unheld('a', bench.now)
     expect(bench.read('a')).toBe(1)
   })
 
@@ -274,5 +282,46 @@ describe('a new home', () => {
     bench.pass(2_000)
     expect(bench.nodes.get('a')?.stateOf(LINE, bench.now)).toBe('I')
     expect(bench.read('b')).toBe(null)
+  })
+})
+
+describe('holders', () => {
+  const { holderIdleMs } = HOME_DEFAULTS
+
+  test('one without a session for long is let go, so that it delays no later home', () => {
+    const bench = started('a')
+    expect(bench.read('a')).toBe(1)
+    bench.cut.add('a')
+    bench.pass(WAIT_MS + holderIdleMs + 100)
+    expect(bench.leaving).toEqual(['a'])
+    bench.held.delete('a')
+    bench.directory.unheld('a', bench.now)
+    bench.elect(2)
+    bench.directory.caughtUp(bench.held, bench.now)
+    expect(bench.opened).toBe(true)
+  })
+
+  test('one that is being let go is let in again only after that', () => {
+    const bench = started('a')
+    expect(bench.read('a')).toBe(1)
+    bench.cut.add('a')
+    bench.pass(WAIT_MS + holderIdleMs + 100)
+    bench.cut.delete('a')
+    bench.held.clear()
+    expect(bench.read('a')).toBeNull()
+    expect(bench.held.size).toBe(0)
+    bench.directory.unheld('a', bench.now)
+    expect([...bench.held]).toEqual(['a'])
+    bench.run()
+    expect(bench.read('a')).toBe(1)
+  })
+
+  test('who reads stays', () => {
+    const bench = started('a')
+    for (let left = 3; left > 0; left--) {
+      expect(bench.read('a')).toBe(1)
+      bench.pass(holderIdleMs / 2)
+    }
+    expect(bench.leaving).toEqual([])
   })
 })

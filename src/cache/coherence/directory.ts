@@ -15,7 +15,7 @@ import { createHome, isLive, refuse } from './home.ts'
 import type { Change } from './home-lines.ts'
 import { change, expectNothing, prepare, receiveGetS, receiveInvAck, sweep, tickLines } from './home-lines.ts'
 import { catchUp, receiveViewAck, startHome, tickOpening } from './home-opening.ts'
-import { confirmed, endIfOver, holderAdded, receiveOpen, receiveRenew, tickSessions } from './home-sessions.ts'
+import { confirmed, endIfOver, holderAdded, holderGone, receiveOpen, receiveRenew, tickHolders, tickSessions } from './home-sessions.ts'
 import { retryMs } from './lease.ts'
 import type { Held, LineId, ToHome } from './protocol.ts'
 
@@ -116,6 +116,12 @@ export class Directory {
     this.wake(now)
   }
 
+  /** `cache_unhold` of the node is applied. */
+  unheld(node: NodeId, now: Millis): void {
+    holderGone(this.home, node, now)
+    this.dueAt = Math.min(this.dueAt, now)
+  }
+
   /** A majority answered that `port.confirm(ask)` came from the leader of the newest term it knows. */
   confirmed(ask: number, now: Millis): void {
     confirmed(this.home, ask, now)
@@ -124,7 +130,8 @@ export class Directory {
 
   /** Does what is due; returns when to come again (`dueAt`). */
   tick(now: Millis): Millis {
-    this.dueAt = Math.min(tickOpening(this.home, now), tickSessions(this.home, now), tickLines(this.home, now))
+    const sessions = Math.min(tickSessions(this.home, now), tickHolders(this.home, now))
+    this.dueAt = Math.min(tickOpening(this.home, now), sessions, tickLines(this.home, now))
     return this.dueAt
   }
 

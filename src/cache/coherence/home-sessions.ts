@@ -31,8 +31,14 @@ export function receiveOpen(home: Home, node: NodeId, n: number, now: Millis): v
   endSession(home, node, peer, now)
   peer.opening = { ask: state.asked + 1 }
   if (!state.open) return
+  letHold(home, node, now)
+}
+
+/** Lets a node in that is a holder, and makes it one that is none. */
+function letHold(home: Home, node: NodeId, now: Millis): void {
+  const { state, port } = home
   if (state.holders.has(node)) ask(home, now)
-  else home.port.hold(node)
+  else if (!state.leaving.has(node)) port.hold(node)
 }
 
 export function receiveRenew(home: Home, node: NodeId, sid: number, n: number, now: Millis): void {
@@ -101,7 +107,7 @@ export function letIn(home: Home, now: Millis): void {
   for (const [node, peer] of home.state.peers) {
     if (peer.opening === null) continue
     if (home.state.holders.has(node)) wanted = true
-    else home.port.hold(node)
+    else if (!home.state.leaving.has(node)) home.port.hold(node)
   }
   if (wanted) ask(home, now)
 }
@@ -117,6 +123,39 @@ function ask({ state, port }: Home, now: Millis): void {
 function isAsking({ state }: Home, now: Millis): boolean {
   const last = state.asks.at(-1)
   return last !== undefined && now - last.at < ASK_AGAIN_MS
+}
+
+/**
+ * Holders that were without a session for long are let go; returns when to look again. They hold nothing: what older homes granted
+ * was over when this one began to speak, and what this one granted ended with the session.
+ */
+export function tickHolders({ state, options, port }: Home, now: Millis): Millis {
+  if (!state.open) return Infinity
+  let next = Infinity
+  for (const node of state.holders) {
+    const peer = state.peers.get(node)
+    if (peer !== undefined && (peer.sid !== 0 || peer.opening !== null)) {
+      state.idleSince.delete(node)
+      continue
+    }
+    const since = state.idleSince.get(node) ?? now
+    state.idleSince.set(node, since)
+    if (now < since + options.holderIdleMs) {
+      next = Math.min(next, since + options.holderIdleMs)
+      continue
+    }
+    state.idleSince.delete(node)
+    state.holders.delete(node)
+    state.leaving.add(node)
+    port.unhold(node)
+  }
+  return next
+}
+
+/** The log says that it holds nothing. It may have knocked meanwhile. */
+export function holderGone(home: Home, node: NodeId, now: Millis): void {
+  home.state.leaving.delete(node)
+  if (home.state.open && home.state.peers.get(node)?.opening) letHold(home, node, now)
 }
 
 /** Ends what is over; returns when to look again. */

@@ -14,6 +14,8 @@ export interface HomePort {
   read(line: LineId): Held
   /** Commit that the node may hold lines; told by `Directory.held`. May be asked for again. */
   hold(node: NodeId): void
+  /** Commit that the node holds none any more; told by `Directory.unheld`, once that is certain. */
+  unhold(node: NodeId): void
   /** Ask a majority whether this is still the leader of the term; told by `Directory.confirmed(ask)`. May come to nothing. */
   confirm(ask: number): void
   /** No node can serve anything older than this version of its line any more. */
@@ -30,6 +32,8 @@ export interface HomeOptions extends LeaseTimes {
   readonly expectMs: Millis
   /** A confirmation is good for renewals for that long. */
   readonly confirmMs: Millis
+  /** A holder without a session for that long is none any more: it would only delay the next home. */
+  readonly holderIdleMs: Millis
   /** Lines that are tracked: beyond it, the copies of others are called back. */
   readonly linesMax: number
 }
@@ -41,6 +45,7 @@ export const HOME_DEFAULTS: Omit<HomeOptions, 'term'> = {
   unackedMs: 500,
   expectMs: 1_000,
   confirmMs: 400,
+  holderIdleMs: 60_000,
   linesMax: 1_000_000,
 }
 
@@ -101,6 +106,10 @@ export interface HomeState {
   open: boolean
   /** Who may hold lines, by the log. */
   holders: Set<NodeId>
+  /** Of holders without a session: since when. */
+  idleSince: Map<NodeId, Millis>
+  /** Holders no more, but the log may not say so yet: nothing is opened for them meanwhile. */
+  leaving: Set<NodeId>
   /** Who dropped the lines of older terms. */
   acked: Set<NodeId>
   viewAt: Millis
@@ -137,6 +146,8 @@ export function createHome(options: HomeOptions, port: HomePort): Home {
     caughtUp: false,
     open: false,
     holders: new Set(),
+    idleSince: new Map(),
+    leaving: new Set(),
     acked: new Set(),
     viewAt: 0,
     viewTries: 0,

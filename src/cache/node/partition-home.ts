@@ -20,6 +20,7 @@ import type { Writes } from './writes.ts'
 
 const HOLD_TIMEOUT_MS = 5_000
 const CONFIRM_AGAIN_MS = 100
+const UNHOLD_AGAIN_MS = 1_000
 
 export interface HomeDeps {
   readonly clock: Clock
@@ -56,6 +57,7 @@ export class PartitionHome {
         send: (to, message) => deps.send(to, message),
         read: (line) => machine.read(line, this.#time()),
         hold: (node) => this.#hold(node),
+        unhold: (node) => this.#unhold(node),
         confirm: (ask) => this.#confirm(() => this.directory.confirmed(ask, this.#now())),
         settled: (version) => this.#settled(version),
         opened: () => this.#opened(),
@@ -155,6 +157,19 @@ export class PartitionHome {
     }
     // Where it fails the node knocks again.
     this.#deps.writes.submit(this.#partition, { type: 'cache_hold', node }, { timeoutMs: HOLD_TIMEOUT_MS }).then(held, () => {})
+  }
+
+  /** Until it is certain, for nothing is opened for the node before. */
+  #unhold(node: NodeId): void {
+    if (this.#ended) return
+    const gone = (): void => {
+      if (this.#ended) return
+      this.directory.unheld(node, this.#now())
+      this.#look()
+    }
+    const { writes, clock } = this.#deps
+    const again = (): void => void clock.after(UNHOLD_AGAIN_MS, () => this.#unhold(node))
+    writes.submit(this.#partition, { type: 'cache_unhold', node }, { timeoutMs: HOLD_TIMEOUT_MS }).then(gone, again)
   }
 
   #opened(): void {
