@@ -2,9 +2,9 @@
  * What the group of a partition replicates: its queues and its caches, side by side. Two machines that know nothing of each
  * other share one log, one time and one store; this file tells apart what belongs to whom.
  *
- *   command   first byte      queues: 1              caches: 0x41
+ *   command   first byte      queues: 1              caches: 0x41              both: 0x81 (transaction/transact.ts)
  *   record    first byte      queues: below 64       caches: from 64 on
- *   reply     first element   queues: below 64       caches: from 64 on (views are told by the question's type)
+ *   reply     first element   queues: below 64       caches: from 64 on        both: 0x80      (views: by the question's type)
  */
 import type { Plain } from './actors/envelope.ts'
 import type { Millis } from './base/ids.ts'
@@ -17,9 +17,18 @@ import { type CacheMachine, createCacheMachine } from './cache/machine/machine.t
 import { type Gate, gateOf, isCacheReply } from './cache/machine/replies.ts'
 import type { CacheObserver } from './cache/machine/table.ts'
 import { type QueueMachine, type QueueMachineOptions, createQueueMachine } from './queue/machine.ts'
-import type { StateMachine } from './raft/machine.ts'
+import type { AttachContext, StateMachine } from './raft/machine.ts'
+import {
+  type MixedReply,
+  decodeMixed,
+  decodeReply as decodeMixedReply,
+  encodeReply as encodeMixedReply,
+  isMixed,
+} from './transaction/codec.ts'
+import { transact } from './transaction/transact.ts'
 
 const CACHE_RECORDS = 64
+const NO_LINES: readonly LineId[] = []
 
 /** The coherence of the node, as the machine of one partition sees it. No part of the state. */
 export interface PartitionCoherence extends CacheObserver {
@@ -46,9 +55,10 @@ export function createPartitionMachine({ coherence, ...options }: PartitionMachi
   return {
     queues,
     caches,
-    apply: (ctx, ticket, command) => ownerOf(command).apply(ctx, ticket, command),
+    apply: (ctx, ticket, command) =>
+      isMixed(command) ? transact(queues, caches, ctx, ticket, command) : ownerOf(command).apply(ctx, ticket, command),
     preparing(command) {
-      if (ownerOf(command) === caches) for (const line of changedBy(decodeCommand(command))) coherence.preparing(line)
+      for (const line of changedByAny(command)) coherence.preparing(line)
     },
     // A ticket is unique in the group: the machine that does not know it does nothing.
     cancel: (ctx, ticket) => both.forEach((machine) => machine.cancel(ctx, ticket)),
@@ -63,9 +73,16 @@ export function createPartitionMachine({ coherence, ...options }: PartitionMachi
     },
     drain: (write, writeCold) => both.forEach((machine) => machine.drain(write, writeCold)),
     load: (key, value) => ((key[0] as number) >= CACHE_RECORDS ? caches : queues).load(key, value),
+    prepare: () => queues.prepare?.() ?? true,
     loaded: () => both.forEach((machine) => machine.loaded()),
     reset: () => both.forEach((machine) => machine.reset()),
-    attach: (reply, context) => (isCacheReply(reply) ? gated(coherence, caches, reply) : queues.attach(reply, context)),
+    attach(reply, context) {
+      const mixed = decodeMixedReply(reply)
+      if (mixed === null && !isCacheReply(reply)) return queues.attach(reply, context)
+      const opened = coherence.gate(gateOf(reply))
+      const complete = () => (mixed === null ? caches.attach(reply) : mixedAttached(queues, mixed, context))
+      return opened === null ? complete() : opened.then(complete)
+    },
     check: () => both.forEach((machine) => machine.check()),
   }
 }
@@ -73,6 +90,13 @@ export function createPartitionMachine({ coherence, ...options }: PartitionMachi
 function isCacheQuestion(request: Plain): boolean {
   if (typeof request !== 'object' || request === null || !('type' in request)) return false
   return typeof request.type === 'string' && request.type.startsWith('cache_')
+}
+
+function changedByAny(command: Uint8Array): readonly LineId[] {
+  if (command[0] === CACHE_VERSION) return changedBy(decodeCommand(command))
+  if (!isMixed(command)) return NO_LINES
+  const mixed = decodeMixed(command)
+  return mixed.type === 'refused' ? NO_LINES : mixed.ops.flatMap((put) => (put === null ? [] : changedBy(put.command)))
 }
 
 /** The lines of which copies may go now. What is refused later has cost a copy. */
@@ -91,7 +115,9 @@ function changedBy(command: CacheCommand | Refused): readonly LineId[] {
   }
 }
 
-function gated(coherence: PartitionCoherence, caches: CacheMachine, reply: Plain): Plain | Promise<Plain> {
-  const opened = coherence.gate(gateOf(reply))
-  return opened === null ? caches.attach(reply) : opened.then(() => caches.attach(reply))
+/** The receipt tells who has it on disk as it leaves. */
+function mixedAttached(queues: QueueMachine, { queues: reply, puts }: MixedReply, context: AttachContext): Plain | Promise<Plain> {
+  const attached = queues.attach(reply, context)
+  if (attached instanceof Promise) return attached.then((whole) => encodeMixedReply({ queues: whole, puts }))
+  return encodeMixedReply({ queues: attached, puts })
 }

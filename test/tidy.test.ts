@@ -34,9 +34,10 @@ const FLOORS: Record<string, readonly string[]> = {
     'admin.ts',
     'partition-machine.ts',
   ],
-  'partition-machine.ts': ['base', 'raft', 'actors', 'queue', 'cache'],
+  'partition-machine.ts': ['base', 'raft', 'actors', 'queue', 'cache', 'transaction'],
+  transaction: ['base', 'actors', 'raft', 'cluster', 'queue', 'cache'],
   'admin.ts': ['base', 'io', 'telemetry', 'actors', 'raft', 'cluster', 'lock', 'version.ts'],
-  api: ['base', 'io', 'telemetry', 'actors', 'lock', 'queue', 'cache', 'cluster', 'version.ts'],
+  api: ['base', 'io', 'telemetry', 'actors', 'lock', 'queue', 'cache', 'transaction', 'cluster', 'version.ts'],
   client: ['base', 'lock', 'queue', 'cache'],
   cli: ['base', 'lock', 'queue', 'cache', 'cluster', 'version.ts', 'config.ts'],
   sim: ['base', 'io', 'actors', 'raft', 'cluster', 'lock', 'queue', 'cache', 'api', 'node.ts', 'partition-machine.ts', 'config.ts'],
@@ -122,7 +123,11 @@ function checkImport(file: string, specifier: string): string[] {
   if (!may) found.push(`${file}: no floor named ${here}`)
   else if (here !== there && !may.includes('*') && !may.includes(there)) found.push(`${file}: ${here} may not import ${there}`)
   const outside = here === 'api' || here === 'client' || here === 'cli'
-  if (outside && ['lock', 'queue', 'cache', 'cluster'].includes(there) && !/\/types\.ts$|^queue\/message-body\.ts$/.test(target))
+  if (
+    outside &&
+    ['lock', 'queue', 'cache', 'cluster', 'transaction'].includes(there) &&
+    !/\/types\.ts$|^queue\/message-body\.ts$/.test(target)
+  )
     found.push(`${file}: only types.ts of ${there}`)
   if (
     PURE.test(file) &&

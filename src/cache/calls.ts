@@ -61,6 +61,7 @@ function hasKey({ idempotencyKey }: { readonly idempotencyKey?: Plain }): boolea
 const CALLS: Readonly<Record<string, readonly Check[]>> = {
   get: [isEntryName, isOptions],
   put: [isEntryName, isValue, isCondition, either(isNull, isText), isOptions],
+  plan_put: [isEntryName, isValue, isOptions],
   delete: [isEntryName, isCondition, isOptions],
   increment: [isEntryName, isNumber, isOptions],
   invalidate: [isName, isWhat, isOptions],

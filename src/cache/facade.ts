@@ -7,12 +7,15 @@ import { type Plain, actorId } from '../actors/envelope.ts'
 import { TricordError } from '../base/errors.ts'
 import type { Millis, NodeId } from '../base/ids.ts'
 import { CACHE_CALL, CACHE_PATH, valueOf } from './calls.ts'
-import type { CacheCallOptions, CacheRead, Caches, MputResult } from './types.ts'
+import type { CacheCallOptions, CacheRead, Caches, EntryName, MputResult, NewValue } from './types.ts'
 
 /** The node gives up first, and says why. */
 const SLACK_MS: Millis = 500
 
-export function createCaches(system: ActorSystem, node: NodeId): Caches {
+/** What a put into a cache says to the log of its partition, as a command of that; for a transaction. Changes nothing. */
+export type PlanPut = (name: EntryName, value: NewValue, options: CacheCallOptions) => Promise<Uint8Array>
+
+export function createCaches(system: ActorSystem, node: NodeId): Caches & { readonly planPut: PlanPut } {
   const address = actorId(node, CACHE_PATH)
   const call = async <T>(timeoutMs: Millis, traceparent: string | undefined, tuple: readonly unknown[]): Promise<T> => {
     const { payload } = await system.ask(address, CACHE_CALL, tuple as Plain[], timeoutMs + SLACK_MS, traceparent)
@@ -29,10 +32,11 @@ export function createCaches(system: ActorSystem, node: NodeId): Caches {
       throw new TricordError('NO_QUORUM', 'the cache of this node did not answer in time')
     }
   }
-  const caches: Caches = {
+  const caches: Caches & { readonly planPut: PlanPut } = {
     get: (name, options) => read<CacheRead>('get', options, name),
     getMany: (name, keys, options) => Promise.all(keys.map((key) => caches.get({ ...name, key }, options))),
     put: (name, value, condition, loadToken, options) => ask('put', options, name, value, condition, loadToken),
+    planPut: ({ namespace, cache, key }, value, options) => read('plan_put', options, { namespace, cache, key }, value),
     putMany: (name, entries, options) =>
       Promise.all(
         entries.map(async ({ key, value }, nth): Promise<MputResult> => {

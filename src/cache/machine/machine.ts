@@ -14,6 +14,7 @@ import type { Plain } from '../../actors/envelope.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
 import type { ApplyContext, StateMachine } from '../../raft/machine.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
+import type { CacheName } from '../types.ts'
 import { parseLine } from '../line-id.ts'
 import { checkTable } from './check.ts'
 import type { CacheCommand } from './commands.ts'
@@ -75,6 +76,8 @@ export interface CacheMachine extends StateMachine {
   readonly version: number
   /** What changed after this place (`at` of a change), the oldest first; null: too long ago. */
   changesSince(at: number): readonly Change[] | null
+  /** Whether puts into these would find room for those that are not there yet. */
+  hasRoomFor(caches: readonly CacheName[]): boolean
   stats(): CacheMachineStats
 }
 
@@ -133,6 +136,7 @@ export function createCacheMachine({ observer }: CacheMachineOptions = {}): Cach
       return table.lastVersion
     },
     changesSince: (at) => table.journal.since(at),
+    hasRoomFor: (caches) => table.hasRoomFor(caches),
     stats: () => statsOf(table),
   }
 }

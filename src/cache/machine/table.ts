@@ -110,6 +110,16 @@ export class CacheTable {
     return made
   }
 
+  /** Each of them that is not there, or is empty and may be dropped for another, takes a place. */
+  hasRoomFor(names: readonly CacheName[]): boolean {
+    const places = new Map(names.map((name) => [linePrefix('entry', name.namespace, name.cache), this.find(name)]))
+    const taken = [...places.values()]
+    if (!taken.includes(null)) return true
+    let free = CACHE_LIMITS.cachesPerPartitionMax - this.byNumber.size
+    for (const cache of this.byNumber.values()) if (cache.entries.size === 0) free += 1
+    return taken.filter((cache) => cache === null || cache.entries.size === 0).length <= free
+  }
+
   linkCache(cache: Cache): void {
     this.#byPrefix.set(cache.linePrefix, cache)
     this.byNumber.set(cache.number, cache)

@@ -22,6 +22,7 @@ import type {
   InvalidateWhat,
   LineState,
   LineView,
+  NewValue,
 } from '../types.ts'
 import type { Coherence } from './coherence.ts'
 import type { Operations } from './operations.ts'
@@ -73,6 +74,7 @@ export class Answers {
     }
     this.#handlers = {
       ...(handlers as unknown as Readonly<Record<string, (...args: Args) => unknown>>),
+      plan_put: (name: EntryName, value: NewValue, options: CacheCallOptions) => operations.planPut(name, value, options),
       counts: (name: CacheName) => deps.coherence.tally.find(name),
       look: (line: string) => this.#look(line),
     }

@@ -11,7 +11,8 @@ import { TricordError } from '../../base/errors.ts'
 import type { Millis } from '../../base/ids.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import { configLine, entryLine, levelLine, tagLine } from '../line-id.ts'
-import type { CacheReply, LineVersion } from '../machine/commands.ts'
+import { encodeCommand } from '../machine/codec.ts'
+import type { CacheReply, LineVersion, PutCommand } from '../machine/commands.ts'
 import {
   CACHE_LIMITS,
   type CacheCallOptions,
@@ -67,26 +68,42 @@ export class Operations {
     loadToken: string | null,
     options: CacheCallOptions,
   ): Promise<CacheWritten> {
-    const [config, version] = await this.#config(name, options.timeoutMs)
+    const [command, config] = await this.#putCommand(name, value, condition, loadToken, options)
+    const reply = await this.#writes.entry(command, config, options)
+    assert(reply.type === 'put', 'another answer to a put')
+    return { version: reply.version, created: reply.created }
+  }
+
+  /** The command of an unconditional put, as bytes: for who joins it with others. */
+  async planPut(name: EntryName, value: NewValue, options: CacheCallOptions): Promise<Uint8Array> {
+    const [command] = await this.#putCommand(name, value, null, null, options)
+    return encodeCommand(command)
+  }
+
+  async #putCommand(
+    name: EntryName,
+    value: NewValue,
+    condition: Condition,
+    loadToken: string | null,
+    { timeoutMs }: CacheCallOptions,
+  ): Promise<readonly [command: PutCommand, config: CacheConfig]> {
+    const [config, version] = await this.#config(name, timeoutMs)
     const lines = [...levelLines(name, config), ...value.tags.map((tag) => tagLine(name.namespace, name.cache, tag))]
-    const tags = await this.#versions(lines, options.timeoutMs)
-    const command = {
+    const command: PutCommand = {
       type: 'cache_put',
       ...entryNameOf(name),
       value: value.value,
       contentType: value.contentType,
       ttlMs: lifeOf(value, config),
       slidingMs: value.slidingMs,
-      tags,
+      tags: await this.#versions(lines, timeoutMs),
       condition,
       loadToken: loadToken === null ? null : tokenOf(loadToken),
       share: this.#writes.shareOf(config, version),
-      dead: condition === null ? 0 : await this.#dead(name, options.timeoutMs),
+      dead: condition === null ? 0 : await this.#dead(name, timeoutMs),
       own: 0,
-    } as const
-    const reply = await this.#writes.entry(command, config, options)
-    assert(reply.type === 'put', 'another answer to a put')
-    return { version: reply.version, created: reply.created }
+    }
+    return [command, config]
   }
 
   async delete(name: EntryName, condition: Condition, options: CacheCallOptions): Promise<{ existed: boolean; version: number }> {
