@@ -19,6 +19,7 @@ import { type Partitioning, createQueues } from './queue/facade.ts'
 import { lifeOf } from './queue/dead-gateways.ts'
 import { createLostLeases } from './queue/lost-leases.ts'
 import { createProposer } from './raft/host/proposer.ts'
+import { createTransactions } from './transaction/facade.ts'
 import { startRootSpan } from './telemetry/tracing.ts'
 import { VERSION } from './version.ts'
 
@@ -39,6 +40,9 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
   const { node, pendingMax } = options
   const proposer = createProposer(system, { raft: actorId(node, 'raft'), pendingMax })
   const admin = adminOf(system, options.node)
+  const { partitioning } = options
+  const queues = createQueues(proposer, partitioning, lifeOf(node, system.incarnation))
+  const { planPut, ...caches } = createCaches(system, node)
   return {
     node: options.node,
     version: VERSION,
@@ -46,8 +50,9 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
     clock: system.clock,
     random: system.random,
     locks: createLocks(proposer),
-    queues: createQueues(proposer, options.partitioning, lifeOf(node, system.incarnation)),
-    caches: createCaches(system, node),
+    queues,
+    caches,
+    transactions: createTransactions({ queues, proposer, partitioning, planPut }),
     lostLeases: createLostLeases(system),
     cluster: remoteCluster(admin),
     ready: () => admin('ready', null, ADMIN_TIMEOUT_MS),

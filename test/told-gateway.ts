@@ -6,6 +6,7 @@ import type { Answered, CommandOptions, LockCommand } from '../src/lock/types.ts
 import { ProducerTraces } from '../src/api/producer-traces.ts'
 import type { Answered as QueueAnswered, DeliveredMessage, LostLeases, QueueCommand } from '../src/queue/types.ts'
 import { encodeBody } from '../src/queue/message-body.ts'
+import type { Transacted, Transaction } from '../src/transaction/types.ts'
 import { ManualClock } from './manual-clock.ts'
 import { toldCaches } from './told-caches.ts'
 
@@ -17,9 +18,9 @@ export interface Submitted {
 }
 
 export interface SubmittedToQueue {
-  readonly command: QueueCommand
+  readonly command: QueueCommand | Transaction
   readonly options: CommandOptions
-  readonly done: (reply: QueueAnswered | TricordError) => void
+  readonly done: (reply: QueueAnswered | Transacted | TricordError) => void
   cancelled: boolean
 }
 
@@ -40,7 +41,7 @@ export function toldGateway() {
   const queues = {
     partitionOf: () => 7,
     status: async () => ({ queue: 'q' }),
-    submit(command: QueueCommand, options: CommandOptions, done: SubmittedToQueue['done']) {
+    submit(command: SubmittedToQueue['command'], options: CommandOptions, done: SubmittedToQueue['done']) {
       const submission = { command, options, done, cancelled: false }
       queued.push(submission)
       return { cancel: () => void (submission.cancelled = true) }
@@ -65,6 +66,7 @@ export function toldGateway() {
     locks,
     queues,
     caches: cached.caches,
+    transactions: queues,
     lostLeases,
     ready: async () => readiness,
   }

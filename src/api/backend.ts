@@ -9,6 +9,7 @@ import type { Caches } from '../cache/types.ts'
 import type { ClusterStatus, RingPlan, RingView } from '../cluster/types.ts'
 import type { Locks } from '../lock/types.ts'
 import type { LostLeases, Queues } from '../queue/types.ts'
+import type { Transactions } from '../transaction/types.ts'
 
 export interface Backend {
   readonly node: NodeId
@@ -20,6 +21,7 @@ export interface Backend {
   readonly locks: Locks
   readonly queues: Queues
   readonly caches: Caches
+  readonly transactions: Transactions
   readonly lostLeases: LostLeases
   readonly cluster: BackendCluster
   /** `ready` false carries the reason: what this node still waits for. */

@@ -76,6 +76,8 @@ const valueShape = {
   slidingMs: slidingMs.optional(),
   tags: tags.optional(),
 }
+/** Within a transaction. */
+export const txPutBody = z.strictObject({ cache: cacheName, key: entryKey, ...valueShape })
 export const mputBody = z.strictObject({
   entries: z
     .array(z.strictObject({ key: entryKey, ...valueShape }))

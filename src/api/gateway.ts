@@ -3,6 +3,7 @@ import { TricordError } from '../base/errors.ts'
 import type { Answered, CommandOptions, LockCommand } from '../lock/types.ts'
 import type { Answered as QueueAnswered, QueueCommand } from '../queue/types.ts'
 import { startSpan } from '../telemetry/tracing.ts'
+import type { Transacted, Transaction } from '../transaction/types.ts'
 import type { Backend } from './backend.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { ProducerTraces } from './producer-traces.ts'
@@ -61,6 +62,10 @@ export function runQueue(
   onSubmitted?: OnSubmitted,
 ): Promise<QueueAnswered> {
   return submitted(gateway.backend.queues, gateway, command, options, onSubmitted)
+}
+
+export function runTransaction(gateway: Gateway, transaction: Transaction, options: CommandOptions): Promise<Transacted> {
+  return submitted(gateway.backend.transactions, gateway, transaction, options, undefined)
 }
 
 interface Facade<C, A> {

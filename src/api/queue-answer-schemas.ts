@@ -96,6 +96,7 @@ export const txAnswer = z.strictObject({
         z.strictObject({ enqueued: z.array(enqueued) }),
         z.strictObject({ acknowledged: count }),
         z.strictObject({ fenced: z.literal(true) }),
+        z.strictObject({ put: z.strictObject({ key: z.string(), version: count, created: z.boolean() }) }),
       ]),
     )
     .describe('one per operation, in order'),

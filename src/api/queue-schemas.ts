@@ -1,6 +1,7 @@
 /** The shapes of the calls of queues: they validate, and OpenAPI is generated from them. Limits: `QUEUE_LIMITS`. */
 import { z } from 'zod'
 import { QUEUE_LIMITS } from '../queue/types.ts'
+import { txPutBody } from './cache-schemas.ts'
 import { STORE_NAME, scalarRecord, storeName, text } from './schemas.ts'
 
 const L = QUEUE_LIMITS
@@ -110,7 +111,14 @@ const txAck = z.strictObject({ queue: queueName, items: settlings, fence: fence.
 /** For OpenAPI. What is checked is each operation by itself, see `opBodies`. */
 export const txBody = z.strictObject({
   ops: z
-    .array(z.union([z.strictObject({ enqueue: txEnqueue }), z.strictObject({ ack: txAck }), z.strictObject({ requireFence: fence })]))
+    .array(
+      z.union([
+        z.strictObject({ enqueue: txEnqueue }),
+        z.strictObject({ ack: txAck }),
+        z.strictObject({ cachePut: txPutBody }),
+        z.strictObject({ requireFence: fence }),
+      ]),
+    )
     .min(1)
     .max(TX_OPS_MAX),
 })
@@ -119,6 +127,7 @@ export const opBodies = {
   enqueueOne: z.strictObject({ queue: queueName, ...messageShape }),
   enqueueMany: z.strictObject({ queue: queueName, messages }),
   ack: txAck,
+  cachePut: txPutBody,
   requireFence: fence,
 }
 

@@ -227,6 +227,40 @@ describe('stories', () => {
     expect(await post('/tx', { ops: stale })).toMatchObject({ status: 412, body: { code: 'FENCED', highest: 5 } })
     expect(await counts('{t}out')).toMatchObject({ ready: 2 })
   })
+
+  test('a transaction takes a message, keeps what came of it in a cache, and hands it on: all or nothing', async () => {
+    const entry = '/caches/results/entries/%7Bu%7Dsum'
+    await enqueue('{u}in', { data: 1 })
+    const message = await takeOne('{u}in')
+    const ack = { ack: { queue: '{u}in', ...items(message) } }
+    const put = (data: unknown) => ({ cachePut: { cache: 'results', key: '{u}sum', data, ttlMs: 60_000 } })
+    const wrong = { ack: { queue: '{u}in', items: [{ id: message['id'], token: 999_999 }] } }
+    expect(await post('/tx', { ops: [put(1), wrong] })).toMatchObject({ status: 409, body: { code: 'STALE_TOKEN', op: 1 } })
+    expect((await send('GET', entry)).status).toBe(404)
+    const done = await post('/tx', { ops: [put(1), ack, { enqueue: { queue: '{u}out', data: 2 } }, put(2)] })
+    expect(done).toMatchObject({
+      status: 200,
+      body: {
+        results: [{ put: { key: '{u}sum', created: true } }, { acknowledged: 1 }, { enqueued: [{}] }, { put: { created: false } }],
+        receipt: { durableOn: ['n1'] },
+      },
+    })
+    expect(await send('GET', entry)).toMatchObject({ status: 200, body: 2 })
+    expect([await counts('{u}in'), await counts('{u}out')]).toMatchObject([{ total: 0 }, { ready: 1 }])
+    expect(await post('/tx', { ops: [put(3), { enqueue: { queue: 'elsewhere', data: 1 } }] })).toMatchObject({
+      status: 422,
+      body: { code: 'CROSS_PARTITION', queues: ['elsewhere'], keys: ['{u}sum'] },
+    })
+  })
+
+  test('a transaction under a key is done once, its puts too', async () => {
+    const ops = [{ cachePut: { cache: 'results', key: '{v}n', data: 1 } }, { enqueue: { queue: '{v}q', data: 1 } }]
+    const once = () => post('/tx', { ops }, { 'idempotency-key': 'tx-once' })
+    const [first, second] = [await once(), await once()]
+    expect(first.status).toBe(200)
+    expect(second.body['results']).toEqual(first.body['results'])
+    expect(await counts('{v}q')).toMatchObject({ ready: 1 })
+  })
 })
 
 test('metrics tell of each queue', async () => {

@@ -4,6 +4,7 @@ import { deliveredOf, toldGateway } from '../../../test/told-gateway.ts'
 import { TricordError } from '../../base/errors.ts'
 import { decodeBody, encodeBody } from '../../queue/message-body.ts'
 import { type Answered, QUEUE_LIMITS } from '../../queue/types.ts'
+import type { Transacted } from '../../transaction/types.ts'
 import { createApp } from '../app.ts'
 
 const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
@@ -22,7 +23,13 @@ function bed() {
       }),
     )
   /** The answer to a call whose command is told `reply`. */
-  const call = async (path: string, body: unknown, reply: Answered | TricordError, extra: RequestInit = {}, method = 'POST') => {
+  const call = async (
+    path: string,
+    body: unknown,
+    reply: Answered | Transacted | TricordError,
+    extra: RequestInit = {},
+    method = 'POST',
+  ) => {
     const answer = send(path, body, extra, method)
     await clock.settle()
     queued.at(-1)?.done(reply)
@@ -445,13 +452,23 @@ describe('transactions', () => {
     })
   })
 
+  test('values for caches among them', async () => {
+    const { queued, call } = bed()
+    const done = { type: 'transacted', results: [{ put: { key: '{t}k', version: 3, created: true } }], receipt: RECEIPT } as const
+    const ops = [{ cachePut: { cache: 'c', key: '{t}k', data: { a: 1 }, ttlMs: 500 } }]
+    expect(await call('/tx', { ops }, done)).toEqual({ status: 200, body: { results: done.results, receipt: RECEIPT } })
+    const value = { value: Buffer.from('{"a":1}'), contentType: 'application/json', ttlMs: 500, slidingMs: 0, tags: [] }
+    expect(queued[0]?.command).toEqual({ type: 'tx', ops: [{ type: 'cache_put', namespace: 'default', cache: 'c', key: '{t}k', value }] })
+  })
+
   test.each([
     ['nothing', {}, 'ops'],
     ['no operation', { ops: [] }, 'ops'],
     ['an empty one', { ops: [{}] }, 'ops.0'],
     ['two in one', { ops: [{ ack: {}, enqueue: {} }] }, 'ops.0'],
     ['an unknown one', { ops: [{ dequeue: {} }] }, 'ops.0.dequeue'],
-    ['one of caches', { ops: [{ cachePut: { cache: 'c', key: 'k', data: 1 } }] }, 'ops.0.cachePut'],
+    ['a put without a key', { ops: [{ cachePut: { cache: 'c', data: 1 } }] }, 'ops.0.cachePut.key'],
+    ['a put of what is no base64', { ops: [{ cachePut: { cache: 'c', key: 'k', data: '*', encoding: 'base64' } }] }, 'ops.0.cachePut.data'],
     ['an ack without a queue', { ops: [{ ack: { items: [{ id: 'm', token: 1 }] } }] }, 'ops.0.ack.queue'],
     ['data that is not taken', { ops: [{ enqueue: { queue: 'q', data: '*', encoding: 'base64' } }] }, 'ops.0.enqueue.data'],
     [

@@ -1,13 +1,17 @@
-/** `/tx`: operations on queues that happen together or not at all, where one `{tag}` puts them into one partition. */
+/** `/tx`: operations on queues and caches that happen together or not at all, where one `{tag}` puts them into one partition. */
 import type { Hono } from 'hono'
 import type { TransactionOp } from '../../queue/types.ts'
+import type { Op } from '../../transaction/types.ts'
+import { newValue } from '../cache-values.ts'
 import { invalid } from '../errors.ts'
-import { type Gateway, expectReply, runQueue } from '../gateway.ts'
+import { type Gateway, expectReply, runTransaction } from '../gateway.ts'
 import { queueOptions } from '../queue-calls.ts'
 import { type Enqueuing, newMessage, newMessages } from '../queue-messages.ts'
 import { opBodies } from '../queue-schemas.ts'
 import { type Env, namespaceOf, readJson, transactionKeyOf } from '../request.ts'
 import { validate } from '../schemas.ts'
+
+const ONE_OF = 'one of enqueue, ack, cachePut, requireFence'
 
 export function transactionRoutes(app: Hono<Env>, gateway: Gateway, prefix: string): void {
   app.post(`${prefix}/tx`, async (c) => {
@@ -18,18 +22,18 @@ export function transactionRoutes(app: Hono<Env>, gateway: Gateway, prefix: stri
     const ops = validate(opBodies.tx, raw).ops.map((op, at) => readOp(op, `ops.${at}`, namespace, enqueuing))
     const key = transactionKeyOf(c, namespace, raw)
     const options = queueOptions(gateway, { ...(key && { key }), traceparent })
-    const { results, receipt } = expectReply(await runQueue(gateway, { type: 'tx', ops }, options), 'transacted')
+    const { results, receipt } = expectReply(await runTransaction(gateway, { type: 'tx', ops }, options), 'transacted')
     return c.json({ results, receipt })
   })
 }
 
 /** One operation, named by its only member. */
-function readOp(op: Readonly<Record<string, unknown>>, path: string, namespace: string, enqueuing: Enqueuing): TransactionOp {
+function readOp(op: Readonly<Record<string, unknown>>, path: string, namespace: string, enqueuing: Enqueuing): Op {
   const names = Object.keys(op)
   const [name = ''] = names
   const value = op[name]
   const at = `${path}.${name}`
-  if (names.length !== 1) throw invalid([{ path, message: 'one of enqueue, ack, requireFence' }])
+  if (names.length !== 1) throw invalid([{ path, message: ONE_OF }])
   switch (name) {
     case 'enqueue':
       return readEnqueue(value, at, namespace, enqueuing)
@@ -39,10 +43,12 @@ function readOp(op: Readonly<Record<string, unknown>>, path: string, namespace: 
     }
     case 'requireFence':
       return { type: 'require_fence', fence: validate(opBodies.requireFence, value, at) }
-    case 'cachePut':
-      throw invalid([{ path: at, message: 'caches are not served by this version' }])
+    case 'cachePut': {
+      const { cache, key, ...given } = validate(opBodies.cachePut, value, at)
+      return { type: 'cache_put', namespace, cache, key, value: newValue(given, `${at}.`) }
+    }
     default:
-      throw invalid([{ path: at, message: 'no such operation: one of enqueue, ack, requireFence' }])
+      throw invalid([{ path: at, message: `no such operation: ${ONE_OF}` }])
   }
 }
 
