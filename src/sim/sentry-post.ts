@@ -7,6 +7,7 @@
  *   early      delivered before it was visible          withheld    not delivered though it was there for as long as one waited
  *   outlived   delivered after its time to live         short       a lease that ended before its time
  *   late       settled after the end of its lease       attempt     not counted as it should be
+ *   full       another was taken in beside it, or was not though it is gone (the queue holds one)
  */
 import type { Millis } from '../base/ids.ts'
 import type { DeliveredMessage } from '../queue/types.ts'
@@ -83,6 +84,13 @@ export class SentryPost {
 
   nacked(asked: Span, delayMs: Millis | null, counts: boolean): void {
     this.#back(after(asked, delayMs ?? this.#backoffMs), counts)
+  }
+
+  /** Another was enqueued, and taken in or not. */
+  crowded(isTaken: boolean, asked: Span): void {
+    const isGone = this.#end === NEVER && asked.lo >= this.#gone.hi && asked.lo >= this.#visible.hi
+    if (isTaken && asked.hi < this.#gone.lo) this.#fail('full', `another was taken in by ${asked.hi}`)
+    if (!isTaken && isGone) this.#fail('full', `it is gone since ${this.#gone.hi}, and another was refused at ${asked.lo}`)
   }
 
   #back(visible: Span, counts: boolean): void {

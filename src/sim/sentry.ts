@@ -33,6 +33,7 @@ export class Sentry implements Client {
     if (this.#context.cluster.up.length === 0 || (this.#queue === '' && this.#posts >= POSTS_MAX)) world.at(200, 'sentry rests', done)
     else if (this.#queue === '') this.#settleIn(done)
     else if (this.#message === null) this.#enqueue(done)
+    else if (this.#dice.chance(0.1)) this.#crowd(this.#message, done)
     else if (this.#lease === null) this.#dequeue(this.#message, done)
     else this.#settle(this.#message, this.#lease, done)
   }
@@ -40,7 +41,7 @@ export class Sentry implements Client {
   #settleIn(done: () => void): void {
     const queue = `${this.#id}-${++this.#posts}`
     const backoff = { baseMs: BACKOFF_MS, factor: 1, maxMs: BACKOFF_MS, jitter: 0 }
-    const command = { type: 'queue_put', namespace: NAMESPACE, queue, config: { maxDeliveries: 1_000, backoff } } as const
+    const command = { type: 'queue_put', namespace: NAMESPACE, queue, config: { maxLength: 1, maxDeliveries: 1_000, backoff } } as const
     const { attempts, options } = this.#context
     attempts.run(command, { timeoutMs: options.timeoutMs, key: `${queue} put`, cancelAfterMs: Infinity }, (answer) => {
       if (answer.type === 'reply') this.#queue = queue
@@ -75,7 +76,20 @@ export class Sentry implements Client {
     const message = { body, group: dice.pick(['', 'g']), dedupId: '', delayMs, priority: 0, ttlMs }
     const command = { type: 'queue_enqueue', namespace: NAMESPACE, queue: this.#queue, messages: [message] } as const
     this.#ask(command, 0, done, (answer, asked) => {
+      if (isFull(answer)) throw new SimFailure(`sentry: full: ${this.#queue} is full, and there is nothing in it`)
       if (answer.type === 'reply') this.#message = new SentryPost(this.#queue, BACKOFF_MS, asked, delayMs, ttlMs)
+    })
+  }
+
+  /** There is room for one. */
+  #crowd(message: SentryPost, done: () => void): void {
+    const body = this.#context.ledger.bodyOf(`${this.#queue} ${this.#operations}`)
+    const another = { body, group: '', dedupId: '', delayMs: 0, priority: 0, ttlMs: 0 }
+    const command = { type: 'queue_enqueue', namespace: NAMESPACE, queue: this.#queue, messages: [another] } as const
+    this.#ask(command, 0, done, (answer, asked) => {
+      if (answer.type !== 'reply' && !isFull(answer)) return
+      message.crowded(answer.type === 'reply', asked)
+      if (answer.type === 'reply') this.#leave()
     })
   }
 
@@ -125,6 +139,10 @@ export class Sentry implements Client {
       this.#lease = null
     })
   }
+}
+
+function isFull(answer: QueueAnswer): boolean {
+  return answer.type === 'refused' && answer.code === 'QUEUE_FULL'
 }
 
 function isOk(answer: QueueAnswer): boolean {
