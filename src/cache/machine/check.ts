@@ -6,7 +6,6 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { Millis } from '../../base/ids.ts'
-import { parseLine } from '../line-id.ts'
 import type { Cache } from './cache.ts'
 import { utf8Length } from './command-reader.ts'
 import type { Entry } from './entry.ts'
@@ -34,8 +33,7 @@ export function checkTable(table: CacheTable, time: Millis, paced: boolean): voi
   table.loads.check()
   for (const load of table.loads.byLine.values()) assert(load.token <= table.lastToken, '(4) a token above the counter')
   for (const [line, { own, versionMax }] of table.owned) {
-    const there = parseLine(line)
-    const entry = there === null ? null : table.entry({ ...there, key: there.name })
+    const entry = table.entryOf(line)
     assert(own <= table.lastOwn && versionMax <= table.lastVersion, '(4) an ownership above the counter')
     assert(entry === null || (entry.own === own && !entry.isStale), '(5) what is owned is pinned')
     assert(!table.loads.byLine.has(line), 'what is owned is not loaded')

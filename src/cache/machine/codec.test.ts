@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { anyCommand } from '../../../test/cache/arbitrary.ts'
@@ -75,7 +76,8 @@ test('the largest of everything is taken', () => {
       levels: ['/', ':', '.', 'x'.repeat(L.levelLengthMax)],
     }),
   ]
-  for (const command of largest) expect(decodeCommand(encodeCommand(command))).toEqual(command)
+  // By hand: `toEqual` takes seconds for a large value.
+  for (const command of largest) expect(isDeepStrictEqual(decodeCommand(encodeCommand(command)), command), command.type).toBe(true)
 })
 
 test.each<[string, CacheCommand, string?]>([

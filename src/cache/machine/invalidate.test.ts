@@ -47,6 +47,23 @@ test('a sweep takes what carries an older version of the line', () => {
   })
 })
 
+test('a sweep takes the oldest versions of the line first, whichever came first', () => {
+  const bed = new Bed()
+  for (const [key, version] of [
+    ['a', 3],
+    ['b', 1],
+    ['c', 3],
+    ['d', 2],
+  ] as const)
+    bed.put(key, '1', { tags: [[TAG, version]] })
+  const copy = bed.copy()
+  for (const each of [bed, copy]) {
+    const before = each.changes.length
+    sweep(each, { line: TAG }, 9)
+    expect(each.changes.slice(before).map(({ previous }) => previous.version)).toEqual([2, 4, 1, 3])
+  }
+})
+
 test('sweeps are paced', () => {
   const bed = new Bed()
   const count = 2 * MACHINE_LIMITS.sweepMax + 5

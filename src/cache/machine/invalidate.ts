@@ -23,7 +23,7 @@ export function invalidateKeys(table: CacheTable, ctx: ApplyContext, { namespace
   let removed = 0
   for (const key of keys) {
     const line = entryLine(namespace, cache, key)
-    if (table.owned.has(line)) {
+    if (table.owned.size > 0 && table.owned.has(line)) {
       owned.push(key)
       continue
     }

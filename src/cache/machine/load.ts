@@ -29,7 +29,7 @@ export function loadEntry(table: CacheTable, ctx: ApplyContext, ticket: number, 
   const entry = table.entry(command)
   const isValid = entry !== null && entry.version > command.dead && !isOutdated(entry, tags)
   if (isValid && !entry.isStale) return found(entry.version, line)
-  const load = table.loads.byLine.get(line)
+  const load = table.loads.find(line)
   if (load === undefined) {
     if (table.loads.size >= loadsMax) return refused(refuse('OVERLOADED', `at most ${loadsMax} keys are loaded at a time`))
     return grant(table, ctx, command, tags, new Map())
@@ -67,7 +67,7 @@ function busy(): Refused {
 
 /** The load that a put names; else its refusal. */
 export function loadOf(table: CacheTable, { namespace, cache, key, loadToken }: PutCommand): Load | Refused {
-  const load = table.loads.byLine.get(entryLine(namespace, cache, key))
+  const load = table.loads.find(entryLine(namespace, cache, key))
   if (load !== undefined && load.token === loadToken) return load
   return refuse('STALE_TOKEN', 'the key was written or invalidated since the token was given, or its time is over')
 }
@@ -85,7 +85,7 @@ export function endLoad(table: CacheTable, ctx: ApplyContext, line: LineId, vers
 
 /** The load of the line is over, and whoever waits for it gets this answer. */
 export function yieldLoad(table: CacheTable, ctx: ApplyContext, line: LineId, reply: Plain): void {
-  const load = table.loads.byLine.get(line)
+  const load = table.loads.find(line)
   if (load === undefined) return
   for (const waiter of load.waiters.values()) {
     table.loads.unwait(waiter)
@@ -96,7 +96,7 @@ export function yieldLoad(table: CacheTable, ctx: ApplyContext, line: LineId, re
 
 /** The token of the line's load counts no more; the next in line gets one. */
 export function passOn(table: CacheTable, ctx: ApplyContext, line: LineId): void {
-  const load = table.loads.byLine.get(line)
+  const load = table.loads.find(line)
   if (load === undefined) return
   const next = load.waiters.values().next().value
   if (next !== undefined) table.loads.unwait(next)

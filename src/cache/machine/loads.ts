@@ -93,6 +93,11 @@ export class Loads {
     return this.byLine.size
   }
 
+  /** A line is a text that was just made: to look it up costs more than to know that there is nothing. */
+  find(line: LineId): Load | undefined {
+    return this.byLine.size === 0 ? undefined : this.byLine.get(line)
+  }
+
   begin(load: Load): void {
     this.link(load)
     this.#changes.touched(load)

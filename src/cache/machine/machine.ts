@@ -15,7 +15,6 @@ import type { Millis, NodeId } from '../../base/ids.ts'
 import type { ApplyContext, StateMachine } from '../../raft/machine.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import type { CacheName } from '../types.ts'
-import { parseLine } from '../line-id.ts'
 import { checkTable } from './check.ts'
 import type { CacheCommand } from './commands.ts'
 import { decodeCommand } from './decode.ts'
@@ -177,9 +176,8 @@ function execute(table: CacheTable, ctx: ApplyContext, ticket: number, command: 
 
 function attach(table: CacheTable, reply: Plain, time: Millis): Plain {
   const told = foundIn(reply)
-  const name = told === null ? null : parseLine(told.line)
-  if (told === null || name === null) return reply
-  const entry = table.entry({ ...name, key: name.name })
+  if (told === null) return reply
+  const entry = table.entryOf(told.line)
   if (time === UNKNOWN || entry?.version !== told.version || entry.isStale !== told.isStale) return reply
   const { value, contentType } = entry
   return attachValue(reply, { value, contentType, ttlLeftMs: entry.isStale ? 0 : entry.ttlLeftMs(time) })

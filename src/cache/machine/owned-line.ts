@@ -31,7 +31,8 @@ export class Ownership extends Stored {
 
 /** The answer to a write that the owner of the line has to make, or make room for; null: go on. */
 export function refuseOwned(table: CacheTable, line: LineId, own: number): Plain | null {
-  const there = table.owned.get(line)
+  // A line is a text that was just made: to look it up costs more than to know that there is nothing.
+  const there = table.owned.size === 0 ? undefined : table.owned.get(line)
   if (there === undefined) return own === 0 ? null : refused(refuse('FENCED', 'the ownership is over', { own: 0 }))
   return there.own === own ? null : owned(line, there.node, there.own)
 }

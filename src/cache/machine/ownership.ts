@@ -9,11 +9,9 @@
  */
 import type { Plain } from '../../actors/envelope.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
-import type { LineId } from '../coherence/protocol.ts'
 import { type Line, parseLine } from '../line-id.ts'
 import { CACHE_LIMITS } from '../types.ts'
 import { type FlushCommand, MACHINE_LIMITS, type OwnCommand, type ReleaseCommand } from './commands.ts'
-import type { Entry } from './entry.ts'
 import { deadlineOf } from './life.ts'
 import { yieldLoad } from './load.ts'
 import { Ownership } from './owned-line.ts'
@@ -33,7 +31,7 @@ export function own(table: CacheTable, ctx: ApplyContext, { line, node, count }:
   table.lastVersion += count
   table.changes.touched(made)
   table.owned.set(line, made)
-  const entry = entryOf(table, line)
+  const entry = table.entryOf(line)
   // Only who loads could see it, and that is over.
   if (entry?.isStale) table.drop(entry)
   else if (entry !== null) table.pin(entry, made.own)
@@ -50,7 +48,7 @@ export function flush(table: CacheTable, ctx: ApplyContext, command: FlushComman
   if (version <= there.flushed) return flushed(version, line)
   if (there.versionMax === 0) return refused(refuse('FENCED', 'the line was written since', { own: there.own }))
   if (version < there.versionFirst || version > there.versionMax) return refused(invalid('version', 'not one of this ownership'))
-  const entry = entryOf(table, line)
+  const entry = table.entryOf(line)
   const { namespace, cache: name, name: key } = parseLine(line) as Line
   const cache = entry?.cache ?? table.find({ namespace, cache: name }) ?? table.make({ namespace, cache: name }, command.share)
   if (cache === null) return refused(refuse('QUOTA', `at most ${CACHE_LIMITS.cachesPerPartitionMax} caches`))
@@ -76,15 +74,10 @@ export function release(table: CacheTable, ctx: ApplyContext, command: ReleaseCo
   if (there === undefined || there.own !== command.own) return released(false)
   table.owned.delete(command.line)
   table.changes.removed(there)
-  const entry = entryOf(table, command.line)
+  const entry = table.entryOf(command.line)
   if (entry !== null) {
     table.unpin(entry)
     evict(table, entry.cache, entry, ctx.time)
   }
   return released(true)
-}
-
-function entryOf(table: CacheTable, line: LineId): Entry | null {
-  const { namespace, cache, name } = parseLine(line) as Line
-  return table.entry({ namespace, cache, key: name })
 }

@@ -67,6 +67,8 @@ export class CacheTable {
   readonly observer: CacheObserver | null
   readonly changes = new Changes<Stored>()
   readonly #byPrefix = new Map<LineId, Cache>()
+  /** Mostly the next one is the same: its name is compared sooner than hashed. */
+  #lastFound: Cache | null = null
   readonly byNumber = new Map<number, Cache>()
   readonly markers = new Map<LineId, Marker>()
   readonly configs = new Map<LineId, ConfigLine>()
@@ -96,7 +98,14 @@ export class CacheTable {
   // ---- caches ----
 
   find({ namespace, cache }: CacheName): Cache | null {
-    return this.#byPrefix.get(linePrefix('entry', namespace, cache)) ?? null
+    const last = this.#lastFound
+    if (last !== null && last.name === cache && last.namespace === namespace) return last
+    return this.#remember(this.#byPrefix.get(linePrefix('entry', namespace, cache)))
+  }
+
+  #remember(found: Cache | undefined): Cache | null {
+    if (found !== undefined) this.#lastFound = found
+    return found ?? null
   }
 
   /** null: there are too many. */
@@ -130,6 +139,7 @@ export class CacheTable {
       if (cache.entries.size > 0) continue
       this.#byPrefix.delete(cache.linePrefix)
       this.byNumber.delete(cache.number)
+      if (this.#lastFound === cache) this.#lastFound = null
       this.#crowded.delete(cache)
       cache.forget()
       this.changes.removed(cache)
@@ -143,6 +153,14 @@ export class CacheTable {
   /** The entry of the key, stale or not. */
   entry(name: EntryName): Entry | null {
     return this.find(name)?.entries.get(name.key) ?? null
+  }
+
+  /** The entry of the line, stale or not; null where there is none, or it is no line of an entry. */
+  entryOf(line: LineId): Entry | null {
+    const last = this.#lastFound
+    if (last !== null && line.startsWith(last.linePrefix)) return last.entries.get(line.slice(last.linePrefix.length)) ?? null
+    const parsed = parseLine(line)
+    return parsed?.kind === 'entry' ? this.entry({ ...parsed, key: parsed.name }) : null
   }
 
   #add(cache: Cache, key: string, content: NewContent): Entry {
@@ -308,8 +326,8 @@ export class CacheTable {
 
   /** What the line holds now. */
   read(line: LineId, time: Millis): Held {
-    const parsed = parseLine(line)
-    if (parsed?.kind === 'entry') return this.entry({ ...parsed, key: parsed.name })?.held(time) ?? NOTHING_HELD
+    const entry = this.entryOf(line)
+    if (entry !== null) return entry.held(time)
     return this.markers.get(line)?.held() ?? this.configs.get(line)?.held() ?? NOTHING_HELD
   }
 
