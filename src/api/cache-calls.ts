@@ -5,6 +5,7 @@ import type { Millis } from '../base/ids.ts'
 import {
   CACHE_LIMITS,
   type CacheCallOptions,
+  type CacheEntry,
   type CacheName,
   type CacheRead,
   type CacheStatus,
@@ -22,6 +23,8 @@ import type { Gateway } from './gateway.ts'
 import { idempotencyKey } from './request.ts'
 
 type Answer = Record<string, unknown>
+
+const KEYS_AT_ONCE = 64
 
 /** How a call is known to the log and to traces. */
 export interface CacheScope {
@@ -92,17 +95,26 @@ export function noEntry({ cache, key }: EntryName, { line, hit }: CacheRead): Tr
   return new TricordError('NOT_FOUND', `cache ${cache} has nothing under ${key}`, { line, cache: hit ? 'hit' : 'miss' })
 }
 
-export function mgetAnswer(keys: readonly string[], reads: readonly CacheRead[]): Answer {
-  const bytes = reads.reduce((sum, { entry }) => sum + (entry?.value.length ?? 0), 0)
-  if (bytes > CACHE_LIMITS.batchBytesMax) throw tooMany('the values')
-  return {
-    entries: keys.map((key, at) => {
-      const entry = reads[at]?.entry
-      if (!entry) return { key, found: false }
-      const { data, encoding, contentType, version } = shownValue(entry, false)
-      return { key, found: true, data, encoding, contentType, version }
-    }),
+/** Some at a time, so that values which nobody will be answered do not pile up here. Throws TOO_LARGE. */
+export async function readMany(gateway: Gateway, name: CacheName, keys: readonly string[], scope: CacheScope): Promise<Answer> {
+  const entries: Answer[] = []
+  let left: number = CACHE_LIMITS.batchBytesMax
+  for (let from = 0; from < keys.length; from += KEYS_AT_ONCE) {
+    const some = keys.slice(from, from + KEYS_AT_ONCE)
+    const reads = await ask(gateway, 'mget', scope, (caches, options) => caches.getMany(name, some, options))
+    for (const [at, key] of some.entries()) {
+      const entry = reads[at]?.entry ?? null
+      left -= entry?.value.length ?? 0
+      if (left < 0) throw tooMany('the values')
+      entries.push(entry === null ? { key, found: false } : foundAnswer(key, entry))
+    }
   }
+  return { entries }
+}
+
+function foundAnswer(key: string, entry: CacheEntry): Answer {
+  const { data, encoding, contentType, version } = shownValue(entry, false)
+  return { key, found: true, data, encoding, contentType, version }
 }
 
 /** Member by member: what a node says more than this is not of this version. */

@@ -31,6 +31,8 @@ function bed() {
   return { ...cached, app, send, refusal }
 }
 
+const keys = (count: number) => Array.from({ length: count }, (_, at) => `k${at}`)
+
 describe('mget', () => {
   test('JSON as its value, all else as base64, what is not there as not found', async () => {
     const { last, told, send } = bed()
@@ -57,10 +59,22 @@ describe('mget', () => {
     expect(last('getMany')).toEqual([{ namespace: 'default', cache: 'c' }, keys, { timeoutMs: 10_000 }])
   })
 
-  test('more than one answer takes is refused', async () => {
-    const { told, refusal } = bed()
+  test('as many as one call takes, some at a time', async () => {
+    const { asked, told, send } = bed()
+    told.getMany = Array.from({ length: 64 }, (_, at) => readOf(entryOf('v', { version: at + 1 })))
+    const { body } = await send('POST', 'c:mget', { keys: keys(256) })
+    expect(asked.flatMap(({ args }) => args[1] as readonly string[])).toEqual(keys(256))
+    const entries = body['entries'] as readonly { key: string; version: number }[]
+    expect(entries.map(({ key }) => key)).toEqual(keys(256))
+    expect(entries.map(({ version }) => version)).toEqual(Array.from({ length: 256 }, (_, at) => (at % 64) + 1))
+  })
+
+  test('more than one answer takes is refused, and no more of it read', async () => {
+    const { asked, told, refusal } = bed()
     told.getMany = Array.from({ length: 9 }, () => readOf(entryOf(Buffer.alloc(CACHE_LIMITS.valueBytesMax))))
     expect(await refusal('POST', 'c:mget', { keys: [...'abcdefghi'] })).toMatchObject({ status: 413, code: 'TOO_LARGE' })
+    expect(await refusal('POST', 'c:mget', { keys: keys(256) })).toMatchObject({ status: 413, code: 'TOO_LARGE' })
+    expect(asked).toHaveLength(2)
   })
 })
 
@@ -177,7 +191,6 @@ describe('the cache itself', () => {
   })
 })
 
-const keys = (count: number) => Array.from({ length: count }, (_, at) => `k${at}`)
 test.each([
   ['settings unknown', 'PUT', 'c', { byteMax: 1 }, 'byteMax'],
   ['too few bytes', 'PUT', 'c', { bytesMax: 1 }, 'bytesMax'],

@@ -1,7 +1,7 @@
 /** `/caches/{c}` and what is about several entries: configure, look, `:mget`, `:mput`, `:invalidate`, the lines of a key. */
 import type { Hono } from 'hono'
 import type { CacheConfig, CacheName } from '../../cache/types.ts'
-import { ask, invalidateWhat, mgetAnswer, statusAnswer, valueMeaning } from '../cache-calls.ts'
+import { ask, invalidateWhat, readMany, statusAnswer, valueMeaning } from '../cache-calls.ts'
 import { cacheName, configBody, invalidateBody, mgetBody, mputBody } from '../cache-schemas.ts'
 import { cacheOf, entryOf, reading, refuseConditions, writing } from '../cache-request.ts'
 import { newEntries } from '../cache-values.ts'
@@ -47,7 +47,7 @@ async function mget(c: Call, gateway: Gateway): Promise<Response> {
   const name = calledOf(c)
   refuseConditions(c)
   const { keys } = validate(mgetBody, await readJson(c))
-  return c.json(mgetAnswer(keys, await ask(gateway, 'mget', reading(c), (caches, options) => caches.getMany(name, keys, options))))
+  return c.json(await readMany(gateway, name, keys, reading(c)))
 }
 
 async function mput(c: Call, gateway: Gateway): Promise<Response> {
