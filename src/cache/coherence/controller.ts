@@ -72,7 +72,7 @@ export class Controller {
     const { session, counts } = this
     session.usedAt = now
     const copy = this.copies.get(line)
-    if (copy !== undefined && copy.epoch === session.epoch && now < session.leaseUntil && now < copy.until) {
+    if (copy !== undefined && this.isReadable(copy, now)) {
       copy.hit = true
       counts.hits += 1
       return copy
@@ -90,7 +90,8 @@ export class Controller {
 
   /** Whether the copy may be read now. One that may not will never be again, unless it is past its time only. */
   isReadable(copy: Copy, now: Millis): boolean {
-    return copy.epoch === this.session.epoch && now < this.session.leaseUntil && now < copy.until
+    const { session } = this
+    return copy.epoch === session.epoch && now < session.leaseUntil && now < copy.until
   }
 
   receive(from: NodeId, message: ToNode, now: Millis): void {

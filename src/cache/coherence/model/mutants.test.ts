@@ -1,0 +1,51 @@
+/** Each rule of the protocol is needed: without it the model breaks. */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { ReducerMutant } from './mutants.ts'
+import { DRIVER_MUTANTS, REDUCER_MUTANTS } from './mutants.ts'
+import { run } from './run.ts'
+
+const SOURCE = join(dirname(fileURLToPath(import.meta.url)), '../../..')
+const STATES_MAX = 1_000_000
+const SHOW = Boolean(process.env['CACHE_MODEL_SHOW'])
+const places: string[] = []
+
+afterAll(() => {
+  for (const place of places) rmSync(place, { recursive: true, force: true })
+})
+
+/** The model on changed reducers. */
+async function planted({ file, edits }: ReducerMutant): Promise<typeof run> {
+  const place = mkdtempSync(join(tmpdir(), 'tricord-coherence-'))
+  places.push(place)
+  mkdirSync(join(place, 'cache'))
+  for (const part of ['base', 'cache/types.ts', 'cache/coherence']) cpSync(join(SOURCE, part), join(place, part), { recursive: true })
+  const target = join(place, 'cache/coherence', file)
+  let text = readFileSync(target, 'utf8')
+  for (const [find, replace] of edits) {
+    expect(text.split(find).length - 1, `${file}: ${find}`).toBe(1)
+    text = text.replace(find, () => replace)
+  }
+  writeFileSync(target, text)
+  const module = (await import(pathToFileURL(join(place, 'cache/coherence/model/run.ts')).href)) as { run: typeof run }
+  return module.run
+}
+
+describe('a rule less and the model breaks', () => {
+  test.each(REDUCER_MUTANTS)('$name', async (mutant) => {
+    const mutated = await planted(mutant)
+    const from = performance.now()
+    const { violation, states, complete } = mutated(mutant.settings, {}, STATES_MAX, SHOW)
+    if (SHOW) console.log((performance.now() - from).toFixed(0), states, complete, violation?.join('\n'))
+    expect(violation).not.toBeNull()
+  })
+
+  test.each(DRIVER_MUTANTS)('$name', ({ rules, settings }) => {
+    const { violation, states, complete } = run(settings, rules, STATES_MAX, SHOW)
+    if (SHOW) console.log(states, complete, violation?.join('\n'))
+    expect(violation).not.toBeNull()
+  })
+})

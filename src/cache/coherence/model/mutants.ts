@@ -1,0 +1,248 @@
+/**
+ * Rules of the protocol, each taken out by one change of the text of one reducer, or by one rule of the driver that is not
+ * kept. A configuration of the model has to break with each.
+ */
+import type { Rules, Settings } from './settings.ts'
+
+export interface ReducerMutant {
+  readonly name: string
+  /** In `coherence/`. */
+  readonly file: string
+  /** What is replaced by what. Each occurs in the file exactly once. */
+  readonly edits: readonly (readonly [find: string, replace: string])[]
+  readonly settings: Partial<Settings>
+}
+
+export interface DriverMutant {
+  readonly name: string
+  readonly rules: Partial<Rules>
+  readonly settings: Partial<Settings>
+}
+
+const WRITES = { nodes: 2, loads: 3, writes: 1 }
+const LEASES = { nodes: 1, loads: 2, writes: 1, time: 3, tries: 2 }
+const CRASH = { nodes: 1, loads: 3, writes: 1, crashes: 1, tries: 2, forgetful: false }
+const FAILOVER = { nodes: 1, loads: 2, writes: 1, terms: 2, tries: 2 }
+const OPENING = { nodes: 1, loads: 1, writes: 1, terms: 2, tries: 1, grants: 1, sessions: false }
+const FAILOVER_IN_TIME = { ...FAILOVER, time: 3 }
+
+/** The home was confirmed and does not know it yet when another is elected. */
+const UNHEARD = [/getS of/, /dataS to/, /time/, /n0 ticks/, /renew of/, /home 1 is confirmed/, /home 2 is elected/, /time/, /home 1 hears/]
+
+export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
+  {
+    name: 'a grant that was revoked on its way is kept',
+    file: 'controller.ts',
+    edits: [['if (g <= fetch.killed)', 'if (g === 0)']],
+    settings: WRITES,
+  },
+  {
+    name: 'an invalidation is acknowledged and the copy kept',
+    file: 'controller.ts',
+    edits: [['copy.g <= t)', 'copy.g < 0)']],
+    settings: WRITES,
+  },
+  {
+    name: 'one acknowledgement is not waited for',
+    file: 'home-lines.ts',
+    edits: [['busy.waits.size > 0', 'busy.waits.size > 1']],
+    settings: WRITES,
+  },
+  {
+    name: 'an answer without a grant is for those who came later, too',
+    file: 'fetch.ts',
+    edits: [
+      [
+        'const taken = fetch.waiters.slice(0, fetch.asked)\n  fetch.waiters = fetch.waiters.slice(fetch.asked)',
+        'const taken = fetch.waiters\n  fetch.waiters = []',
+      ],
+    ],
+    settings: { nodes: 2, loads: 4, writes: 1 },
+  },
+  {
+    name: 'a revoked grant answers those who came later',
+    file: 'controller.ts',
+    edits: [
+      [
+        'for (const { ticket } of takeAsked(fetch)) this.port.answer(ticket, held, until)',
+        'if (fetch.killed > 0) fetch.asked = fetch.waiters.length\n    for (const { ticket } of takeAsked(fetch)) this.port.answer(ticket, held, until)',
+      ],
+    ],
+    settings: { nodes: 2, loads: 4, writes: 1 },
+  },
+  {
+    name: 'a copy is read after the session is over',
+    file: 'controller.ts',
+    edits: [['return copy.epoch === session.epoch && now < session.leaseUntil', 'return copy.epoch === session.epoch']],
+    settings: LEASES,
+  },
+  {
+    name: 'the end of the session is not looked at on a miss',
+    file: 'controller.ts',
+    edits: [
+      ['if (this.session.sid !== 0 && now >= this.session.leaseUntil) this.breakSession(now)', ''],
+      ['|| now >= session.leaseUntil) return', ') return'],
+    ],
+    settings: { ...FAILOVER_IN_TIME, loads: 2, grants: 2, tries: 1 },
+  },
+  {
+    name: 'a value is taken from another session',
+    file: 'controller.ts',
+    edits: [['|| session.sid !== message.sid', '']],
+    settings: { ...CRASH, loads: 3 },
+  },
+  {
+    name: 'a value is taken that answers another question',
+    file: 'controller.ts',
+    edits: [['|| fetch.rid !== message.rid', '']],
+    settings: { ...WRITES, forgetful: false, evictions: true },
+  },
+  {
+    name: 'copies outlive their session',
+    file: 'node-session.ts',
+    edits: [['session.epoch += 1', '']],
+    settings: { ...LEASES, grants: 2 },
+  },
+  {
+    name: 'a copy is granted while others are taken back',
+    file: 'home-lines.ts',
+    edits: [['return line.busy !== null || now < line.expectUntil', 'return now < line.expectUntil']],
+    settings: WRITES,
+  },
+  {
+    name: 'who asks gets what is not settled',
+    file: 'home-lines.ts',
+    edits: [['held: line.busy?.before ?? port.read(id)', 'held: port.read(id)']],
+    settings: WRITES,
+  },
+  {
+    name: 'a write that finds its copies being taken back is settled at once',
+    file: 'home-lines.ts',
+    edits: [
+      [
+        'busy.versions.push(version)\n  state.unsettled.set(version, id)',
+        'if (busy.before === previous && busy.startedAt === now && home.counts.inv > 0) state.unsettled.set(version, id)',
+      ],
+    ],
+    settings: { ...WRITES, preparing: true },
+  },
+  {
+    name: 'an acknowledgement of an older invalidation counts',
+    file: 'home-lines.ts',
+    edits: [['|| busy.t !== t', '']],
+    settings: { nodes: 1, loads: 3, writes: 2, forgetful: false },
+  },
+  {
+    name: 'copies are granted outside of a session',
+    file: 'home-lines.ts',
+    edits: [['if (sessionOf(home, node, sid, now) === null) return refuse(home, node, sid)', '']],
+    settings: { ...LEASES, loads: 2 },
+  },
+  {
+    name: 'the copies of a session count as gone before it is over at the node',
+    file: 'home-sessions.ts',
+    edits: [['peer.endsAt = askedAt + waitMs(options)', 'peer.endsAt = askedAt + waitMs(options) - 1000']],
+    settings: LEASES,
+  },
+  {
+    name: 'a renewal does not count at the home',
+    file: 'home-sessions.ts',
+    edits: [['peer.endsAt = Math.max(peer.endsAt, state.confirmedAt + waitMs(options))', '']],
+    settings: LEASES,
+  },
+  {
+    name: 'the lease is counted from when the answer came',
+    file: 'node-session.ts',
+    edits: [['const until = session.sentAt + leaseMs', 'const until = now + leaseMs']],
+    settings: LEASES,
+  },
+  {
+    name: 'a late answer to an older try renews',
+    file: 'node-session.ts',
+    edits: [['session.sentAt === null || session.n !== n', 'session.sentAt === null']],
+    settings: { ...LEASES, loads: 1, grants: 2, tries: 3, forgetful: false },
+  },
+  {
+    name: 'a late open ends the session',
+    file: 'home-sessions.ts',
+    edits: [['if (n <= peer.tried) return', '']],
+    settings: { nodes: 1, loads: 2, writes: 1, forgetful: false },
+  },
+  {
+    name: 'a session is opened on a confirmation that was asked for before',
+    file: 'home-sessions.ts',
+    edits: [['peer.opening = { ask: state.asked + 1 }', 'peer.opening = { ask: 0 }']],
+    settings: { nodes: 1, loads: 2, writes: 1, terms: 2, tries: 1, crashes: 1, sessions: false, grants: 1 },
+  },
+  {
+    name: 'a new home does not wait for anybody',
+    file: 'home-opening.ts',
+    edits: [['missing(home).length > 0', 'missing(home).length < 0']],
+    settings: FAILOVER,
+  },
+  {
+    name: 'a new home does not wait long enough',
+    file: 'home-opening.ts',
+    edits: [['if (now < state.startedAt + waitMs(options) &&', 'if (now < state.startedAt + waitMs(options) - 1000 &&']],
+    settings: FAILOVER_IN_TIME,
+  },
+  {
+    name: 'a new home opens sessions before it speaks',
+    file: 'home-sessions.ts',
+    edits: [
+      ["assert(state.open, 'a silent home opens no session')", ''],
+      ['if (!state.open) return\n', ''],
+    ],
+    settings: { ...FAILOVER, nodes: 2, grants: 2, begin: [/getS of n0/, /dataS to n0/, /home 2 is elected/, /view to n1/] },
+  },
+  {
+    name: 'a new home waits only for those it knew when it was elected',
+    file: 'home-opening.ts',
+    edits: [['state.holders = new Set(holders)\n  openIf', 'openIf']],
+    settings: { ...OPENING, lagging: true },
+  },
+  {
+    name: 'a home answers before it speaks',
+    file: 'directory.ts',
+    edits: [['return this.home.state.open && !this', 'return !this']],
+    settings: FAILOVER,
+  },
+  {
+    name: 'a newer term is acknowledged and not remembered',
+    file: 'controller.ts',
+    edits: [
+      [
+        'if (message.term > session.term) this',
+        "if (message.type === 'view') {\n if (session.sid !== 0) this.loseCopies()\n } else if (message.term > session.term) this",
+      ],
+      ["{ type: 'viewAck', term: session.term }", "{ type: 'viewAck', term: message.term }"],
+    ],
+    settings: OPENING,
+  },
+  {
+    name: 'older terms are listened to',
+    file: 'controller.ts',
+    edits: [['if (message.term < session.term) return', '']],
+    settings: { ...FAILOVER, crashes: 1, forgetful: false, grants: 2 },
+  },
+  {
+    name: 'a newer term is acknowledged and the copies kept',
+    file: 'controller.ts',
+    edits: [['if (session.sid !== 0) this.breakSession(now)\n  }\n\n  private lose', '}\n\n  private lose']],
+    settings: FAILOVER,
+  },
+]
+
+export const DRIVER_MUTANTS: readonly DriverMutant[] = [
+  { name: 'a write is answered before it is settled', rules: { gate: false }, settings: WRITES },
+  { name: 'a repeated answer passes the gate of a silent home', rules: { gateRepeated: false }, settings: FAILOVER },
+  { name: 'what was only seen passes the gate', rules: { gateLooks: false }, settings: { ...WRITES, looks: 1 } },
+  { name: 'a session is opened before its hold is committed', rules: { holdCommitted: false }, settings: OPENING },
+  {
+    name: 'the lease stands on when the confirmation came',
+    rules: { leaseFromAsking: false },
+    settings: { ...FAILOVER_IN_TIME, loads: 1, tries: 3, grants: 1, time: 4, lease: 3, begin: UNHEARD },
+  },
+  { name: 'a new home reads before its first entry is applied', rules: { caughtUp: false }, settings: { ...FAILOVER, lagging: true } },
+  { name: 'a node forgets how often it has knocked when it restarts', rules: { lives: false }, settings: CRASH },
+]

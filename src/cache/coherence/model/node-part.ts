@@ -1,0 +1,70 @@
+/**
+ * A node in the model: a production controller and its copies, as plain data between two steps. A step takes the data into a
+ * fresh controller, does one thing, and writes down what came of it.
+ */
+import type { Copy } from '../copies.ts'
+import type { ControllerPort } from '../controller.ts'
+import { Controller } from '../controller.ts'
+import type { LineId, ToHome } from '../protocol.ts'
+import { copy, write } from './plain.ts'
+
+export const LINE: LineId = 'x'
+
+export interface NodePart {
+  readonly node: string
+  readonly life: number
+  readonly session: Controller['session']
+  readonly fetches: Controller['fetches']
+  readonly rid: number
+  readonly copies: Map<LineId, Copy>
+}
+
+export interface NodeEffects {
+  readonly sent: ToHome[]
+  /** Tickets with the version that was read. */
+  readonly answered: [ticket: number, version: number][]
+}
+
+// When to send again changes nothing where messages are neither lost nor late; tickets are told apart by the world.
+const OMITTED = new Set(['tries', 'sendAt', 'hit', 'usedAt', 'until', 'giveUpAt', 'home', 'nextAt'])
+
+export function createNodePart(node: string, life: number): NodePart {
+  const { session, fetches, rid } = new Controller(optionsOf(life), new Map(), SILENT)
+  return { node, life, session, fetches, rid, copies: new Map() }
+}
+
+const SILENT: ControllerPort = { send() {}, answer() {}, failed() {} }
+
+function optionsOf(life: number) {
+  return { life, renewMs: 500, idleMs: Infinity }
+}
+
+/** Does one thing with the node; returns what it is afterwards. */
+export function stepNode(part: NodePart, act: (controller: Controller, effects: NodeEffects) => void): [NodePart, NodeEffects] {
+  const effects: NodeEffects = { sent: [], answered: [] }
+  const copies = copy(part.copies)
+  const controller = new Controller(optionsOf(part.life), copies, {
+    send: (_, message) => effects.sent.push(message),
+    answer: (ticket, { version }) => effects.answered.push([ticket, version]),
+    failed() {},
+  })
+  Object.assign(controller.session, copy(part.session))
+  for (const [line, fetch] of part.fetches) controller.fetches.set(line, copy(fetch))
+  controller.rid = part.rid
+  act(controller, effects)
+  const { session, fetches, rid } = controller
+  return [{ node: part.node, life: part.life, session, fetches, rid, copies }, effects]
+}
+
+/** The copy that may be read now. */
+export function readable(part: NodePart, now: number): Copy | null {
+  const found = part.copies.get(LINE)
+  if (found === undefined) return null
+  const controller = new Controller(optionsOf(part.life), part.copies, SILENT)
+  Object.assign(controller.session, part.session)
+  return controller.isReadable(found, now) ? found : null
+}
+
+export function textOf(part: NodePart): string {
+  return write(part, OMITTED)
+}

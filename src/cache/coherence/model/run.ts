@@ -1,0 +1,31 @@
+/** What every configuration begins with, and running one. Loaded anew for each mutant, from the changed sources. */
+import type { Result } from './explore.ts'
+import { explore } from './explore.ts'
+import type { Rules, Settings } from './settings.ts'
+import { ALL_RULES } from './settings.ts'
+import { Model } from './world.ts'
+
+export const PLAIN: Settings = {
+  name: '',
+  nodes: 2,
+  terms: 1,
+  loads: 2,
+  writes: 1,
+  looks: 0,
+  time: 0,
+  lease: 2,
+  tries: 1,
+  grants: 5,
+  evictions: false,
+  crashes: 0,
+  preparing: false,
+  sessions: true,
+  forgetful: true,
+  lagging: false,
+  begin: [],
+  deposed: false,
+}
+
+export function run(settings: Partial<Settings>, rules: Partial<Rules>, statesMax: number, trails = false): Result {
+  return explore(new Model({ ...PLAIN, ...settings }, { ...ALL_RULES, ...rules }), statesMax, trails)
+}

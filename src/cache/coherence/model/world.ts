@@ -1,0 +1,401 @@
+/**
+ * Nodes, homes of several terms, a log that is agreed on, and a network that keeps every message that was ever sent and
+ * delivers any of them at any time, any number of times. A state is a row of numbers, each the name of a part that was seen
+ * before; what a part does on an event is computed once.
+ *
+ *   [now, newest, network, node…, home…, committed…, reads…, writes…, looks…, crashes]
+ *
+ * `newest` is the newest version that was answered or read. The promise: nobody reads anything older than what was `newest`
+ * when the read began, and a write that is answered is newer than what was `newest` when it was asked for.
+ */
+import { assert } from '../../../base/assert.ts'
+import type { ToHome, ToNode } from '../protocol.ts'
+import type { Entry, HomePart, Sent } from './home-part.ts'
+import { answerable, applyNext, createHomePart, stepHome, textOf as textOfHome } from './home-part.ts'
+import type { NodeEffects, NodePart } from './node-part.ts'
+import { LINE, createNodePart, readable, stepNode, textOf as textOfNode } from './node-part.ts'
+import { Numbers } from './plain.ts'
+import type { Rules, Settings } from './settings.ts'
+import { UNIT_MS } from './settings.ts'
+
+export type World = readonly number[]
+/** Takes each state that may follow, with the name of what happens. A broken promise is told as `violation`. */
+export type Visit = (next: World, event: string, violation: string | null) => void
+
+type Packet = { readonly node: number; readonly term: number } & (
+  | { readonly message: ToNode; readonly up: false }
+  | { readonly message: ToHome; readonly up: true }
+)
+
+/** What an event makes of a part. */
+interface Outcome {
+  readonly part: number
+  readonly packets: readonly number[]
+  readonly answered: NodeEffects['answered']
+}
+
+const NOW = 0
+const NEWEST = 1
+const NETWORK = 2
+const NODES = 3
+const NONE = -1
+const DONE = -2
+const PACKETS_MAX = 2 ** 20
+
+export class Model {
+  readonly settings: Settings
+  readonly rules: Rules
+  private readonly nodes = new Numbers<NodePart>()
+  private readonly homes = new Numbers<HomePart>()
+  private readonly packets = new Numbers<Packet>()
+  private readonly networks = new Numbers<readonly number[]>()
+  private readonly outcomes = new Map<string, Outcome | null>()
+  /** A network and a packet -> the network that has it, too. */
+  private readonly grown = new Map<number, number>()
+  private readonly answers: ReturnType<typeof answerable>[] = []
+  // Where things are in a row.
+  private readonly homesAt: number
+  private readonly committedAt: number
+  private readonly readsAt: number
+  private readonly writesAt: number
+  private readonly crashesAt: number
+  private visit: Visit = () => {}
+
+  constructor(settings: Settings, rules: Rules) {
+    this.settings = settings
+    this.rules = rules
+    this.homesAt = NODES + settings.nodes
+    this.committedAt = this.homesAt + settings.terms
+    this.readsAt = this.committedAt + settings.terms
+    this.writesAt = this.readsAt + settings.loads
+    this.crashesAt = this.writesAt + settings.writes + settings.looks
+  }
+
+  first(): World {
+    const world = Array.from({ length: this.crashesAt + 1 }, () => NONE)
+    world[NOW] = 0
+    world[NEWEST] = 0
+    world[NETWORK] = this.networks.of('', () => [])
+    for (let i = 0; i < this.settings.nodes; i++) world[NODES + i] = this.nodeNumber(createNodePart(nameOf(i), 1))
+    world[this.crashesAt] = 0
+    this.elect(world, 0, [], 0)
+    return this.follow(this.settings.sessions ? this.withSessions(world) : world, this.settings.begin)
+  }
+
+  /** The state after these events. */
+  private follow(first: World, events: readonly RegExp[]): World {
+    let world = first
+    for (const event of events) {
+      let found: World | null = null
+      this.successors(world, (next, name) => {
+        if (event.test(name)) found ??= next
+      })
+      assert(found !== null, `nothing like ${event.source} can happen`)
+      world = found
+    }
+    return world
+  }
+
+  /** The first home has caught up, and each node has a session with it. */
+  private withSessions(first: World): World {
+    let world = this.follow(first, [/committed/, /applies/])
+    for (let node = 0; node < this.settings.nodes; node++) {
+      const name = nameOf(node)
+      const opening = [new RegExp(`${name} loads`), new RegExp(`open of ${name} to home 1`), /committed/, /applies/]
+      world = this.follow(world, [...opening, /home 1 is confirmed/, /home 1 hears/, new RegExp(`opened to ${name}`)])
+    }
+    return world
+  }
+
+  successors(world: World, visit: Visit): void {
+    this.visit = visit
+    if (at(world, NOW) < this.settings.time) this.go(world, 'time', (next) => (next[NOW] = at(next, NOW) + 1))
+    for (let node = 0; node < this.settings.nodes; node++) this.nodeEvents(world, node)
+    for (let home = 0; home < this.settings.terms; home++) if (at(world, this.homesAt + home) !== NONE) this.homeEvents(world, home)
+    for (const packet of this.networks.get(at(world, NETWORK))) this.deliver(world, packet)
+    this.elections(world)
+  }
+
+  private nodeEvents(world: World, node: number): void {
+    const part = this.nodes.get(at(world, NODES + node))
+    const now = at(world, NOW) * UNIT_MS
+    const name = nameOf(node)
+    const copy = readable(part, now)
+    if (copy !== null) {
+      const { version } = copy.held
+      if (version !== at(world, NEWEST)) {
+        const old = version < at(world, NEWEST) ? `${name} reads ${version} from its copy after ${at(world, NEWEST)} was told` : null
+        this.go(world, `${name} hits ${version}`, (next) => (next[NEWEST] = Math.max(version, at(next, NEWEST))), old)
+      }
+      if (this.settings.evictions) this.node(world, node, `${name} evicts`, () => ({ ...part, copies: new Map() }))
+    } else this.load(world, node, now)
+    if (now > 0) this.node(world, node, `${name} ticks`, (before) => stepNode(before, (controller) => controller.tick(now)))
+    if (at(world, this.crashesAt) < this.settings.crashes) this.crash(world, node)
+  }
+
+  private load(world: World, node: number, now: number): void {
+    const ticket = this.firstFree(world, this.readsAt, this.settings.loads)
+    if (ticket === null) return
+    const begun = with_(world, this.readsAt + ticket, at(world, NEWEST))
+    const name = nameOf(node)
+    this.node(begun, node, `${name} loads #${ticket}`, (part) =>
+      stepNode(part, (controller) => controller.load(LINE, ticket, Infinity, now)),
+    )
+  }
+
+  private crash(world: World, node: number): void {
+    const part = this.nodes.get(at(world, NODES + node))
+    const next = [...world]
+    next[NODES + node] = this.nodeNumber(createNodePart(part.node, this.rules.lives ? part.life + 1 : part.life))
+    next[this.crashesAt] = at(world, this.crashesAt) + 1
+    for (const { waiters } of part.fetches.values()) for (const { ticket } of waiters) next[this.readsAt + ticket] = DONE
+    this.visit(next, `${part.node} restarts`, null)
+  }
+
+  private deliver(world: World, number: number): void {
+    const { node, term, up, message } = this.packets.get(number)
+    const now = at(world, NOW) * UNIT_MS
+    if (!up) {
+      this.node(world, node, `${number}:${message.type} to ${nameOf(node)}`, (part) =>
+        stepNode(part, (controller) => controller.receive(`home ${term}`, message, now)),
+      )
+      return
+    }
+    for (let home = 0; home < this.settings.terms; home++) {
+      if (at(world, this.homesAt + home) === NONE || (message.type !== 'open' && message.term !== home + 1)) continue
+      this.home(world, home, `${number}:${message.type} of ${nameOf(node)} to home ${home + 1}`, (part) =>
+        stepHome(part, this.rules, now, (directory) => directory.receive(nameOf(node), message, now)),
+      )
+    }
+  }
+
+  private homeEvents(world: World, home: number): void {
+    const part = this.homes.get(at(world, this.homesAt + home))
+    const now = at(world, NOW) * UNIT_MS
+    const leads = home + 1 === this.settings.terms || at(world, this.homesAt + home + 1) === NONE
+    const name = `home ${home + 1}`
+    if (leads || this.settings.deposed) this.proposals(world, home, part)
+    if (leads) this.replicate(world, home, part)
+    if (part.applied < at(world, this.committedAt + home)) {
+      this.home(world, home, `${name} applies`, (before) =>
+        stepHome(before, this.rules, now, (directory, own) => applyNext(directory, own, now)),
+      )
+    }
+    for (const [ask, granted] of part.asks) this.confirmations(world, home, ask, granted, leads)
+    if (now > 0) this.home(world, home, `${name} ticks`, (before) => stepHome(before, this.rules, now, (directory) => directory.tick(now)))
+    if (leads || this.settings.deposed) this.answersOf(world, home)
+  }
+
+  private proposals(world: World, home: number, part: HomePart): void {
+    const { writes, looks } = this.settings
+    const now = at(world, NOW) * UNIT_MS
+    for (let op = 0; op < writes + looks; op++) {
+      // The operations of a kind are alike: the first one that is free stands for all.
+      const state = at(world, this.writesAt + op)
+      if (state === DONE || part.log.some((entry) => 'op' in entry && entry.op === op)) continue
+      const entry: Entry = { type: op < writes ? 'put' : 'look', op }
+      const begun = state === NONE ? with_(world, this.writesAt + op, at(world, NEWEST)) : world
+      this.home(begun, home, `home ${home + 1} proposes ${entry.type} ${op}`, (before) =>
+        stepHome(before, this.rules, now, (directory, own) => {
+          own.log.push(entry)
+          if (this.settings.preparing) directory.preparing(LINE, now)
+        }),
+      )
+      if (state === NONE) op = op < writes ? writes - 1 : writes + looks
+    }
+  }
+
+  /** A majority has one more entry of the newest leader's; the first time, all up to its own first one. */
+  private replicate(world: World, home: number, part: HomePart): void {
+    const committed = at(world, this.committedAt + home)
+    const own = part.log.findIndex((entry) => entry.type === 'first' && entry.term === part.term) + 1
+    const next = Math.max(committed + 1, own)
+    if (next > part.log.length) return
+    this.go(world, `${next} entries of home ${home + 1} are committed`, (row) => (row[this.committedAt + home] = next))
+  }
+
+  private confirmations(world: World, home: number, ask: number, granted: boolean, leads: boolean): void {
+    const now = at(world, NOW) * UNIT_MS
+    if (!granted && leads) {
+      this.home(world, home, `home ${home + 1} is confirmed (${ask})`, (before) =>
+        stepHome(before, this.rules, now, (_, own) => void own.asks.set(ask, true)),
+      )
+    }
+    if (!granted) return
+    this.home(world, home, `home ${home + 1} hears that it was confirmed (${ask})`, (before) =>
+      stepHome(before, this.rules, now, (directory, own) => {
+        own.asks.delete(ask)
+        const asked = directory.home.state.asks.find((other) => other.ask === ask)
+        if (asked !== undefined && !this.rules.leaseFromAsking) asked.at = now
+        directory.confirmed(ask, now)
+      }),
+    )
+  }
+
+  private answersOf(world: World, home: number): void {
+    const number = at(world, this.homesAt + home)
+    this.answers[number] ??= answerable(this.homes.get(number), this.rules)
+    for (const [op, version, isLook] of this.answers[number]) {
+      const begun = at(world, this.writesAt + op)
+      if (begun < 0) continue
+      const good = isLook ? version >= begun : version > begun
+      const violation = good ? null : `${isLook ? 'a look sees' : 'a write is'} ${version} though ${begun} was told before it began`
+      const next = [...world]
+      next[this.writesAt + op] = DONE
+      next[NEWEST] = Math.max(version, at(world, NEWEST))
+      this.visit(next, `home ${home + 1} answers ${op} with ${version}`, violation)
+    }
+  }
+
+  /** Whoever is elected has all that is committed, and some of what older leaders had beyond. */
+  private elections(world: World): void {
+    const term = this.firstFree(world, this.homesAt, this.settings.terms)
+    if (term === null) return
+    let committed = 0
+    for (let home = 0; home < term; home++) committed = Math.max(committed, at(world, this.committedAt + home))
+    const seen = new Set<string>()
+    for (let home = 0; home < term; home++) {
+      const { log } = this.homes.get(at(world, this.homesAt + home))
+      for (let length = committed; length <= log.length; length++) {
+        const text = JSON.stringify(log.slice(0, length))
+        if (seen.has(text)) continue
+        seen.add(text)
+        const next = [...world]
+        this.elect(next, term, log.slice(0, length), committed)
+        this.visit(next, `home ${term + 1} is elected with ${length} entries of home ${home + 1}`, null)
+      }
+    }
+  }
+
+  private elect(world: number[], home: number, log: Entry[], committed: number): void {
+    const { lease, lagging } = this.settings
+    const begin = { term: home + 1, leaseMs: lease * UNIT_MS, log, applied: lagging ? 0 : committed }
+    const [part, sent] = createHomePart(begin, at(world, NOW) * UNIT_MS, this.rules)
+    world[this.homesAt + home] = this.homeNumber(part)
+    world[this.committedAt + home] = committed
+    world[NETWORK] = this.networkWith(at(world, NETWORK), this.packetsOf(home + 1, sent))
+  }
+
+  private node(world: World, node: number, event: string, act: (part: NodePart) => NodePart | [NodePart, NodeEffects]): void {
+    const before = at(world, NODES + node)
+    const key = `n${before} ${at(world, NOW)} ${event}`
+    let outcome = this.outcomes.get(key)
+    if (outcome === undefined) {
+      const made = act(this.nodes.get(before))
+      const [part, { sent, answered }] = Array.isArray(made) ? made : [made, { sent: [], answered: [] }]
+      const packets = sent.map((message) => this.packetNumber({ node, term: 'term' in message ? message.term : 0, message, up: true }))
+      outcome = part.session.n % 2 ** 31 > this.settings.tries ? null : { part: this.nodeNumber(part), packets, answered }
+      this.outcomes.set(key, outcome)
+    }
+    if (outcome === null) return
+    const next = this.after(world, NODES + node, outcome)
+    if (next === null) return
+    let violation: string | null = null
+    for (const [ticket, version] of outcome.answered) {
+      const begun = at(world, this.readsAt + ticket)
+      if (version < begun) violation = `${nameOf(node)} is told ${version} though ${begun} was told before it asked`
+      next[this.readsAt + ticket] = DONE
+      next[NEWEST] = Math.max(version, at(next, NEWEST))
+    }
+    this.visit(next, event, violation)
+  }
+
+  private home(world: World, home: number, event: string, act: (part: HomePart) => [HomePart, Sent[]]): void {
+    const before = at(world, this.homesAt + home)
+    const key = `h${before} ${at(world, NOW)} ${event}`
+    let outcome = this.outcomes.get(key)
+    if (outcome === undefined) {
+      const [part, sent] = act(this.homes.get(before))
+      outcome =
+        part.state.g > this.settings.grants ? null : { part: this.homeNumber(part), packets: this.packetsOf(home + 1, sent), answered: [] }
+      this.outcomes.set(key, outcome)
+    }
+    if (outcome === null) return
+    const next = this.after(world, this.homesAt + home, outcome)
+    if (next !== null) this.visit(next, event, null)
+  }
+
+  /** null: nothing is different. */
+  private after(world: World, index: number, { part, packets, answered }: Outcome): number[] | null {
+    const network = packets.length === 0 ? at(world, NETWORK) : this.networkWith(at(world, NETWORK), packets)
+    if (part === world[index] && network === world[NETWORK] && answered.length === 0) return null
+    const next = [...world]
+    next[index] = part
+    next[NETWORK] = this.settings.forgetful ? this.forget(next, network) : network
+    return next
+  }
+
+  private forget(world: World, network: number): number {
+    const all = this.networks.get(network)
+    const kept = all.filter((packet) => !this.isDead(world, this.packets.get(packet)))
+    return kept.length === all.length ? network : this.networks.of(kept.join(), () => kept)
+  }
+
+  private isDead(world: World, { node, message }: Packet): boolean {
+    if (message.type === 'invAck') {
+      const number = at(world, this.homesAt + message.term - 1)
+      return number !== NONE && this.homes.get(number).state.lines.get(LINE)?.busy?.t !== message.t
+    }
+    const { session, fetches } = this.nodes.get(at(world, NODES + node))
+    if (message.type === 'dataS' || message.type === 'dataU') return fetches.get(LINE)?.rid !== message.rid
+    if (message.type === 'opened' || message.type === 'renewed') return session.n !== message.n || session.sentAt === null
+    return false
+  }
+
+  private go(world: World, event: string, change: (next: number[]) => void, violation: string | null = null): void {
+    const next = [...world]
+    change(next)
+    this.visit(next, event, violation)
+  }
+
+  private firstFree(world: World, from: number, count: number): number | null {
+    for (let i = 0; i < count; i++) if (world[from + i] === NONE) return i
+    return null
+  }
+
+  private packetsOf(term: number, sent: readonly Sent[]): number[] {
+    return sent.map(([node, message]) => this.packetNumber({ node: Number(node.slice(1)), term, message, up: false }))
+  }
+
+  private packetNumber(packet: Packet): number {
+    return this.packets.of(JSON.stringify(packet), () => packet)
+  }
+
+  private networkWith(network: number, packets: readonly number[]): number {
+    let grown = network
+    for (const packet of packets) {
+      const key = grown * PACKETS_MAX + packet
+      let next = this.grown.get(key)
+      if (next === undefined) {
+        const all = this.networks.get(grown)
+        const sorted = all.includes(packet) ? all : [...all, packet].sort((a, b) => a - b)
+        next = this.networks.of(sorted.join(), () => sorted)
+        this.grown.set(key, next)
+      }
+      grown = next
+    }
+    return grown
+  }
+
+  private nodeNumber(part: NodePart): number {
+    return this.nodes.of(textOfNode(part), () => part)
+  }
+
+  private homeNumber(part: HomePart): number {
+    return this.homes.of(textOfHome(part), () => part)
+  }
+}
+
+function at(world: World, index: number): number {
+  return world[index] as number
+}
+
+function with_(world: World, index: number, value: number): World {
+  const next = [...world]
+  next[index] = value
+  return next
+}
+
+function nameOf(node: number): string {
+  return `n${node}`
+}
