@@ -251,11 +251,13 @@ export class Model {
   private elections(world: World): void {
     const term = this.firstFree(world, this.homesAt, this.settings.terms)
     if (term === null) return
-    let committed = 0
-    for (let home = 0; home < term; home++) committed = Math.max(committed, at(world, this.committedAt + home))
+    const logs = Array.from({ length: term }, (_, home) => this.homes.get(at(world, this.homesAt + home)).log)
+    const ends = logs.map((_, home) => at(world, this.committedAt + home))
+    const committed = Math.max(...ends)
+    const agreed = JSON.stringify(logs[ends.indexOf(committed)]?.slice(0, committed))
     const seen = new Set<string>()
-    for (let home = 0; home < term; home++) {
-      const { log } = this.homes.get(at(world, this.homesAt + home))
+    for (const [home, log] of logs.entries()) {
+      if (JSON.stringify(log.slice(0, committed)) !== agreed) continue
       for (let length = committed; length <= log.length; length++) {
         const text = JSON.stringify(log.slice(0, length))
         if (seen.has(text)) continue
@@ -284,7 +286,7 @@ export class Model {
       const made = act(this.nodes.get(before))
       const [part, { sent, answered }] = Array.isArray(made) ? made : [made, { sent: [], answered: [] }]
       const packets = sent.map((message) => this.packetNumber({ node, term: 'term' in message ? message.term : 0, message, up: true }))
-      outcome = part.session.n % 2 ** 31 > this.settings.tries ? null : { part: this.nodeNumber(part), packets, answered }
+      outcome = part.session.n % 2 ** 21 > this.settings.tries ? null : { part: this.nodeNumber(part), packets, answered }
       this.outcomes.set(key, outcome)
     }
     if (outcome === null) return

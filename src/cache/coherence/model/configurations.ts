@@ -1,0 +1,62 @@
+/**
+ * What is explored. The small ones to the end in every run of the tests; the large ones, and ways by lot with everything on,
+ * as far as `CACHE_MODEL_STATES` says.
+ */
+import type { Settings } from './settings.ts'
+
+type Configuration = Partial<Settings> & { readonly name: string }
+
+const ONE = { nodes: 1, loads: 1 }
+const TWO = { nodes: 2, loads: 3, grants: 4 }
+
+/** Seen to the end, in some seconds each. */
+export const SMALL: readonly Configuration[] = [
+  { name: 'two writes', ...TWO, writes: 2, preparing: true },
+  { name: 'a write and a look, evictions', ...TWO, looks: 1, evictions: true },
+  { name: 'three nodes', nodes: 3, loads: 3, grants: 4 },
+  { name: 'a lease that ends', ...ONE, time: 3, tries: 3, grants: 2 },
+  { name: 'a sharer that restarts', ...TWO, crashes: 1 },
+  { name: 'a failover', ...ONE, terms: 2, tries: 2, sessions: false, deposed: true, grants: 3 },
+  {
+    name: 'a failover with all that lags',
+    ...ONE,
+    terms: 2,
+    looks: 1,
+    grants: 2,
+    sessions: false,
+    deposed: true,
+    lagging: true,
+    preparing: true,
+  },
+  { name: 'a failover and a sharer that restarts', ...ONE, loads: 2, terms: 2, crashes: 1, grants: 2, sessions: false },
+  { name: 'two failovers', ...ONE, terms: 3, grants: 2, sessions: false },
+]
+
+export const LARGE: readonly Configuration[] = [
+  { name: 'two writes, four reads', ...TWO, loads: 4, writes: 2, grants: 5, evictions: true },
+  { name: 'three nodes, four reads', nodes: 3, loads: 4, grants: 5 },
+  { name: 'leases of two nodes', nodes: 2, time: 2, tries: 2, grants: 3 },
+  { name: 'leases, longer', ...ONE, loads: 2, time: 4, tries: 3, grants: 3 },
+  { name: 'a failover of two nodes', nodes: 2, loads: 2, terms: 2, tries: 2, grants: 3 },
+  { name: 'a failover in time', ...ONE, terms: 2, tries: 2, time: 3, grants: 2 },
+  { name: 'two failovers, a sharer that restarts', ...ONE, loads: 2, terms: 3, crashes: 1, grants: 2, sessions: false },
+]
+
+/** Everything at once, for ways by lot. */
+export const ALL: Configuration = {
+  name: 'everything',
+  nodes: 3,
+  terms: 3,
+  loads: 8,
+  writes: 4,
+  looks: 2,
+  time: 8,
+  tries: 8,
+  grants: 20,
+  evictions: true,
+  crashes: 2,
+  preparing: true,
+  sessions: false,
+  lagging: true,
+  deposed: true,
+}

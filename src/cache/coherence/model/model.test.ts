@@ -1,0 +1,49 @@
+/** The production reducers under a network that loses, doubles and reorders: every state of small worlds, and ways by lot through a large one. */
+import { describe, expect, test } from 'vitest'
+import { ALL, LARGE, SMALL } from './configurations.ts'
+import { walk } from './explore.ts'
+import { PLAIN, run } from './run.ts'
+import { ALL_RULES } from './settings.ts'
+import { Model } from './world.ts'
+
+/** For a long run: that many states of each large configuration, and as many steps by lot. */
+const STATES = Number(process.env['CACHE_MODEL_STATES'] ?? 0)
+const STEPS = Math.max(15_000, STATES)
+const LONG_MS = 7_200_000
+
+function tell(name: string, { states, steps, complete }: { states: number; steps: number; complete: boolean }): void {
+  process.stdout.write(`model: ${name}: ${states} states, ${steps} steps${complete ? ', all' : ''}\n`)
+}
+
+describe('every state', () => {
+  test.each(SMALL)(
+    '$name',
+    (settings) => {
+      const result = run(settings, {}, 3_000_000)
+      tell(settings.name, result)
+      expect(result).toMatchObject({ violation: null, complete: true })
+      expect(result.states).toBeGreaterThan(10_000)
+    },
+    LONG_MS,
+  )
+
+  test.each(STATES > 0 ? LARGE : [])(
+    '$name',
+    (settings) => {
+      const result = run(settings, {}, STATES)
+      tell(settings.name, result)
+      expect(result.violation).toBeNull()
+    },
+    LONG_MS,
+  )
+})
+
+test(
+  'ways by lot with everything on',
+  () => {
+    const result = walk(new Model({ ...PLAIN, ...ALL }, ALL_RULES), 1, 150, STEPS)
+    tell(ALL.name, result)
+    expect(result.violation).toBeNull()
+  },
+  LONG_MS,
+)
