@@ -17,6 +17,8 @@ export type Entry =
   | { readonly type: 'put'; readonly op: number }
   | { readonly type: 'look'; readonly op: number }
   | { readonly type: 'hold'; readonly node: string }
+  /** Asked for by the home of term `by`; in the log of that term, or of a later one, for who asks goes on asking. */
+  | { readonly type: 'unhold'; readonly node: string; readonly by: number; readonly term: number }
 
 export interface HomePart {
   readonly term: number
@@ -41,18 +43,36 @@ export function createHomePart(
   const { state } = silent(term, leaseMs).home
   const part: HomePart = { term, leaseMs, log: [...log, { type: 'first', term }], applied, state, asks: new Map() }
   return stepHome(part, rules, now, (directory) => {
-    directory.start(now, holders(part))
-    if (!rules.caughtUp) directory.caughtUp(holders(part), now)
+    directory.start(now, holders(part, rules))
+    if (!rules.caughtUp) directory.caughtUp(holders(part, rules), now)
   })
 }
 
 function optionsOf(term: number, leaseMs: Millis): HomeOptions {
-  return { ...HOME_DEFAULTS, leaseMs, drift: 0, marginMs: 0, unackedMs: UNIT_MS, expectMs: UNIT_MS, confirmMs: 0, term }
+  return {
+    ...HOME_DEFAULTS,
+    leaseMs,
+    drift: 0,
+    marginMs: 0,
+    unackedMs: UNIT_MS,
+    expectMs: UNIT_MS,
+    confirmMs: 0,
+    holderIdleMs: UNIT_MS,
+    term,
+  }
 }
 
 /** One that nobody hears. */
 function silent(term: number, leaseMs: Millis): Directory {
-  return new Directory(optionsOf(term, leaseMs), { send() {}, read: () => heldAt(0), hold() {}, confirm() {}, settled() {}, opened() {} })
+  return new Directory(optionsOf(term, leaseMs), {
+    send() {},
+    read: () => heldAt(0),
+    hold() {},
+    unhold() {},
+    confirm() {},
+    settled() {},
+    opened() {},
+  })
 }
 
 export function heldAt(version: number): Held {
@@ -66,8 +86,13 @@ export function versionAt({ log }: HomePart, length: number): number {
   return version
 }
 
-function holders({ log, applied }: HomePart): string[] {
-  return log.slice(0, applied).flatMap((entry) => (entry.type === 'hold' ? [entry.node] : []))
+function holders({ log, applied }: HomePart, rules: Rules): Set<string> {
+  const found = new Set<string>()
+  for (const entry of log.slice(0, applied)) {
+    if (entry.type === 'hold') found.add(entry.node)
+    if (entry.type === 'unhold' && (entry.by === entry.term || !rules.unholdInTerm)) found.delete(entry.node)
+  }
+  return found
 }
 
 export function stepHome(
@@ -82,9 +107,11 @@ export function stepHome(
     send: (to, message) => sent.push([to, message]),
     read: () => heldAt(versionAt(part, part.applied)),
     hold: (node) => {
-      if (!part.log.some((entry) => entry.type === 'hold' && entry.node === node)) part.log.push({ type: 'hold', node })
+      const last = part.log.findLast((entry) => 'node' in entry && entry.node === node)
+      if (last?.type !== 'hold') part.log.push({ type: 'hold', node })
       if (!rules.holdCommitted) directory.held(node, now)
     },
+    unhold: (node) => part.log.push({ type: 'unhold', node, by: part.term, term: part.term }),
     confirm: (ask) => part.asks.set(ask, false),
     settled() {},
     opened() {},
@@ -96,7 +123,7 @@ export function stepHome(
 }
 
 /** The next entry is applied. */
-export function applyNext(directory: Directory, part: HomePart, now: number): void {
+export function applyNext(directory: Directory, part: HomePart, now: number, rules: Rules): void {
   const entry = part.log[part.applied] as Entry
   const before = versionAt(part, part.applied)
   part.applied += 1
@@ -105,7 +132,9 @@ export function applyNext(directory: Directory, part: HomePart, now: number): vo
   else if (entry.type === 'hold') {
     // What was held before is told by `caughtUp`.
     if (directory.home.state.caughtUp) directory.held(entry.node, now)
-  } else if (entry.term === part.term) directory.caughtUp(holders(part), now)
+  } else if (entry.type === 'unhold') {
+    if (entry.by === part.term) directory.unheld(entry.node, now)
+  } else if (entry.term === part.term) directory.caughtUp(holders(part, rules), now)
 }
 
 /** What may be answered here and now: the operation, and the version it made or saw. */

@@ -27,7 +27,17 @@ const OPENING = { nodes: 1, loads: 1, writes: 1, terms: 2, tries: 1, grants: 1, 
 const FAILOVER_IN_TIME = { ...FAILOVER, time: 3 }
 
 /** The home was confirmed and does not know it yet when another is elected. */
-const UNHEARD = [/getS of/, /dataS to/, /time/, /n0 ticks/, /renew of/, /home 1 is confirmed/, /home 2 is elected/, /time/, /home 1 hears/]
+const UNHEARD = [
+  /getS of/,
+  /dataS to/,
+  /time/,
+  /n0 ticks/,
+  /renew 2 of/,
+  /home 1 is confirmed/,
+  /home 2 is elected/,
+  /time/,
+  /home 1 hears/,
+]
 
 export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
   {
@@ -233,6 +243,26 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
   },
 ]
 
+/** A home asks to let a node go that is idle; another is elected before that is in the log, and the node comes back to it. */
+const LET_GO = [
+  /time/,
+  /time/,
+  /home 1 ticks/,
+  /time/,
+  /home 1 ticks/,
+  /elected with 2 entries of home 1/,
+  /committed/,
+  /home 2 applies/,
+  /view to n0/,
+  /viewAck of n0/,
+  /open 2 of n0 to home 2/,
+  /home 2 is confirmed/,
+  /home 2 hears/,
+  /opened to n0/,
+  /getS of n0 to home 2/,
+  /dataS to n0/,
+]
+
 export const DRIVER_MUTANTS: readonly DriverMutant[] = [
   { name: 'a write is answered before it is settled', rules: { gate: false }, settings: WRITES },
   { name: 'a repeated answer passes the gate of a silent home', rules: { gateRepeated: false }, settings: FAILOVER },
@@ -244,5 +274,10 @@ export const DRIVER_MUTANTS: readonly DriverMutant[] = [
     settings: { ...FAILOVER_IN_TIME, loads: 1, tries: 3, grants: 1, time: 4, lease: 3, begin: UNHEARD },
   },
   { name: 'a new home reads before its first entry is applied', rules: { caughtUp: false }, settings: { ...FAILOVER, lagging: true } },
+  {
+    name: 'what an older home asked to forget is forgotten though the node came back',
+    rules: { unholdInTerm: false },
+    settings: { nodes: 1, loads: 1, writes: 1, terms: 3, time: 3, tries: 2, grants: 2, begin: LET_GO },
+  },
   { name: 'a node forgets how often it has knocked when it restarts', rules: { lives: false }, settings: CRASH },
 ]

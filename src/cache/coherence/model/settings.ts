@@ -53,6 +53,8 @@ export interface Rules {
   readonly leaseFromAsking: boolean
   /** A new home reads only once its first entry is applied. */
   readonly caughtUp: boolean
+  /** What a home asked to forget is not forgotten by the log of a later one. */
+  readonly unholdInTerm: boolean
   /** The life of a node is told apart from the one before. */
   readonly lives: boolean
 }
@@ -64,5 +66,6 @@ export const ALL_RULES: Rules = {
   holdCommitted: true,
   leaseFromAsking: true,
   caughtUp: true,
+  unholdInTerm: true,
   lives: true,
 }

@@ -101,7 +101,7 @@ export class Model {
     let world = this.follow(first, [/committed/, /applies/])
     for (let node = 0; node < this.settings.nodes; node++) {
       const name = nameOf(node)
-      const opening = [new RegExp(`${name} loads`), new RegExp(`open of ${name} to home 1`), /committed/, /applies/]
+      const opening = [new RegExp(`${name} loads`), new RegExp(`open 1 of ${name} to home 1`), /committed/, /applies/]
       world = this.follow(world, [...opening, /home 1 is confirmed/, /home 1 hears/, new RegExp(`opened to ${name}`)])
     }
     return world
@@ -163,8 +163,11 @@ export class Model {
     }
     for (let home = 0; home < this.settings.terms; home++) {
       if (at(world, this.homesAt + home) === NONE || (message.type !== 'open' && message.term !== home + 1)) continue
-      this.home(world, home, `${number}:${message.type} of ${nameOf(node)} to home ${home + 1}`, (part) =>
-        stepHome(part, this.rules, now, (directory) => directory.receive(nameOf(node), message, now)),
+      this.home(
+        world,
+        home,
+        `${number}:${message.type}${'n' in message ? ` ${message.n % 2 ** 21}` : ''} of ${nameOf(node)} to home ${home + 1}`,
+        (part) => stepHome(part, this.rules, now, (directory) => directory.receive(nameOf(node), message, now)),
       )
     }
   }
@@ -176,9 +179,10 @@ export class Model {
     const name = `home ${home + 1}`
     if (leads || this.settings.deposed) this.proposals(world, home, part)
     if (leads) this.replicate(world, home, part)
+    if (leads) this.belated(world, home, part)
     if (part.applied < at(world, this.committedAt + home)) {
       this.home(world, home, `${name} applies`, (before) =>
-        stepHome(before, this.rules, now, (directory, own) => applyNext(directory, own, now)),
+        stepHome(before, this.rules, now, (directory, own) => applyNext(directory, own, now, this.rules)),
       )
     }
     for (const [ask, granted] of part.asks) this.confirmations(world, home, ask, granted, leads)
@@ -202,6 +206,22 @@ export class Model {
         }),
       )
       if (state === NONE) op = op < writes ? writes - 1 : writes + looks
+    }
+  }
+
+  /** What an older home asked for and does not know the fate of comes to the log of this one. */
+  private belated(world: World, home: number, part: HomePart): void {
+    for (let older = 0; older < home; older++) {
+      for (const entry of this.homes.get(at(world, this.homesAt + older)).log) {
+        if (
+          entry.type !== 'unhold' ||
+          part.log.some((other) => other.type === 'unhold' && other.by === entry.by && other.node === entry.node)
+        )
+          continue
+        this.home(world, home, `home ${home + 1} is asked to let ${entry.node} go, by home ${entry.by}`, (before) =>
+          stepHome(before, this.rules, 0, (_, own) => void own.log.push({ ...entry, term: home + 1 })),
+        )
+      }
     }
   }
 
