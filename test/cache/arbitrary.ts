@@ -74,7 +74,8 @@ export const anyCommand: fc.Arbitrary<CacheCommand> = fc.oneof(
   ),
   named('cache_limits', fc.record({ share }), cache),
   named('cache_load', fc.record({ waitMs: fc.nat(25_000), staleOk: fc.boolean(), tags, dead: number })),
-  fc.record({ type: fc.constantFrom('cache_hold' as const, 'cache_unhold' as const), node }),
+  fc.record({ type: of('cache_hold'), node }),
+  fc.record({ type: of('cache_unhold'), node, term: number }),
   fc.record({ type: of('cache_own'), line: entry, node, count: fc.integer({ min: 1, max: 1_000_000 }) }),
   fc.record({
     type: of('cache_flush'),

@@ -188,7 +188,7 @@ export class Run {
         return { type: 'cache_load', ...entry, dead, waitMs: next.waitMs, staleOk: next.staleOk, tags: this.#tags(next.tags) }
       }
       case 'hold':
-        return { type: next.isOver ? 'cache_unhold' : 'cache_hold', node: next.node }
+        return next.isOver ? { type: 'cache_unhold', node: next.node, term: 1 } : { type: 'cache_hold', node: next.node }
       case 'own': {
         const line = entryLine(next.name.namespace, next.name.cache, next.key)
         return { type: 'cache_own', line, node: next.node, count: next.count }

@@ -9,7 +9,7 @@
  *   touch, invalidate_keys   cache  n, then n times: key         bump   n, then n times: line
  *   configure   cache  config (plain)                             limits cache  share
  *   sweep       cache  below after  what (u8): line | prefix | nothing
- *   load        name  dead waitMs staleOk  tags                   hold, unhold   node
+ *   load        name  dead waitMs staleOk  tags                   hold node   unhold node term
  *   own         line node count                                   release   line own
  *   flush       line own version  value?: ttlMs slidingMs contentType tags value  share
  *   with        cache: namespace cache    name: namespace cache key    tags: n, then n times: line version
@@ -89,8 +89,10 @@ function write(c: CacheCommand): void {
       out.u8(c.staleOk ? 1 : 0)
       return writeTags(c.tags)
     case 'cache_hold':
-    case 'cache_unhold':
       return out.text(c.node)
+    case 'cache_unhold':
+      out.text(c.node)
+      return number(c.term)
     case 'cache_own':
       out.text(c.line)
       out.text(c.node)

@@ -5,7 +5,7 @@
  * the versions of the tags, and whether what is there was alive (`dead`). The machine sees its own partition only.
  */
 import type { ErrorCode } from '../../base/errors.ts'
-import type { Millis, NodeId } from '../../base/ids.ts'
+import type { Millis, NodeId, Term } from '../../base/ids.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import type { CacheConfig, CacheName, Condition, EntryName } from '../types.ts'
 
@@ -127,8 +127,18 @@ export interface LoadCommand extends EntryName {
 
 /** The node may hold copies of lines of this partition. */
 export interface HoldCommand {
-  readonly type: 'cache_hold' | 'cache_unhold'
+  readonly type: 'cache_hold'
   readonly node: NodeId
+}
+
+/**
+ * It holds none any more, says the home of `term`. In the log of a later one it changes nothing: the node may have come back to
+ * that home, which found it among the holders and had nothing to write.
+ */
+export interface UnholdCommand {
+  readonly type: 'cache_unhold'
+  readonly node: NodeId
+  readonly term: Term
 }
 
 /** Gives the line of an entry to a node, with versions for `count` writes. Ends the ownership of another. */
@@ -173,6 +183,7 @@ export type CacheCommand =
   | LimitsCommand
   | LoadCommand
   | HoldCommand
+  | UnholdCommand
   | OwnCommand
   | FlushCommand
   | ReleaseCommand

@@ -74,7 +74,7 @@ function read(input: CommandReader, kind: number): CacheCommand | Refused {
     case KINDS.cache_hold:
       return { type: 'cache_hold', node: readNode(input) }
     case KINDS.cache_unhold:
-      return { type: 'cache_unhold', node: readNode(input) }
+      return { type: 'cache_unhold', node: readNode(input), term: input.count('term', 0, VERSION_MAX) }
     case KINDS.cache_own:
       return readOwn(input)
     case KINDS.cache_flush:

@@ -1,14 +1,16 @@
 /** Which nodes may hold copies of lines of this partition: a new home asks them first (ADR 0006, 5). */
 import type { Plain } from '../../actors/envelope.ts'
-import { type HoldCommand, MACHINE_LIMITS } from './commands.ts'
+import type { ApplyContext } from '../../raft/machine.ts'
+import { type HoldCommand, MACHINE_LIMITS, type UnholdCommand } from './commands.ts'
 import { Holder } from './marks.ts'
 import { refuse } from './refusal.ts'
 import { held, refused } from './replies.ts'
 import type { CacheTable } from './table.ts'
 
-export function hold(table: CacheTable, { type, node }: HoldCommand): Plain {
+export function hold(table: CacheTable, ctx: ApplyContext, command: HoldCommand | UnholdCommand): Plain {
+  const { type, node } = command
   const there = table.holders.get(node)
-  if (type === 'cache_unhold' && there !== undefined) {
+  if (type === 'cache_unhold' && command.term === ctx.term && there !== undefined) {
     table.holders.delete(node)
     table.changes.removed(there)
   }

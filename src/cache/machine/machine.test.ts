@@ -152,8 +152,10 @@ test('who may hold copies', () => {
   const bed = new Bed()
   for (const node of ['n3', 'n1', 'n3']) bed.run({ type: 'cache_hold', node })
   expect(bed.machine.holders()).toEqual(['n1', 'n3'])
-  bed.run({ type: 'cache_unhold', node: 'n1' })
-  bed.run({ type: 'cache_unhold', node: 'n2' })
+  bed.run({ type: 'cache_unhold', node: 'n1', term: 1 })
+  bed.run({ type: 'cache_unhold', node: 'n2', term: 1 })
+  // Asked for by the home of another term: n3 may be back.
+  bed.run({ type: 'cache_unhold', node: 'n3', term: 0 })
   expect(bed.copy().machine.holders()).toEqual(['n3'])
 })
 

@@ -156,7 +156,7 @@ function execute(table: CacheTable, ctx: ApplyContext, ticket: number, command: 
       return configure(table, command)
     case 'cache_hold':
     case 'cache_unhold':
-      return hold(table, command)
+      return hold(table, ctx, command)
     case 'cache_invalidate_keys':
       return invalidateKeys(table, ctx, command)
     case 'cache_sweep':

@@ -43,6 +43,8 @@ export class PartitionHome {
   #opening: (() => void)[] = []
   readonly #settling = new Map<number, (() => void)[]>()
   #ended = false
+  /** Nodes that were let go. */
+  #unholds = 0
 
   constructor(partition: number, term: Term, machine: CacheMachine, deps: HomeDeps) {
     this.#partition = partition
@@ -57,7 +59,7 @@ export class PartitionHome {
         send: (to, message) => deps.send(to, message),
         read: (line) => machine.read(line, this.#time()),
         hold: (node) => this.#hold(node),
-        unhold: (node) => this.#unhold(node),
+        unhold: (node) => this.#unhold(node, ++this.#unholds),
         confirm: (ask) => this.#confirm(() => this.directory.confirmed(ask, this.#now())),
         settled: (version) => this.#settled(version),
         opened: () => this.#opened(),
@@ -160,7 +162,7 @@ export class PartitionHome {
   }
 
   /** Until it is certain, for nothing is opened for the node before. */
-  #unhold(node: NodeId): void {
+  #unhold(node: NodeId, nth: number): void {
     if (this.#ended) return
     const gone = (): void => {
       if (this.#ended) return
@@ -168,8 +170,11 @@ export class PartitionHome {
       this.#look()
     }
     const { writes, clock } = this.#deps
-    const again = (): void => void clock.after(UNHOLD_AGAIN_MS, () => this.#unhold(node))
-    writes.submit(this.#partition, { type: 'cache_unhold', node }, { timeoutMs: HOLD_TIMEOUT_MS }).then(gone, again)
+    const { term } = this
+    const again = (): void => void clock.after(UNHOLD_AGAIN_MS, () => this.#unhold(node, nth))
+    // One command, however often it is asked for: one that comes late must not be a second one, when the node is back.
+    const idempotencyKey = { key: `cache/unhold/${term}/${node}/${nth}`, fingerprint: '' }
+    writes.submit(this.#partition, { type: 'cache_unhold', node, term }, { timeoutMs: HOLD_TIMEOUT_MS, idempotencyKey }).then(gone, again)
   }
 
   #opened(): void {

@@ -9,11 +9,12 @@
  * when the read began, and a write that is answered is newer than what was `newest` when it was asked for.
  */
 import { assert } from '../../../base/assert.ts'
-import type { ToHome, ToNode } from '../protocol.ts'
 import type { Entry, HomePart, Sent } from './home-part.ts'
 import { answerable, applyNext, createHomePart, stepHome, textOf as textOfHome } from './home-part.ts'
 import type { NodeEffects, NodePart } from './node-part.ts'
 import { LINE, createNodePart, readable, stepNode, textOf as textOfNode } from './node-part.ts'
+import { EMPTY, Network } from './network.ts'
+import type { Packet } from './network.ts'
 import { Numbers } from './plain.ts'
 import type { Rules, Settings } from './settings.ts'
 import { UNIT_MS } from './settings.ts'
@@ -21,11 +22,6 @@ import { UNIT_MS } from './settings.ts'
 export type World = readonly number[]
 /** Takes each state that may follow, with the name of what happens. A broken promise is told as `violation`. */
 export type Visit = (next: World, event: string, violation: string | null) => void
-
-type Packet = { readonly node: number; readonly term: number } & (
-  | { readonly message: ToNode; readonly up: false }
-  | { readonly message: ToHome; readonly up: true }
-)
 
 /** What an event makes of a part. */
 interface Outcome {
@@ -40,18 +36,14 @@ const NETWORK = 2
 const NODES = 3
 const NONE = -1
 const DONE = -2
-const PACKETS_MAX = 2 ** 20
 
 export class Model {
   readonly settings: Settings
   readonly rules: Rules
   private readonly nodes = new Numbers<NodePart>()
   private readonly homes = new Numbers<HomePart>()
-  private readonly packets = new Numbers<Packet>()
-  private readonly networks = new Numbers<readonly number[]>()
+  private readonly network = new Network()
   private readonly outcomes = new Map<string, Outcome | null>()
-  /** A network and a packet -> the network that has it, too. */
-  private readonly grown = new Map<number, number>()
   private readonly answers: ReturnType<typeof answerable>[] = []
   // Where things are in a row.
   private readonly homesAt: number
@@ -75,7 +67,7 @@ export class Model {
     const world = Array.from({ length: this.crashesAt + 1 }, () => NONE)
     world[NOW] = 0
     world[NEWEST] = 0
-    world[NETWORK] = this.networks.of('', () => [])
+    world[NETWORK] = EMPTY
     for (let i = 0; i < this.settings.nodes; i++) world[NODES + i] = this.nodeNumber(createNodePart(nameOf(i), 1))
     world[this.crashesAt] = 0
     this.elect(world, 0, [], 0)
@@ -112,7 +104,7 @@ export class Model {
     if (at(world, NOW) < this.settings.time) this.go(world, 'time', (next) => (next[NOW] = at(next, NOW) + 1))
     for (let node = 0; node < this.settings.nodes; node++) this.nodeEvents(world, node)
     for (let home = 0; home < this.settings.terms; home++) if (at(world, this.homesAt + home) !== NONE) this.homeEvents(world, home)
-    for (const packet of this.networks.get(at(world, NETWORK))) this.deliver(world, packet)
+    for (const packet of this.network.packetsOf(at(world, NETWORK))) this.deliver(world, packet)
     this.elections(world)
   }
 
@@ -153,7 +145,7 @@ export class Model {
   }
 
   private deliver(world: World, number: number): void {
-    const { node, term, up, message } = this.packets.get(number)
+    const { node, term, up, message } = this.network.packet(number)
     const now = at(world, NOW) * UNIT_MS
     if (!up) {
       this.node(world, node, `${number}:${message.type} to ${nameOf(node)}`, (part) =>
@@ -295,7 +287,7 @@ export class Model {
     const [part, sent] = createHomePart(begin, at(world, NOW) * UNIT_MS, this.rules)
     world[this.homesAt + home] = this.homeNumber(part)
     world[this.committedAt + home] = committed
-    world[NETWORK] = this.networkWith(at(world, NETWORK), this.packetsOf(home + 1, sent))
+    world[NETWORK] = this.network.with(at(world, NETWORK), this.packetsOf(home + 1, sent))
   }
 
   private node(world: World, node: number, event: string, act: (part: NodePart) => NodePart | [NodePart, NodeEffects]): void {
@@ -305,7 +297,7 @@ export class Model {
     if (outcome === undefined) {
       const made = act(this.nodes.get(before))
       const [part, { sent, answered }] = Array.isArray(made) ? made : [made, { sent: [], answered: [] }]
-      const packets = sent.map((message) => this.packetNumber({ node, term: 'term' in message ? message.term : 0, message, up: true }))
+      const packets = sent.map((message) => this.network.numberOf({ node, term: 'term' in message ? message.term : 0, message, up: true }))
       outcome = part.session.n % 2 ** 21 > this.settings.tries ? null : { part: this.nodeNumber(part), packets, answered }
       this.outcomes.set(key, outcome)
     }
@@ -339,18 +331,12 @@ export class Model {
 
   /** null: nothing is different. */
   private after(world: World, index: number, { part, packets, answered }: Outcome): number[] | null {
-    const network = packets.length === 0 ? at(world, NETWORK) : this.networkWith(at(world, NETWORK), packets)
+    const network = packets.length === 0 ? at(world, NETWORK) : this.network.with(at(world, NETWORK), packets)
     if (part === world[index] && network === world[NETWORK] && answered.length === 0) return null
     const next = [...world]
     next[index] = part
-    next[NETWORK] = this.settings.forgetful ? this.forget(next, network) : network
+    next[NETWORK] = this.settings.forgetful ? this.network.without(network, (packet) => this.isDead(next, packet)) : network
     return next
-  }
-
-  private forget(world: World, network: number): number {
-    const all = this.networks.get(network)
-    const kept = all.filter((packet) => !this.isDead(world, this.packets.get(packet)))
-    return kept.length === all.length ? network : this.networks.of(kept.join(), () => kept)
   }
 
   private isDead(world: World, { node, message }: Packet): boolean {
@@ -376,27 +362,7 @@ export class Model {
   }
 
   private packetsOf(term: number, sent: readonly Sent[]): number[] {
-    return sent.map(([node, message]) => this.packetNumber({ node: Number(node.slice(1)), term, message, up: false }))
-  }
-
-  private packetNumber(packet: Packet): number {
-    return this.packets.of(JSON.stringify(packet), () => packet)
-  }
-
-  private networkWith(network: number, packets: readonly number[]): number {
-    let grown = network
-    for (const packet of packets) {
-      const key = grown * PACKETS_MAX + packet
-      let next = this.grown.get(key)
-      if (next === undefined) {
-        const all = this.networks.get(grown)
-        const sorted = all.includes(packet) ? all : [...all, packet].sort((a, b) => a - b)
-        next = this.networks.of(sorted.join(), () => sorted)
-        this.grown.set(key, next)
-      }
-      grown = next
-    }
-    return grown
+    return sent.map(([node, message]) => this.network.numberOf({ node: Number(node.slice(1)), term, message, up: false }))
   }
 
   private nodeNumber(part: NodePart): number {

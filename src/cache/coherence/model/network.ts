@@ -1,0 +1,61 @@
+/**
+ * The network of the model: a set of messages that only grows, so that losing, doubling and delaying are all there. Sets are
+ * known by numbers.
+ */
+import type { ToHome, ToNode } from '../protocol.ts'
+import { Numbers } from './plain.ts'
+
+export type Packet = { readonly node: number; readonly term: number } & (
+  | { readonly message: ToNode; readonly up: false }
+  | { readonly message: ToHome; readonly up: true }
+)
+
+/** The set with nothing in it. */
+export const EMPTY = 0
+const PACKETS_MAX = 2 ** 20
+
+export class Network {
+  private readonly packets = new Numbers<Packet>()
+  private readonly sets = new Numbers<readonly number[]>()
+  /** A set and a packet -> the set that has it, too. */
+  private readonly grown = new Map<number, number>()
+
+  constructor() {
+    this.sets.of('', () => [])
+  }
+
+  packetsOf(set: number): readonly number[] {
+    return this.sets.get(set)
+  }
+
+  packet(number: number): Packet {
+    return this.packets.get(number)
+  }
+
+  numberOf(packet: Packet): number {
+    return this.packets.of(JSON.stringify(packet), () => packet)
+  }
+
+  with(set: number, packets: readonly number[]): number {
+    let grown = set
+    for (const packet of packets) {
+      const key = grown * PACKETS_MAX + packet
+      let next = this.grown.get(key)
+      if (next === undefined) {
+        const all = this.sets.get(grown)
+        const sorted = all.includes(packet) ? all : [...all, packet].sort((a, b) => a - b)
+        next = this.sets.of(sorted.join(), () => sorted)
+        this.grown.set(key, next)
+      }
+      grown = next
+    }
+    return grown
+  }
+
+  /** For messages that can do nothing any more. */
+  without(set: number, isDead: (packet: Packet) => boolean): number {
+    const all = this.sets.get(set)
+    const kept = all.filter((packet) => !isDead(this.packets.get(packet)))
+    return kept.length === all.length ? set : this.sets.of(kept.join(), () => kept)
+  }
+}
