@@ -10,7 +10,7 @@ import type { Ordered } from '../../base/lazy-heap.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import type { Cache } from './cache.ts'
 import { ENTRY, USE } from './kinds.ts'
-import type { TagGroup } from './tag-index.ts'
+import { NO_GROUPS, type TagGroup } from './tag-index.ts'
 
 export const EMPTY = new Uint8Array(0)
 
@@ -34,7 +34,7 @@ export class Entry extends Stored implements Ordered {
   /** How long it is kept once its time is over. */
   staleMs: Millis = 0
   isStale = false
-  tags: readonly TagGroup[] = []
+  tags: readonly TagGroup[] = NO_GROUPS
   /** Of the key and the value. */
   bytes = 0
 

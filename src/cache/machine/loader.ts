@@ -1,6 +1,7 @@
 /**
- * Takes records back, in any order. What refers to another waits for the end; there everything is linked in the order that
- * the numbers in it tell, so that a machine made of records goes on as the one that wrote them.
+ * Takes records back, in any order. In the order of their keys, which is the usual one, whatever a record refers to is there
+ * already; one that comes before that waits for the end. There everything is put in the order that the numbers in it tell, so
+ * that a machine made of records goes on as the one that wrote them.
  */
 import { assert } from '../../base/assert.ts'
 import { ByteReader } from '../../raft/bytes.ts'
@@ -23,31 +24,19 @@ import type { CacheTable } from './table.ts'
 /** A name may begin with U+FEFF, which a decoder else swallows. */
 const FROM_TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
 
-interface Use {
-  readonly used: number
-  readonly freq: number
-  readonly queue: number
-  readonly deadline: number
-  readonly isStale: boolean
-}
+const NO_TAGS: readonly LineVersion[] = []
 
-interface LoadedEntry {
-  readonly cache: number
-  readonly key: string
-  readonly version: number
-  readonly at: number
-  readonly slidingMs: number
-  readonly staleMs: number
-  readonly contentType: string
-  readonly tags: readonly LineVersion[]
-  readonly use: Use
+interface Early {
+  readonly key: Uint8Array
   readonly value: Uint8Array
 }
 
 export class Loader {
   readonly #table: CacheTable
-  readonly #entries = new Map<number, LoadedEntry>()
-  readonly #uses = new Map<number, Use>()
+  #early: Early[] = []
+  readonly #entries = new Map<number, Entry>()
+  /** Of the entries that have some. */
+  readonly #tags = new Map<Entry, readonly LineVersion[]>()
   readonly #ghosts: GhostPage[] = []
   readonly #loads: Load[] = []
   readonly #waiters: LoadWaiter[] = []
@@ -58,24 +47,37 @@ export class Loader {
 
   /** One record. What no machine wrote is a bug or a damaged store: it asserts. */
   load(key: Uint8Array, value: Uint8Array): void {
-    const input = new ByteReader(value)
-    assert(input.u8() === VERSION, 'a cache record of an unknown version')
-    this.#read(key, input)
-    assert(input.ok && input.left === 0, `a cache record cannot be read: kind ${key[0]}`)
+    if (!this.#link(key, value)) this.#early.push({ key: Uint8Array.from(key), value: Uint8Array.from(value) })
   }
 
   finish(): void {
     const table = this.#table
+    this.#early.sort((a, b) => (a.key[0] as number) - (b.key[0] as number))
+    for (const { key, value } of this.#early) assert(this.#link(key, value), 'a cache record refers to one that is not there')
+    this.#early = []
     restoreOrder(table.byNumber)
-    const loaded = [...this.#entries].sort(([, a], [, b]) => a.at - b.at)
-    const entries = loaded.map(([born, each]) => this.#link(born, each))
-    this.#entries.clear()
-    for (const born of this.#uses.keys()) assert(false, `the use of an entry that is not there: ${born}`)
+    const entries = [...this.#entries.values()]
+    for (const entry of entries.sort((a, b) => a.at - b.at)) table.restoreOrder(entry, this.#tags.get(entry) ?? NO_TAGS)
     for (const entry of entries.sort((a, b) => a.used - b.used)) if (entry.own === 0) entry.cache.policy.restore(entry)
+    this.#entries.clear()
+    this.#tags.clear()
     this.#finishGhosts()
     this.#finishLoads()
     for (const cache of table.byNumber.values()) table.look(cache)
     table.restartJournal()
+  }
+
+  /** Whether what it refers to was there. */
+  #link(key: Uint8Array, value: Uint8Array): boolean {
+    const input = new ByteReader(value)
+    assert(input.u8() === VERSION, 'a cache record of an unknown version')
+    if (key[0] === ENTRY) {
+      if (!this.#readEntry(numberOf(key), input)) return false
+    } else if (key[0] === USE) {
+      if (!this.#readUse(numberOf(key), input)) return false
+    } else this.#read(key, input)
+    assert(input.ok && input.left === 0, `a cache record cannot be read: kind ${key[0]}`)
+    return true
   }
 
   #read(key: Uint8Array, input: ByteReader): void {
@@ -112,12 +114,6 @@ export class Loader {
         return
       case WAITER:
         this.#waiters.push(new LoadWaiter(...readLoad(input), numberOf(key)))
-        return
-      case ENTRY:
-        this.#entries.set(numberOf(key), readEntry(input))
-        return
-      case USE:
-        this.#uses.set(numberOf(key), readUse(input))
         return
     }
     assert(false, `a cache record of an unknown kind: ${key[0]}`)
@@ -170,33 +166,40 @@ export class Loader {
     }
   }
 
-  #link(born: number, loaded: LoadedEntry): Entry {
-    const cache = this.#table.byNumber.get(loaded.cache)
-    assert(cache !== undefined, 'an entry of a cache that is not there')
-    const entry = new Entry(cache, loaded.key, born)
-    const { version, at, slidingMs, staleMs, contentType, value } = loaded
-    Object.assign(entry, { version, at, slidingMs, staleMs, contentType, value, ...(this.#uses.get(born) ?? loaded.use) })
+  #readEntry(born: number, input: ByteReader): boolean {
+    const cache = this.#table.byNumber.get(input.varint())
+    if (cache === undefined) return false
+    const entry = new Entry(cache, input.text(), born)
+    entry.version = input.varint()
+    entry.at = input.varint()
+    entry.slidingMs = input.varint()
+    entry.staleMs = input.varint()
+    entry.contentType = input.text()
+    const tags = readTags(input)
+    readUseOf(entry, input)
+    // A copy: the record is lent.
+    entry.value = input.bytes().slice()
+    entry.bytes = utf8Length(entry.key) + entry.value.length
     entry.stored = true
-    if (this.#uses.delete(born)) {
-      entry.use = new EntryUse(entry)
-      entry.use.stored = true
-    }
-    entry.bytes = utf8Length(loaded.key) + value.length
-    this.#table.relink(entry, loaded.tags)
-    return entry
+    this.#entries.set(born, entry)
+    if (tags.length > 0) this.#tags.set(entry, tags)
+    this.#table.restore(entry)
+    return true
+  }
+
+  #readUse(born: number, input: ByteReader): boolean {
+    const entry = this.#entries.get(born)
+    if (entry === undefined) return false
+    readUseOf(entry, input)
+    entry.use = new EntryUse(entry)
+    entry.use.stored = true
+    return true
   }
 }
 
 function addStored<K, T extends { stored: boolean }>(map: Map<K, T>, record: T, key: K): void {
   record.stored = true
   map.set(key, record)
-}
-
-function readEntry(input: ByteReader): LoadedEntry {
-  const [cache, key] = [input.varint(), input.text()]
-  const [version, at, slidingMs, staleMs] = [input.varint(), input.varint(), input.varint(), input.varint()]
-  const [contentType, tags, use] = [input.text(), readTags(input), readUse(input)]
-  return { cache, key, version, at, slidingMs, staleMs, contentType, tags, use, value: input.bytes().slice() }
 }
 
 function readTags(input: ByteReader): LineVersion[] {
@@ -211,9 +214,13 @@ function readLoad(input: ByteReader): [name: EntryName, tags: readonly LineVersi
   return [name, readTags(input), deadline]
 }
 
-function readUse(input: ByteReader): Use {
-  const [used, freq, queue, deadline] = [input.varint(), input.varint(), input.varint(), input.varint()]
-  return { used, freq, queue, deadline: deadline === 0 ? Infinity : deadline - 1, isStale: input.varint() === 1 }
+function readUseOf(entry: Entry, input: ByteReader): void {
+  entry.used = input.varint()
+  entry.freq = input.varint()
+  entry.queue = input.varint()
+  const deadline = input.varint()
+  entry.deadline = deadline === 0 ? Infinity : deadline - 1
+  entry.isStale = input.varint() === 1
 }
 
 function textOf(key: Uint8Array): string {

@@ -212,16 +212,21 @@ export class CacheTable {
     this.touched(entry)
   }
 
-  /** An entry of a record, in the order of the changes; its policy has it later. */
-  relink(entry: Entry, tags: readonly LineVersion[]): void {
+  /** Takes back an entry of a record. */
+  restore(entry: Entry): void {
     const { cache } = entry
-    entry.own = this.owned.get(entry.line)?.own ?? 0
     entry.contentType = this.#typeOf(entry.contentType)
     cache.entries.set(entry.key, entry)
-    cache.ages.push(entry)
-    if (entry.isStale) cache.staleEntries += 1
     cache.bytes += entry.bytes
     this.bytes += entry.bytes
+  }
+
+  /** For each of them, in the order of the changes, once all records are there; its policy has it later. */
+  restoreOrder(entry: Entry, tags: readonly LineVersion[]): void {
+    const { cache } = entry
+    if (this.owned.size > 0) entry.own = this.owned.get(entry.line)?.own ?? 0
+    cache.ages.push(entry)
+    if (entry.isStale) cache.staleEntries += 1
     this.tags.link(entry, tags)
     if (entry.own === 0 && entry.deadline < Infinity) this.expiry.add(entry)
   }

@@ -15,11 +15,14 @@ export interface TagGroup {
   readonly entries: Set<Entry>
 }
 
+export const NO_GROUPS: readonly TagGroup[] = []
+
 export class TagIndex {
   readonly #byLine = new Map<LineId, Map<number, TagGroup>>()
 
   /** The entry carries these from now on. */
   link(entry: Entry, tags: readonly LineVersion[]): void {
+    if (tags.length === 0) return
     entry.tags = tags.map(([line, version]) => {
       const group = this.#group(line, version)
       group.entries.add(entry)
@@ -28,6 +31,7 @@ export class TagIndex {
   }
 
   unlink(entry: Entry): void {
+    if (entry.tags.length === 0) return
     for (const group of entry.tags) {
       group.entries.delete(entry)
       if (group.entries.size > 0) continue
@@ -35,7 +39,7 @@ export class TagIndex {
       versions?.delete(group.version)
       if (versions?.size === 0) this.#byLine.delete(group.line)
     }
-    entry.tags = []
+    entry.tags = NO_GROUPS
   }
 
   /** Entries that carry an older version of the line than `below`, the oldest versions of the line first. */
