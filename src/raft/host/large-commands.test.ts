@@ -1,6 +1,7 @@
 /** The largest commands, more than a frame and more than a segment of the log: answered, stored, caught up with, and recovered. */
 import { afterEach, expect, test } from 'vitest'
 import { RaftCluster, type TestNode } from '../../../test/raft-cluster.ts'
+import { pageSize } from './page-size.ts'
 
 const VALUE_BYTES = 1_048_576
 
@@ -76,4 +77,11 @@ test('larger ones are refused where they are asked for', async () => {
     ok: false,
     error: { code: 'TOO_LARGE' },
   })
+})
+
+test('records are read by their size: many that are small, one that is large', () => {
+  expect(pageSize({ pairs: 0, bytes: 0 }, 1_000, 1_048_576)).toBe(1)
+  expect(pageSize({ pairs: 10, bytes: 1_000 }, 1_000, 1_048_576)).toBe(1_000)
+  expect(pageSize({ pairs: 10, bytes: 1_048_576 }, 1_000, 1_048_576)).toBe(10)
+  expect(pageSize({ pairs: 3, bytes: 3_200_000 }, 1_000, 1_048_576)).toBe(1)
 })

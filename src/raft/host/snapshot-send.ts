@@ -18,6 +18,7 @@ import { isCount } from './codec.ts'
 import { ColdDigest } from './cold-digest.ts'
 import type { Group } from './group.ts'
 import { AREA_COLD, AREA_HEADER, PREFIX_BYTES, type StateHeader, decodeHeader, generations } from './keys.ts'
+import { pageSize } from './page-size.ts'
 import { Rate } from './rate.ts'
 import type { HostShared } from './shared.ts'
 import { CHUNK_DONE, CHUNK_GIVEN_UP } from './wire.ts'
@@ -98,7 +99,7 @@ export class SnapshotSends {
     if (stream.reading || stream.ended || stream.chunks.length >= WINDOW) return
     stream.reading = true
     this.#shared.outgoing.ctx.pipeToSelf(
-      stream.iterator.next(pairsToRead(stream)),
+      stream.iterator.next(pageSize(stream, PAIRS_PER_READ, BYTES_PER_READ)),
       (pairs) => this.#pack(stream, pairs),
       (error) => {
         if (error instanceof KvDamagedError) this.#shared.ail(stream.group, error.message)
@@ -197,8 +198,4 @@ export class SnapshotSends {
     for (const stream of this.#streams.values()) void stream.iterator.close()
     this.#streams.clear()
   }
-}
-
-function pairsToRead({ pairs, bytes }: Stream): number {
-  return Math.max(1, Math.min(PAIRS_PER_READ, Math.floor((BYTES_PER_READ * pairs) / Math.max(1, bytes))))
 }

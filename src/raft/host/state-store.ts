@@ -23,10 +23,12 @@ import {
   prefixOf,
   warmRecords,
 } from './keys.ts'
+import { pageSize } from './page-size.ts'
 import { RequestTable } from './requests.ts'
 
-/** Records read and given to the machine between two turns of the event loop. */
-const LOAD_CHUNK = 1_000
+/** Records, and about how many bytes of them, that are read and given to the machine between two turns of the event loop. */
+const LOAD_PAIRS = 1_000
+const LOAD_BYTES = 1024 * 1024
 /** Mean size of a record of locks, with its key. */
 const RECORD_BYTES = 160
 
@@ -117,7 +119,10 @@ export async function loadState(
     else requests.records.load(key.subarray(PREFIX_BYTES + 1), value)
   }
   try {
-    for (let pairs = await iterator.next(LOAD_CHUNK); pairs.length > 0; pairs = await iterator.next(LOAD_CHUNK)) {
+    const seen = { pairs: 0, bytes: 0 }
+    for (let pairs = await iterator.next(1); pairs.length > 0; pairs = await iterator.next(pageSize(seen, LOAD_PAIRS, LOAD_BYTES))) {
+      seen.pairs += pairs.length
+      for (const [key, value] of pairs) seen.bytes += key.length + value.length
       if (!wanted()) return 'it is not wanted any more'
       const unreadable = takeAll(pairs, take)
       if (unreadable !== null) return `its records cannot be read: ${unreadable}`
