@@ -276,7 +276,7 @@ export class NaiveModel {
     const entry = this.#place(cache, name.key, { ...content, at: version, version })
     if (own !== 0) this.#outrun(line)
     this.#note(line, version, 'put', previous, version, own)
-    this.#settleLoad(line, { type: 'found', version, value: null })
+    this.#findForWaiting(entry)
     this.#evict(cache, entry)
     return version
   }
@@ -394,6 +394,18 @@ export class NaiveModel {
     const next = load?.waiters[0]
     if (load === undefined || next === undefined) return
     this.settledLog.push({ ticket: next.ticket, reply: this.#grant(line, next.name, next.tags, load.waiters.slice(1)) })
+  }
+
+  /** Who knows of a newer version of what the value carries waits on. */
+  #findForWaiting({ line, version, tags }: NaiveEntry): void {
+    const load = this.loads.find((each) => each.line === line)
+    if (load === undefined) return
+    const isOld = (waiter: Patient) => tags.some(([carried, at]) => waiter.tags.some(([known, newer]) => known === carried && newer > at))
+    for (const waiter of load.waiters) {
+      if (!isOld(waiter)) this.settledLog.push({ ticket: waiter.ticket, reply: { type: 'found', version, value: null } })
+    }
+    load.waiters = load.waiters.filter(isOld)
+    this.#passOn(line)
   }
 
   #settleLoad(line: LineId, reply: CacheReply): void {

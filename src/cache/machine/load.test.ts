@@ -105,6 +105,26 @@ test('what was loaded carries the tags as they were when the token was given', (
   ])
 })
 
+test('who waits since an invalidation is not given what was loaded before it', () => {
+  const bed = new Bed()
+  bed.granted('a', { tags: [[TAG, 5]] })
+  bed.load('a', { waitMs: 1_000, tags: [[TAG, 5]] })
+  bed.load('a', { waitMs: 1_000, tags: [[TAG, 6]] })
+  bed.load('a', { waitMs: 1_000, tags: [[OTHER, 9]] })
+  bed.load('a', { waitMs: 1_000, tags: [[TAG, 7]] })
+  expect(bed.put('a', 'old', { loadToken: 1 })).toMatchObject({ type: 'put' })
+  expect(bed.settledLog).toMatchObject([
+    { ticket: 2, reply: { type: 'found' } },
+    { ticket: 4, reply: { type: 'found' } },
+    { ticket: 3, reply: { type: 'load', token: 2 } },
+  ])
+  bed.put('a', 'new', { loadToken: 2, tags: [[TAG, 7]] })
+  expect(bed.held('a').tags).toEqual([[TAG, 6]])
+  expect(bed.settledLog.slice(3)).toMatchObject([{ ticket: 5, reply: { type: 'load', token: 3 } }])
+  bed.put('a', 'newest', { loadToken: 3 })
+  expect(bed.get('a')).toBe('newest')
+})
+
 test('a put that is refused ends the load', () => {
   const bed = new Bed()
   bed.granted('a')

@@ -78,9 +78,19 @@ export function tagsOfLoad(load: Load, tags: readonly LineVersion[]): readonly L
   return [...load.tags, ...tags.filter(([line]) => !known.has(line))]
 }
 
-/** The key has a value: its load is over, and who waits finds it. */
-export function endLoad(table: CacheTable, ctx: ApplyContext, line: LineId, version: number): void {
-  yieldLoad(table, ctx, line, found(version, line))
+/**
+ * The key has a value: its load is over, and who waits finds it; but not who came after an invalidation that this value has
+ * not heard of. They go on waiting, for the first of them.
+ */
+export function endLoad(table: CacheTable, ctx: ApplyContext, entry: Entry): void {
+  const load = table.loads.find(entry.line)
+  if (load === undefined) return
+  for (const waiter of load.waiters.values()) {
+    if (isOutdated(entry, waiter.tags)) continue
+    table.loads.unwait(waiter)
+    ctx.settle(waiter.ticket, found(entry.version, load.line))
+  }
+  passOn(table, ctx, load.line)
 }
 
 /** The load of the line is over, and whoever waits for it gets this answer. */

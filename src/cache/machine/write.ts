@@ -26,8 +26,8 @@ export function putEntry(table: CacheTable, ctx: ApplyContext, command: PutComma
   const load = command.loadToken === null ? null : loadOf(table, command)
   if (load !== null && 'code' in load) return refused(load, [line])
   const reply = putWith(table, ctx, command, load)
-  // Who was to load it has failed: on success there is no load any more.
-  if (load !== null) passOn(table, ctx, line)
+  // Who was to load it has failed.
+  if (load !== null && table.loads.find(line) === load) passOn(table, ctx, line)
   return reply
 }
 
@@ -111,7 +111,7 @@ function write(
   const { line } = entry
   if (name.own !== 0) outrun(table, line)
   table.note(line, version, 'put', previous, version, name.own)
-  endLoad(table, ctx, line, version)
+  endLoad(table, ctx, entry)
   evict(table, cache, entry, ctx.time)
   return version
 }
