@@ -30,6 +30,7 @@ import { type NodeReadings, createNodeMetrics } from './telemetry/metrics.ts'
 import { VERSION } from './version.ts'
 
 const DRAIN_MAX = 4_096
+const NEVER = new Promise<void>(() => {})
 const TICKS_PER_HEARTBEAT = 2
 
 export interface NodeOptions {
@@ -78,7 +79,8 @@ export async function createNode(config: Config, identity: Identity, ports: Port
       coherence: {
         changed: (change) => caches?.coherence.changed(partition, change),
         preparing: (line) => caches?.coherence.preparing(partition, line),
-        gate: (gate) => caches?.coherence.gate(partition, gate) ?? null,
+        // Before the coherence is there no answer leaves: whoever asked repeats.
+        gate: (gate) => (caches === null ? NEVER : caches.coherence.gate(partition, gate)),
       },
     })
     partitions.set(group, machine)

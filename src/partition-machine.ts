@@ -65,6 +65,9 @@ export function createPartitionMachine({ coherence, ...options }: PartitionMachi
     advance: (ctx) => both.forEach((machine) => machine.advance(ctx)),
     nextDeadline: (): Millis => Math.min(queues.nextDeadline(), caches.nextDeadline()),
     query: (request, time) => (isCacheQuestion(request) ? caches : queues).query(request, time),
+    get valueBytes() {
+      return caches.stateBytes ?? 0
+    },
     get dirty() {
       return queues.dirty + caches.dirty
     },

@@ -102,6 +102,8 @@ export interface GroupHost {
   replicaOf(group: GroupId): ReplicaId | null
   groups(): readonly GroupId[]
   status(group: GroupId): GroupStatus | null
+  /** `status(group).time`, for who asks often; 0 where there is no replica. */
+  time(group: GroupId): Millis
   proposeMembership(group: GroupId, voters: readonly ReplicaId[], learners: readonly ReplicaId[]): ProposeResult
   transferLeadership(group: GroupId, to: ReplicaId): boolean
   /** The node detector's verdicts: a dead node's groups wake up and elect. */

@@ -74,6 +74,8 @@ export interface StateMachine {
   query(request: Plain, time: Millis): Plain
   /** About how many bytes its records are, for those who plan a move; without it the host guesses by their number. */
   readonly stateBytes?: number
+  /** Of values that are not small: added to that guess. */
+  readonly valueBytes?: number
   /** How many records `drain` would write now. */
   readonly dirty: number
   /** Of what `drain` would write: bytes held in memory until it does, for machines whose records are large. Cheap: asked in every turn. */

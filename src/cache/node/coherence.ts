@@ -102,9 +102,8 @@ export class Coherence implements Lines {
     this.homes.get(partition)?.preparing(line)
   }
 
+  /** The home is there before any answer of its term can leave (`GroupHost.onChange`). */
   gate(partition: number, gate: Gate): Promise<void> | null {
-    // The lead may be so new that nobody has told: a home that is not there yet says nothing, either.
-    this.#groupChanged(partitionGroup(partition))
     return this.homes.get(partition)?.gate(gate) ?? null
   }
 
@@ -117,7 +116,6 @@ export class Coherence implements Lines {
     const { partition, message } = decoded
     if (message.type === 'inv' || message.type === 'recall') this.tally.message(message)
     if (decoded.to === 'node') return this.#copiesOf(partition).receive(from, decoded.message)
-    this.#groupChanged(partitionGroup(partition))
     this.homes.get(partition)?.receive(from, decoded.message)
   }
 

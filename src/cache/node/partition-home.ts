@@ -24,7 +24,7 @@ const UNHOLD_AGAIN_MS = 1_000
 
 export interface HomeDeps {
   readonly clock: Clock
-  readonly host: Pick<GroupHost, 'confirm' | 'status'>
+  readonly host: Pick<GroupHost, 'confirm' | 'time'>
   readonly writes: Writes
   readonly send: (to: NodeId, message: ToNode) => void
   /** Answers waited so long at the gate. */
@@ -120,7 +120,7 @@ export class PartitionHome {
   }
 
   #time(): number {
-    return this.#deps.host.status(this.#group)?.time ?? 0
+    return this.#deps.host.time(this.#group)
   }
 
   #tick(): void {

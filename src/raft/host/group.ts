@@ -252,15 +252,18 @@ export class Group implements ApplySink {
   answerQuery(envelope: Envelope, { key, request }: QueryMessage): void {
     const { machine, requests, index, time } = this.applier
     const leave = (reply: Plain): void => this.#shared.outgoing.ctx.reply(envelope, 'query_reply', [reply, index, time])
-    if (key === '') return this.attachments.query(envelope, machine.query(request, this.#now()), leave)
+    if (key === '') return this.attachments.query(envelope, machine.query(request, this.time), leave)
     const answer = requests.stateOf(key, time)
     if (!answer) leave(answer === null ? ['waiting'] : [])
     else if (answer.refused) leave(['answered', true, answer.reply])
     else this.attachments.query(envelope, answer.reply, (reply) => leave(['answered', false, reply]))
   }
 
-  /** How old something is goes on while nothing is written: so reads are answered with T as it is now, where that is known. */
-  #now(): Millis {
+  /**
+   * Cluster time as the leader has it now; elsewhere that of the last applied entry. How old something is goes on while nothing is
+   * written, so reads are answered with it.
+   */
+  get time(): Millis {
     return this.clock.read(this.#shared.uptime.value)
   }
 
@@ -332,11 +335,12 @@ export class Group implements ApplySink {
   status(): GroupStatus {
     const { id: group, serving, applier, store } = this
     // Assigned, not spread: it is read after every turn by those that watch, and a spread makes it a slow object.
-    const stateBytes = applier.machine.stateBytes ?? store.bytes
+    const { machine } = applier
+    const stateBytes = machine.stateBytes ?? store.bytes + (machine.valueBytes ?? 0)
     return Object.assign(this.core.status(), {
       group,
       appliedTime: applier.time,
-      time: this.#now(),
+      time: this.time,
       serving,
       stateBytes,
       checkpointed: store.synced,

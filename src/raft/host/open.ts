@@ -109,6 +109,10 @@ class Face implements GroupHost {
     return this.#host.replicas.groups
   }
 
+  time(group: GroupId): Millis {
+    return this.#host.replicas.get(group)?.time ?? 0
+  }
+
   status(group: GroupId): GroupStatus | null {
     return this.#host.replicas.get(group)?.status() ?? null
   }
