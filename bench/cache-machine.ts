@@ -161,6 +161,73 @@ function benchReload(machine: CacheMachine, entries: number): void {
   say(`load of ${entries} entries, and its end`, ms(linked - from), `ms + ${ms(process.hrtime.bigint() - linked)} ms`)
 }
 
+/** Of a cache that is read through: what is not there is put, what is there is touched. */
+function hitRatio(policy: Share['policy'], capacity: number, next: () => number): string {
+  const machine = createCacheMachine()
+  const ctx = new Context()
+  const share = shareOf(capacity, policy)
+  const value = new Uint8Array(1)
+  let [hits, reads] = [0, 0]
+  for (let nth = 0; nth < 4 * ROUND; nth++) {
+    const key = keyOf(next())
+    const hit = machine.read(entryLine(NAME.namespace, NAME.cache, key), YEARS).value !== null
+    const command = hit ? encodeCommand({ type: 'cache_touch', ...NAME, keys: [key] }) : putOf(key, { share, value })
+    machine.apply(ctx, nth + 1, command)
+    // The first quarter fills it.
+    if (nth < ROUND) continue
+    reads += 1
+    if (hit) hits += 1
+  }
+  return ((hits / reads) * 100).toFixed(1)
+}
+
+/** Zipf over so many keys, by a table of sums. */
+function zipf(keys: number, exponent: number): () => number {
+  const random = randomOf(1)
+  const sums = new Float64Array(keys)
+  let sum = 0
+  for (let nth = 0; nth < keys; nth++) sums[nth] = sum += 1 / (nth + 1) ** exponent
+  return () => {
+    const at = random() * sum
+    let [low, high] = [0, keys - 1]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((sums[middle] as number) < at) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+/** The same numbers each time (mulberry32). */
+function randomOf(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+function benchHits(): void {
+  const keys = 100_000
+  const once = (often: () => number): (() => number) => {
+    let [nth, fresh] = [0, keys]
+    return () => (nth++ % 10 < 3 ? fresh++ : often())
+  }
+  const loads: readonly (readonly [what: string, make: () => () => number])[] = [
+    ['Zipf 0.7', () => zipf(keys, 0.7)],
+    ['Zipf 0.9', () => zipf(keys, 0.9)],
+    ['Zipf 0.99', () => zipf(keys, 0.99)],
+    ['Zipf 0.9, three of ten asked for once', () => once(zipf(keys, 0.9))],
+  ]
+  for (const [what, make] of loads) {
+    const [lru, s3fifo] = [hitRatio('lru', keys / 100, make()), hitRatio('s3fifo', keys / 100, make())]
+    say(`hits, room for 1 % of the keys, ${what}: lru, s3fifo`, lru, `%   ${s3fifo} %`)
+  }
+}
+
 function benchDecode(): void {
   const command = putOf(keyOf(77_777), { share: shareOf(1_000) })
   for (let nth = 0; nth < ROUND; nth++) decodeCommand(command)
@@ -174,6 +241,7 @@ const tags: readonly LineVersion[] = [
   [tagLine(NAME.namespace, NAME.cache, 'team-9'), 0],
   [levelLine(NAME.namespace, NAME.cache, 'user/'), 0],
 ]
+benchHits()
 benchDecode()
 benchPuts('new keys, there is room', 1e9, 1e9, {}, 'lru')
 benchPuts('over what is there', 1e9, 10_000, {}, 'lru')
