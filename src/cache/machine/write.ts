@@ -5,19 +5,18 @@ import { CACHE_LIMITS, type Condition, type EntryName } from '../types.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
 import { type DeleteCommand, type IncrementCommand, MACHINE_LIMITS, type PutCommand, type Refused, type TouchCommand } from './commands.ts'
 import type { Entry } from './entry.ts'
+import { mismatchOf, sumOf } from './judge.ts'
 import { deadlineOf, slidingDeadline } from './life.ts'
 import { endLoad, loadOf, passOn, tagsOfLoad } from './load.ts'
 import type { Load } from './loads.ts'
 import { outrun, refuseOwned } from './owned-line.ts'
-import { invalid, refuse } from './refusal.ts'
+import { refuse } from './refusal.ts'
 import { deleted, incremented, nothingDeleted, put, refused, touched } from './replies.ts'
 import { evict } from './share.ts'
 import type { CacheTable, NewContent } from './table.ts'
 
-const INTEGER = /^-?(0|[1-9]\d{0,15})$/
 const JSON_TYPE = 'application/json'
 const TEXT = new TextEncoder()
-const FROM_TEXT = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 
 export function putEntry(table: CacheTable, ctx: ApplyContext, command: PutCommand): Plain {
   const line = lineOf(command)
@@ -66,10 +65,8 @@ export function incrementEntry(table: CacheTable, ctx: ApplyContext, command: In
   if (ownedReply !== null) return ownedReply
   const there = table.entry(command)
   const current = alive(there, command.dead)
-  const before = current === null ? 0 : integerIn(current)
-  const value = before + command.by
-  if (Number.isNaN(value)) return refused(invalid('key', 'what it holds is no integer'), [line])
-  if (!Number.isSafeInteger(value)) return refused(invalid('by', 'the sum is beyond 2^53'), [line])
+  const value = sumOf(current?.value ?? null, command.by)
+  if (typeof value !== 'number') return refused(value, [line])
   const kept = current === null ? null : lifeOf(current)
   const fresh = { deadline: deadlineOf(command.ttlMs, 0, ctx.time), slidingMs: 0, staleMs: 0, tags: command.tags }
   const content = { value: TEXT.encode(String(value)), contentType: JSON_TYPE, ...(kept ?? fresh) }
@@ -122,22 +119,12 @@ function alive(entry: Entry | null, dead: number): Entry | null {
 }
 
 function mismatch(name: EntryName, condition: Condition, current: Entry | null): Plain | null {
-  const version = current?.version ?? 0
-  const holds =
-    condition === null || (condition === 'absent' ? current === null : condition === 'present' ? current !== null : version === condition)
-  if (holds) return null
-  const what = version === 0 ? 'there is none' : `it is at version ${version}`
-  return refused(refuse('VERSION_MISMATCH', what, { version }), [lineOf(name)])
+  const refusal = mismatchOf(condition, current?.version ?? 0)
+  return refusal === null ? null : refused(refusal, [lineOf(name)])
 }
 
 function lifeOf({ deadline, slidingMs, staleMs, tags }: Entry): Omit<NewContent, 'at' | 'version' | 'value' | 'contentType'> {
   return { deadline, slidingMs, staleMs, tags: tags.map(({ line, version }) => [line, version]) }
-}
-
-/** NaN: it is none. */
-function integerIn({ value }: Entry): number {
-  const text = value.length > 20 ? '' : FROM_TEXT.decode(value)
-  return INTEGER.test(text) ? Number(text) : Number.NaN
 }
 
 function lineOf({ namespace, cache, key }: EntryName): string {

@@ -12,7 +12,7 @@ import type { Millis } from '../../base/ids.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import { configLine, entryLine, levelLine, tagLine } from '../line-id.ts'
 import { encodeCommand } from '../machine/codec.ts'
-import type { CacheReply, LineVersion, PutCommand } from '../machine/commands.ts'
+import type { LineVersion, PutCommand } from '../machine/commands.ts'
 import {
   CACHE_LIMITS,
   type CacheCallOptions,
@@ -29,7 +29,13 @@ import {
 } from '../types.ts'
 import type { Lines } from './lines.ts'
 import type { Tally } from './tally.ts'
-import type { Writes } from './writes.ts'
+import { type Done, type Writes, withoutKey } from './writes.ts'
+
+interface HowToLoad {
+  readonly waitMs: Millis
+  readonly staleOk: boolean
+  readonly tags: readonly string[]
+}
 
 /** As of a moment: the entry, where it lives; else what was there, dead by a tag. */
 interface Seen {
@@ -100,7 +106,7 @@ export class Operations {
       condition,
       loadToken: loadToken === null ? null : tokenOf(loadToken),
       share: this.#writes.shareOf(config, version),
-      dead: condition === null ? 0 : await this.#dead(name, timeoutMs),
+      dead: await this.#deadForPut(name, condition, timeoutMs),
       own: 0,
     }
     return [command, config]
@@ -131,41 +137,35 @@ export class Operations {
     return { value: reply.value, version: reply.version }
   }
 
-  async load(
-    name: EntryName,
-    how: { readonly waitMs: Millis; readonly staleOk: boolean; readonly tags: readonly string[] },
-    options: CacheCallOptions,
-  ): Promise<LoadOutcome> {
-    const { timeoutMs } = options
+  async load(name: EntryName, how: HowToLoad, options: CacheCallOptions): Promise<LoadOutcome> {
+    const [first, dead] = await this.#find(name, options.timeoutMs)
+    if (first !== null) return { type: 'value', stale: false, read: first }
+    const reply = await this.#askToLoad(name, how, dead, options)
+    if (reply.type !== 'found') return outcomeOf(reply)
+    // The machine does not see whether the tags of what was put are current.
+    const [read, deadStill] = await this.#find(name, options.timeoutMs)
+    if (read !== null) return { type: 'value', stale: false, read: { ...read, line: 'I', hit: false } }
+    const again = await this.#askToLoad(name, { ...how, waitMs: 0 }, deadStill, withoutKey(options))
+    if (again.type !== 'found') return outcomeOf(again)
+    throw new TricordError('OWNER_BUSY', 'the value came and went: ask again', { retryAfterMs: 0 })
+  }
+
+  /** What lives there; else the version of what is there though it is dead. */
+  async #find(name: EntryName, timeoutMs: Millis): Promise<readonly [read: CacheRead | null, dead: number]> {
     const line = entryLine(name.namespace, name.cache, name.key)
     const state = this.#lines.stateOf(line)
     const held = this.#lines.read(line, timeoutMs)
-    const seen = await this.#seen(await held, timeoutMs)
-    if (seen.entry !== null)
-      return { type: 'value', stale: false, read: { entry: seen.entry, line: state, hit: !(held instanceof Promise) } }
-    const [config] = await this.#config(name, timeoutMs)
-    const lines = [...levelLines(name, config), ...how.tags.map((tag) => tagLine(name.namespace, name.cache, tag))]
-    const command = {
-      type: 'cache_load',
-      ...entryNameOf(name),
-      waitMs: how.waitMs,
-      staleOk: how.staleOk,
-      tags: await this.#versions(lines, timeoutMs),
-      dead: seen.dead,
-    } as const
-    return this.#loaded(name, await this.#writes.entry(command, config, { ...options, timeoutMs: timeoutMs + how.waitMs }), timeoutMs)
+    const { entry, dead } = await this.#seen(await held, timeoutMs)
+    return [entry === null ? null : { entry, line: state, hit: !(held instanceof Promise) }, dead]
   }
 
-  async #loaded(name: EntryName, reply: CacheReply, timeoutMs: Millis): Promise<LoadOutcome> {
-    if (reply.type === 'load') return { type: 'load', loadToken: String(reply.token), leaseMs: reply.leaseMs }
-    assert(reply.type === 'found' || reply.type === 'stale', 'another answer to a load')
-    const { version, value } = reply
-    const stale = reply.type === 'stale'
-    if (value !== null) return { type: 'value', stale, read: { entry: { version, ...value }, line: 'I', hit: false } }
-    // Replaced since: what is there now is as good.
-    const read = await this.get(name, { timeoutMs })
-    if (read.entry !== null) return { type: 'value', stale: false, read }
-    throw new TricordError('OWNER_BUSY', 'the value came and went: ask again', { retryAfterMs: 0 })
+  async #askToLoad(name: EntryName, { waitMs, staleOk, tags }: HowToLoad, dead: number, options: CacheCallOptions): Promise<Done> {
+    const { timeoutMs } = options
+    const [config] = await this.#config(name, timeoutMs)
+    const lines = [...levelLines(name, config), ...tags.map((tag) => tagLine(name.namespace, name.cache, tag))]
+    const versions = await this.#versions(lines, timeoutMs)
+    const command = { type: 'cache_load', ...entryNameOf(name), waitMs, staleOk, tags: versions, dead } as const
+    return this.#writes.entry(command, config, { ...options, timeoutMs: timeoutMs + waitMs })
   }
 
   /** The configuration of a cache, and its version; 0: none was given. */
@@ -193,6 +193,12 @@ export class Operations {
     return (await this.#seen(held, timeoutMs)).dead
   }
 
+  /** Without a condition only `created` depends on it: a copy here says it for nothing, and no other is asked for. */
+  async #deadForPut(name: EntryName, condition: Condition, timeoutMs: Millis): Promise<number> {
+    const isHere = this.#lines.stateOf(entryLine(name.namespace, name.cache, name.key)) !== 'I'
+    return condition === null && !isHere ? 0 : this.#dead(name, timeoutMs)
+  }
+
   #seen(held: Held, timeoutMs: Millis): Seen | Promise<Seen> {
     if (held.value === null) return { entry: null, dead: 0 }
     return this.#alive(held, 0, timeoutMs)
@@ -214,6 +220,15 @@ export class Operations {
     if (lines.length === 0) return []
     return Promise.all(lines.map(async (line): Promise<LineVersion> => [line, (await this.#lines.read(line, timeoutMs)).version]))
   }
+}
+
+/** Of a load that found nothing alive. */
+function outcomeOf(reply: Done): LoadOutcome {
+  if (reply.type === 'load') return { type: 'load', loadToken: String(reply.token), leaseMs: reply.leaseMs }
+  assert(reply.type === 'stale', 'another answer to a load')
+  const { version, value } = reply
+  if (value === null) throw new TricordError('OWNER_BUSY', 'another loads it, and what was there is gone', { retryAfterMs: 0 })
+  return { type: 'value', stale: true, read: { entry: { version, ...value }, line: 'I', hit: false } }
 }
 
 /** The prefixes of a key that can be invalidated by one write, the shortest first. */

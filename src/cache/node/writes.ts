@@ -182,7 +182,7 @@ function ofPartition(options: CacheCallOptions, part: number): CacheCallOptions 
 }
 
 /** What may be done twice without harm. */
-function withoutKey({ timeoutMs, traceparent }: CacheCallOptions): CacheCallOptions {
+export function withoutKey({ timeoutMs, traceparent }: CacheCallOptions): CacheCallOptions {
   return { timeoutMs, ...(traceparent && { traceparent }) }
 }
 

@@ -1,0 +1,29 @@
+/** What a write has to hold against, judged alike by the machine and by an owner that writes on its own. */
+import type { Condition } from '../types.ts'
+import type { Refused } from './commands.ts'
+import { invalid, refuse } from './refusal.ts'
+
+const INTEGER = /^-?(0|[1-9]\d{0,15})$/
+const INTEGER_BYTES_MAX = 20
+const FROM_TEXT = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
+
+/** `version`: of what is there, 0: nothing. Null: the condition holds. */
+export function mismatchOf(condition: Condition, version: number): Refused | null {
+  const holds =
+    condition === null || (condition === 'absent' ? version === 0 : condition === 'present' ? version !== 0 : version === condition)
+  if (holds) return null
+  return refuse('VERSION_MISMATCH', version === 0 ? 'there is none' : `it is at version ${version}`, { version })
+}
+
+/** `before` null: there is nothing, which counts as 0. */
+export function sumOf(before: Uint8Array | null, by: number): number | Refused {
+  const sum = (before === null ? 0 : integerIn(before)) + by
+  if (Number.isNaN(sum)) return invalid('key', 'what it holds is no integer')
+  return Number.isSafeInteger(sum) ? sum : invalid('by', 'the sum is beyond 2^53')
+}
+
+/** NaN: it is none. */
+function integerIn(value: Uint8Array): number {
+  const text = value.length > INTEGER_BYTES_MAX ? '' : FROM_TEXT.decode(value)
+  return INTEGER.test(text) ? Number(text) : Number.NaN
+}
