@@ -22,7 +22,8 @@ export type Killer =
       readonly seeds: readonly number[]
       readonly safetyMs: number
       readonly quiet?: boolean
-      readonly workload?: 'queues'
+      readonly workload?: 'queues' | 'caches'
+      readonly driftPpm?: number
     }
   | { readonly by: 'test'; readonly file: string; readonly test: string }
 
@@ -34,6 +35,16 @@ export function simulator(first: number, last: number, safetyMs = 12_000): Extra
 /** Work on queues, seeds from `first` to `last`. */
 export function queueSimulator(first: number, last: number, safetyMs = 12_000): Killer {
   return { ...simulator(first, last, safetyMs), workload: 'queues' }
+}
+
+/** Work on caches, seeds from `first` to `last`. */
+export function cacheSimulator(first: number, last: number, safetyMs = 20_000): Killer {
+  return { ...simulator(first, last, safetyMs), workload: 'caches' }
+}
+
+/** The same, with links that are cut for long, and clocks that are wrong by all that they may be. */
+export function driftSimulator(first: number, last: number): Killer {
+  return { ...simulator(first, last, 20_000), workload: 'caches', driftPpm: 10_000 }
 }
 
 /** Quiet runs, from `first` to `last`. */

@@ -1,15 +1,24 @@
 /** Runs inside of a planted copy: the simulator over the seeds of MUTANT_SEEDS, up to the first failure. */
 import { expect, it } from 'vitest'
 import { loadHash } from '../src/io/hash.ts'
+import { WORKLOADS } from '../src/sim/options.ts'
 import { runSeed } from '../src/sim/run.ts'
 
-const { MUTANT_SEEDS = '1', MUTANT_SAFETY_MS = '12000', MUTANT_QUIET = 'false', MUTANT_WORKLOAD = 'locks' } = process.env
+const {
+  MUTANT_SEEDS = '1',
+  MUTANT_SAFETY_MS = '12000',
+  MUTANT_QUIET = 'false',
+  MUTANT_WORKLOAD = 'locks',
+  MUTANT_DRIFT_PPM = '',
+} = process.env
 
 it('simulator', async () => {
   const hash = await loadHash()
   for (const seed of MUTANT_SEEDS.split(',').map(Number)) {
-    const workload = MUTANT_WORKLOAD === 'queues' ? 'queues' : 'locks'
-    const { failure } = await runSeed(seed, hash, { safetyMs: Number(MUTANT_SAFETY_MS), quiet: MUTANT_QUIET === 'true', workload })
+    const workload = WORKLOADS.find((one) => one === MUTANT_WORKLOAD) ?? 'locks'
+    const drift = MUTANT_DRIFT_PPM === '' ? {} : { driftPpm: Number(MUTANT_DRIFT_PPM) }
+    const how = { safetyMs: Number(MUTANT_SAFETY_MS), quiet: MUTANT_QUIET === 'true', workload, ...drift }
+    const { failure } = await runSeed(seed, hash, how)
     expect(failure === null ? null : `seed ${seed}: ${failure.message}`).toBeNull()
   }
 })

@@ -56,6 +56,8 @@ export interface Node {
   /** The cluster's: for the gateway alone. */
   readonly secret: string
   readonly locks: LockMachine
+  /** For those who look on. */
+  readonly coherence: Coherence
   /** Where clients reach it, where that is not known before it listens. */
   announce(url: string): void
   /** Hands leadership over, makes everything durable, closes. */
@@ -133,6 +135,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     host,
     secret: started.secret,
     locks,
+    coherence,
     announce: (url) => started.announce(url),
     async stop(drainTimeoutMs) {
       waits.close()

@@ -174,7 +174,7 @@ describe('a transaction of both', () => {
     bed.opened = new Promise((resolve) => (open = resolve))
     const leaving = bed.machine.attach?.(reply, { cold: { get: () => [] }, durableOn: (index) => [`n${index}`] })
     expect(leaving).toBeInstanceOf(Promise)
-    expect(bed.gates).toEqual([{ versions: [1, 2, 3], lines: [] }])
+    expect(bed.gates).toEqual([{ versions: [1, 2, 3], lines: [], below: 0 }])
     open()
     const whole = decodeMixedReply((await leaving) as Plain)
     expect(whole?.puts).toEqual([

@@ -23,6 +23,9 @@ const QUIET_MS = 120_000
 const DRAWN: Case[] = Array.from({ length: 24 }, (_, i) => ({ seed: 1 + i }))
 const MOVING: Case[] = Array.from({ length: 8 }, (_, i) => ({ seed: 101 + i, membership: 'on' }))
 const ROTTEN: Case[] = Array.from({ length: 8 }, (_, i) => ({ seed: 401 + i, rotten: true }))
+const CACHES: Case[] = Array.from({ length: 12 }, (_, i) => ({ seed: 2_001 + i, workload: 'caches' }))
+/** In parts of a million: the bound that the caches are told, and twenty times that. */
+const [DRIFT_PPM, WRONG_DRIFT_PPM] = [10_000, 200_000]
 /** Those that once found something, in the code or in a checker. */
 const ONCE_RED_LOCKS: readonly Case[] = [
   ...[152, 208, 21_091, 21_439, 50_372, 50_399, 90_033].map((seed) => ({ seed })),
@@ -55,6 +58,7 @@ const ONCE_RED: readonly Case[] = [
   ...ONCE_RED_LOCKS.map((known): Case => ({ ...known, workload: 'locks' })),
   { seed: 400_068, membership: 'off', workload: 'queues', safetyMs: 20_000 },
   { seed: 924_589, workload: 'queues', safetyMs: 20_000 },
+  { seed: 1_032, workload: 'caches', safetyMs: 20_000 },
 ]
 
 let hash: Hash
@@ -63,7 +67,7 @@ beforeAll(async () => {
 })
 
 describe('simulator', () => {
-  it.each([...DRAWN, ...MOVING, ...ROTTEN, ...ONCE_RED])(
+  it.each([...DRAWN, ...MOVING, ...ROTTEN, ...CACHES, ...ONCE_RED])(
     'seed $seed',
     async ({ seed, membership, rotten, workload, safetyMs = SAFETY_MS }) => {
       const moving = membership && { membership: membership === 'on' }
@@ -86,6 +90,18 @@ describe('simulator', () => {
     expect(failure, failure ? `${repeat}\n${trace.join('\n')}` : '').toBeNull()
     expect(acknowledged).toBeGreaterThan(0)
   })
+
+  it.each([2, 12, 47])(
+    'clocks of seed %i: wrong within the bound, copies are current; beyond it they may be stale, and no write is lost',
+    async (seed) => {
+      const run = (driftPpm: number) => runSeed(seed, hash, { safetyMs: 20_000, workload: 'caches', driftPpm })
+      const [kept, broken] = [await run(DRIFT_PPM), await run(WRONG_DRIFT_PPM)]
+      const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --workload caches --trace --drift`
+      expect(kept.failure, `${repeat} 1%\n${kept.trace.join('\n')}`).toBeNull()
+      expect(broken.failure, `${repeat} 20%\n${broken.trace.join('\n')}`).toBeNull()
+      expect([kept.stale, broken.stale > 0]).toEqual([0, true])
+    },
+  )
 
   it('is the same run for the same seed, another for another', async () => {
     const [first, second, other] = [

@@ -2,8 +2,7 @@
  * The nemesis: at random moments it does something bad, of the kinds that the seed drew, and undoes most of it after a
  * while. It may take the quorum away: the first phase asks for safety alone.
  */
-import type { NodeId } from '../base/ids.ts'
-import { LOCKS_GROUP } from '../base/ids.ts'
+import { type GroupId, LOCKS_GROUP, type NodeId, partitionGroup } from '../base/ids.ts'
 import type { SimCluster, SimNode } from './cluster.ts'
 import type { Dice } from './dice.ts'
 import type { Operator } from './operator.ts'
@@ -46,6 +45,8 @@ export class Chaos {
   readonly #options: ChaosOptions
   readonly #operator: Operator
   readonly #dice: Dice
+  /** Its leader is struck more often than others. */
+  readonly #hunted: GroupId
   #running = false
 
   constructor(cluster: SimCluster, options: ChaosOptions, operator: Operator) {
@@ -53,6 +54,7 @@ export class Chaos {
     this.#options = options
     this.#operator = operator
     this.#dice = cluster.world.dice.fork('chaos')
+    this.#hunted = cluster.options.workload === 'caches' ? partitionGroup(0) : LOCKS_GROUP
   }
 
   start(): void {
@@ -92,14 +94,14 @@ export class Chaos {
       case null:
         return
       case 'crash':
-        return this.#crash(this.#dice.chance(0.4) ? (this.#cluster.leader() ?? node) : node)
+        return this.#crash(this.#dice.chance(0.4) ? (this.#cluster.leader(this.#hunted) ?? node) : node)
       case 'crashAll':
         for (const each of this.#cluster.nodes) this.#crash(each)
         return
       case 'stop':
         return this.#stop(node)
       case 'pause':
-        return this.#pause(this.#dice.chance(0.4) ? (this.#cluster.leader() ?? node) : node)
+        return this.#pause(this.#dice.chance(0.4) ? (this.#cluster.leader(this.#hunted) ?? node) : node)
       case 'partition':
         return this.#partition()
       case 'clog':
@@ -229,11 +231,11 @@ export class Chaos {
   }
 
   #transfer(): void {
-    const leader = this.#cluster.leader()
+    const leader = this.#cluster.leader(this.#hunted)
     const host = leader?.running?.node.host
-    const voters = host?.status(LOCKS_GROUP)?.membership.voters
+    const voters = host?.status(this.#hunted)?.membership.voters
     if (!host || !voters || leader?.life?.paused) return
     this.#cluster.world.fault('transfer')
-    leader?.life?.run(() => void host.transferLeadership(LOCKS_GROUP, this.#dice.pick(voters)))
+    leader?.life?.run(() => void host.transferLeadership(this.#hunted, this.#dice.pick(voters)))
   }
 }

@@ -6,8 +6,10 @@
  *                      └──refused (an emptied disk)                └──disk error──> down
  */
 import type { Hash } from '../base/hash.ts'
-import { LOCKS_GROUP, type NodeId } from '../base/ids.ts'
+import { type GroupId, LOCKS_GROUP, type NodeId } from '../base/ids.ts'
 import { IdentityError, openIdentity } from '../cluster/identity.ts'
+import { createCaches } from '../cache/facade.ts'
+import type { Caches } from '../cache/types.ts'
 import { type Config, parseConfig } from '../config.ts'
 import { KvDamagedError } from '../io/kv/damage.ts'
 import type { Ports } from '../io/ports.ts'
@@ -38,6 +40,7 @@ export interface Running {
   readonly node: Node
   readonly locks: Locks
   readonly queues: Queues
+  readonly caches: Caches
   readonly lostLeases: LostLeases
 }
 
@@ -166,7 +169,8 @@ export class SimCluster {
     const { world } = this
     const dice = world.dice.fork(`life ${node.id} ${node.lives}`)
     const storage = mount(node.disk, life)
-    const drift = dice.between(-this.options.driftPpm, this.options.driftPpm)
+    const { driftPpm, driftsMost } = this.options
+    const drift = driftsMost ? dice.pick([-driftPpm, driftPpm]) : dice.between(-driftPpm, driftPpm)
     const clock = new SimClock(world, life, {
       driftPpm: drift,
       wallOffsetMs: dice.integer(-60_000, 60_000) + this.#wallBehindMs(node),
@@ -186,7 +190,9 @@ export class SimCluster {
     this.#formed ||= this.nodes.every(({ joined }) => joined)
     const { partitions } = this.options
     const queues = createQueues(proposer, { partitions, hash: this.#hash }, lifeOf(node.id, running.system.incarnation))
-    node.running = { node: running, locks: createLocks(proposer), queues, lostLeases: createLostLeases(running.system) }
+    const { system } = running
+    const caches = createCaches(system, node.id)
+    node.running = { node: running, locks: createLocks(proposer), queues, caches, lostLeases: createLostLeases(system) }
     life.touched = true
     world.log(`${node.id} is up, incarnation ${identity.incarnation}`)
   }
@@ -309,12 +315,12 @@ export class SimCluster {
     return this.#formed
   }
 
-  /** The leader of the locks as most of the nodes that are up see it; null where there is none. */
-  leader(): SimNode | null {
+  /** The leader of a group as most of the nodes that are up see it; null where there is none. */
+  leader(group: GroupId = LOCKS_GROUP): SimNode | null {
     let best: SimNode | null = null
     let term = 0
     for (const node of this.up) {
-      const status = node.running?.node.host.status(LOCKS_GROUP)
+      const status = node.running?.node.host.status(group)
       if (status?.role !== 'leader' || status.term <= term) continue
       term = status.term
       best = node

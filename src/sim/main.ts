@@ -1,6 +1,6 @@
 /**
- * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--workload locks|queues|both] [--quiet] [--rotten]
- * [--trace]`: runs M seeds from N on. A line per failing seed with the command that repeats it; at the end what was simulated
+ * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--workload locks|queues|both|caches|all] [--drift 20%]
+ * [--quiet] [--rotten] [--trace]`: runs M seeds from N on. A line per failing seed with the command that repeats it; at the end what was simulated
  * and how fast. Exits with 1 if a seed failed.
  */
 import { parseArgs } from 'node:util'
@@ -14,6 +14,7 @@ const { values } = parseArgs({
     count: { type: 'string', default: '20' },
     safety: { type: 'string' },
     membership: { type: 'string' },
+    drift: { type: 'string' },
     quiet: { type: 'boolean', default: false },
     workload: { type: 'string' },
     rotten: { type: 'boolean', default: false },
@@ -27,6 +28,7 @@ const overrides = {
   ...(values.quiet && { quiet: true }),
   ...(values.workload !== undefined && { workload: workloadOf(values.workload) }),
   ...(values.rotten && { rotten: true }),
+  ...(values.drift !== undefined && { driftPpm: driftOf(values.drift) }),
 }
 const first = Number(values.seed)
 const count = Number(values.count)
@@ -34,7 +36,7 @@ const count = Number(values.count)
 const hash = await loadHash()
 const began = performance.now()
 const faults = new Map<string, number>()
-let [events, elapsedMs, operations, unknown, inconclusive, failed] = [0, 0, 0, 0, 0, 0]
+let [events, elapsedMs, operations, unknown, inconclusive, stale, failed] = [0, 0, 0, 0, 0, 0, 0]
 
 for (let seed = first; seed < first + count; seed++) {
   const result = await runSeed(seed, hash, overrides)
@@ -43,6 +45,7 @@ for (let seed = first; seed < first + count; seed++) {
   operations += result.operations
   unknown += result.unknown
   inconclusive += result.inconclusive
+  stale += result.stale
   for (const [kind, times] of result.faults) faults.set(kind, (faults.get(kind) ?? 0) + times)
   if (values.hashes) print(`seed ${seed} ${result.hash} ${result.events} events`)
   if (result.failure) {
@@ -56,7 +59,9 @@ print(`seeds ${first} to ${first + count - 1}: ${count - failed} passed, ${faile
 print(
   `${events} events, ${Math.round(events / seconds)} per second; ${Math.round(elapsedMs / 1_000)} s of cluster time in ${seconds.toFixed(1)} s`,
 )
-print(`${operations} operations, ${unknown} of unknown outcome, ${inconclusive} searches given up`)
+print(
+  `${operations} operations, ${unknown} of unknown outcome, ${inconclusive} searches given up${stale > 0 ? `, ${stale} histories with stale reads` : ''}`,
+)
 print(
   `faults: ${[...faults]
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -68,7 +73,9 @@ process.exitCode = failed > 0 ? 1 : 0
 function report({ seed, failure, options, hash: digest, trace, events: at }: RunResult): void {
   print(`seed ${seed} FAILED after ${at} events, hash ${digest}: ${failure?.message ?? ''}`)
   const kind = `${values.quiet ? ' --quiet' : ''}${values.rotten ? ' --rotten' : ''}`
-  print(`  repeat: npm run sim -- --seed ${seed} --count 1${given('safety')}${given('membership')}${given('workload')}${kind} --trace`)
+  print(
+    `  repeat: npm run sim -- --seed ${seed} --count 1${given('safety')}${given('membership')}${given('workload')}${given('drift')}${kind} --trace`,
+  )
   if (!values.trace) return
   print(JSON.stringify(options, null, 1))
   for (const line of trace) print(line)
@@ -81,7 +88,14 @@ function workloadOf(text: string): WorkloadChoice {
   return found
 }
 
-function given(name: 'safety' | 'membership' | 'workload'): string {
+/** In parts of a million. */
+function driftOf(text: string): number {
+  const [, percent] = /^(\d+(?:\.\d+)?)%$/.exec(text) ?? []
+  if (percent === undefined) throw new Error(`--drift ${text}: in percent, as 20%`)
+  return Number(percent) * 10_000
+}
+
+function given(name: 'safety' | 'membership' | 'workload' | 'drift'): string {
   return values[name] === undefined ? '' : ` --${name} ${values[name]}`
 }
 

@@ -57,6 +57,11 @@ export class SimNetwork {
     return [...this.#joined.keys()].sort()
   }
 
+  /** Until then what was sent before a fault was over may hold up what comes behind it. */
+  get heldUntil(): number {
+    return Math.max(0, ...this.#lastArrival.values())
+  }
+
   send(from: NodeId, to: NodeId, frame: Uint8Array): void {
     const { loss, duplicate } = this.options
     this.world.foldBytes(frame)

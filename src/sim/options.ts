@@ -8,11 +8,16 @@ import { type ChaosOptions, FAULTS, type Fault } from './chaos.ts'
 import { Dice } from './dice.ts'
 import type { DiskOptions } from './disk.ts'
 import { type NetworkOptions, calm } from './network.ts'
+import type { CacheWorkloadOptions } from './cache-workload.ts'
 import type { LockWorkloadOptions } from './lock-workload.ts'
 import { NEVER_DEAD, type QueueWorkloadOptions } from './queue-workload.ts'
 
-export const WORKLOADS = ['locks', 'queues', 'both'] as const
+/** `both`: locks and queues. */
+export const WORKLOADS = ['locks', 'queues', 'both', 'caches', 'all'] as const
 export type WorkloadChoice = (typeof WORKLOADS)[number]
+const WITH_CACHES: ReadonlySet<WorkloadChoice> = new Set(['caches', 'all'])
+/** What the caches are told that clocks keep to (ADR 0006). */
+export const DRIFT_PPM_MAX = 10_000
 
 export interface SimOptions {
   readonly seed: number
@@ -28,6 +33,8 @@ export interface SimOptions {
   readonly failureTimeoutMs: number
   /** Each clock runs wrong by up to so many parts in a million. */
   readonly driftPpm: number
+  /** All of that, one way or the other; else anything in between. */
+  readonly driftsMost: boolean
   readonly network: NetworkOptions
   readonly disk: DiskOptions
   readonly chaos: ChaosOptions
@@ -36,6 +43,7 @@ export interface SimOptions {
   /** No faults, or now and then one crash; nothing but long waits: for what happens while nothing happens. */
   readonly quiet: boolean
   readonly queues: QueueWorkloadOptions
+  readonly caches: CacheWorkloadOptions
   /** More kinds of rot (rot.ts); `heals`: nobody replaces the node in the end, it has to come back by itself. */
   readonly rotten: { readonly heals: boolean } | null
   /** Virtual time of the first phase (chaos), and the bound of the second (progress). */
@@ -55,11 +63,14 @@ export interface SimOverrides {
   /** What the clients work on; drawn where it is not given. */
   readonly workload?: WorkloadChoice
   readonly rotten?: boolean
+  /** How wrong clocks are; beyond DRIFT_PPM_MAX the caches may show what is no longer there. */
+  readonly driftPpm?: number
 }
 
 export function drawOptions(seed: number, overrides: SimOverrides = {}): SimOptions {
   if (overrides.rotten === true) return decay(drawLoud(seed, { ...overrides, membership: true }))
-  const drawn = drawLoud(seed, overrides)
+  const loud = drawLoud(seed, overrides)
+  const drawn = overrides.driftPpm === undefined ? loud : skew(loud)
   return overrides.quiet === true ? hush(drawn, overrides) : drawn
 }
 
@@ -96,6 +107,19 @@ function decay(options: SimOptions): SimOptions {
   return { ...options, chaos: { ...chaos, weights }, rotten: { heals: dice.chance(0.6) } }
 }
 
+/** Where clocks are what matters: links that are cut for longer than a lease lasts, and reads of copies all the time. */
+function skew(options: SimOptions): SimOptions {
+  if (!WITH_CACHES.has(options.workload)) return options
+  const { chaos, network, caches } = options
+  const weights = { ...chaos.weights, crash: 0.5, crashAll: 0, stop: 0, pause: 1, partition: 8, diskFull: 0 }
+  return {
+    ...options,
+    network: calm(network),
+    chaos: { ...chaos, weights, meanMs: 1_000, outageMeanMs: 3_000 },
+    caches: { ...caches, clients: 6, keys: 2, readShare: 0.8, timeoutMs: 500 },
+  }
+}
+
 function drawLoud(seed: number, overrides: SimOverrides): SimOptions {
   const dice = new Dice(seed).fork('options')
   const nodes = Array.from({ length: dice.pick([3, 3, 3, 5]) }, (_, i) => `n${i + 1}`)
@@ -103,7 +127,7 @@ function drawLoud(seed: number, overrides: SimOverrides): SimOptions {
   const moving = new Dice(seed).fork('membership')
   const moves = moving.chance(MOVING_SHARE) ? overrides.membership !== false : overrides.membership === true
   const working = new Dice(seed).fork('workload')
-  const workload = working.pick(WORKLOADS)
+  const workload = overrides.workload ?? drawWorkload(seed, working)
   const heartbeatMs = dice.pick([20, 50, 100])
   return {
     seed,
@@ -116,18 +140,30 @@ function drawLoud(seed: number, overrides: SimOverrides): SimOptions {
     logBytesMax: dice.pick([0, 2_048, 65_536]),
     checkpointMs: dice.pick([20, 200, 1_000]),
     failureTimeoutMs: dice.pick([300, 1_000]),
-    driftPpm: dice.pick([0, 200, 20_000]),
+    driftPpm: driftOf(dice.pick([0, 200, 20_000]), workload, overrides),
+    driftsMost: overrides.driftPpm !== undefined || (WITH_CACHES.has(workload) && new Dice(seed).fork('drift').chance(0.5)),
     network: drawNetwork(dice),
     disk: drawDisk(dice),
     chaos: moves ? drawMoves(moving, drawChaos(dice, nodes)) : drawChaos(dice, nodes),
-    workload: overrides.workload ?? workload,
+    workload,
     locks: drawLocks(dice),
     quiet: false,
     queues: drawQueues(working),
+    caches: drawCaches(new Dice(seed).fork('caches'), overrides),
     rotten: null,
     safetyMs: overrides.safetyMs ?? 20_000,
     livenessMs: 60_000,
   }
+}
+
+/** Caches came later: a run without them is what its seed has always been. */
+function drawWorkload(seed: number, dice: Dice): WorkloadChoice {
+  const others = dice.pick(['locks', 'queues', 'both'] as const)
+  return new Dice(seed).fork('with caches').pick([others, others, 'caches', 'all'] as const)
+}
+
+function driftOf(drawn: number, workload: WorkloadChoice, { driftPpm }: SimOverrides): number {
+  return driftPpm ?? (WITH_CACHES.has(workload) ? Math.min(drawn, DRIFT_PPM_MAX) : drawn)
 }
 
 /** A fault that is there in `share` of the runs, then with a probability up to `max`. */
@@ -230,5 +266,19 @@ function drawQueues(dice: Dice): QueueWorkloadOptions {
     dedupWindowMs: dice.pick([300, 1_500, 5_000]),
     stewarded: dice.chance(0.6),
     subscribers: dice.pick([0, 1, 2]),
+  }
+}
+
+function drawCaches(dice: Dice, { driftPpm = 0 }: SimOverrides): CacheWorkloadOptions {
+  return {
+    clients: dice.integer(3, 6),
+    keys: dice.integer(1, 4),
+    timeoutMs: dice.pick([500, 2_000, 8_000]),
+    opsMax: 250,
+    readShare: dice.pick([0.5, 0.8, 0.9]),
+    retryShare: dice.pick([0.5, 0.9, 1]),
+    ttlShare: dice.pick([0, 0, 0.2]),
+    // With clocks that are wrong, what is known of tags is stale as well, and who writes by it writes what is dead.
+    tagged: dice.chance(0.5) && driftPpm <= DRIFT_PPM_MAX,
   }
 }

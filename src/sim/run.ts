@@ -7,6 +7,7 @@
 import type { Hash } from '../base/hash.ts'
 import { LOCKS_GROUP, groupName, partitionGroup, META_GROUP, type GroupId } from '../base/ids.ts'
 import { guardAmbient } from './ambient.ts'
+import { CacheWorkload } from './cache-workload.ts'
 import { Chaos } from './chaos.ts'
 import type { Checker } from './checkers/checker.ts'
 import { commitOnQuorum } from './checkers/commit-quorum.ts'
@@ -28,11 +29,14 @@ import { calm } from './network.ts'
 import { Observer } from './observer.ts'
 import { Operator } from './operator.ts'
 import { QuietWorkload } from './quiet-workload.ts'
-import { type SimOptions, drawOptions, type SimOverrides } from './options.ts'
+import { DRIFT_PPM_MAX, type SimOptions, drawOptions, type SimOverrides, type WorkloadChoice } from './options.ts'
 import { QueueWorkload } from './queue-workload.ts'
 import type { Workload, WorkloadTally } from './workload.ts'
 import { SimFailure, World } from './world.ts'
 
+const LOCKED: ReadonlySet<WorkloadChoice> = new Set(['locks', 'both', 'all'])
+const QUEUED: ReadonlySet<WorkloadChoice> = new Set(['queues', 'both', 'all'])
+const CACHED: ReadonlySet<WorkloadChoice> = new Set(['caches', 'all'])
 const FORM_MS = 20_000
 const TRACE_LINES = 60
 /** Of a log that was compacted: the one that is written, the one before, and one that a restart began. */
@@ -50,6 +54,8 @@ export interface RunResult {
   readonly acknowledged: number
   readonly unknown: number
   readonly inconclusive: number
+  /** Keys of which something was read that was not current any more: only where clocks are wrong beyond the bound. */
+  readonly stale: number
   readonly failure: Error | null
   /** The last lines before the end. */
   readonly trace: readonly string[]
@@ -289,17 +295,19 @@ class Run {
       acknowledged: this.#total('acknowledged'),
       unknown: this.#total('unknown'),
       inconclusive: this.#inconclusive,
+      stale: sum(this.#workloads, (workload) => workload.stale ?? 0),
       failure: world.failure,
       trace: world.trace(TRACE_LINES),
     }
   }
 }
 
-function workloadsOf(cluster: SimCluster, { quiet, workload, locks, queues }: SimOptions): readonly Workload[] {
+function workloadsOf(cluster: SimCluster, { quiet, workload, locks, queues, caches, driftPpm }: SimOptions): readonly Workload[] {
   if (quiet) return [new QuietWorkload(cluster)]
   return [
-    ...(workload === 'queues' ? [] : [new LockWorkload(cluster, locks)]),
-    ...(workload === 'locks' ? [] : [new QueueWorkload(cluster, queues)]),
+    ...(LOCKED.has(workload) ? [new LockWorkload(cluster, locks)] : []),
+    ...(QUEUED.has(workload) ? [new QueueWorkload(cluster, queues)] : []),
+    ...(CACHED.has(workload) ? [new CacheWorkload(cluster, caches, driftPpm > DRIFT_PPM_MAX)] : []),
   ]
 }
 

@@ -21,6 +21,8 @@ export interface Workload {
   /** The invariants of its machine, and of what its clients were told. */
   readonly checkers: readonly Checker[]
   readonly tally: WorkloadTally
+  /** Keys of which something was read that was not current any more, where that may be. */
+  readonly stale?: number
   /** Operations under way. */
   readonly busy: number
   /** Requests that wait for an answer of some node. */

@@ -102,6 +102,11 @@ export class Directory {
     return this.home.state.open && !this.home.state.unsettled.has(version)
   }
 
+  /** Versions below this one of which some node may still serve what was before. */
+  unsettledBelow(below: number): number[] {
+    return [...this.home.state.unsettled.keys()].filter((version) => version < below)
+  }
+
   /**
    * The newest version of the line that is not settled. An answer that shows the line without having changed it (a condition
    * that did not hold) waits for it like the write itself: other nodes may still serve what was before.

@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { Bed, NAME, SHARE, putOf } from '../../../test/cache/bed.ts'
 import { tagLine } from '../line-id.ts'
 import { encodeCommand } from './codec.ts'
+import type { Plain } from '../../actors/envelope.ts'
+import { gateOf } from './replies.ts'
 import { type CacheReply, MACHINE_LIMITS, type SweepWhat } from './commands.ts'
 
 const TAG = tagLine(NAME.namespace, NAME.cache, 't')
@@ -91,6 +93,21 @@ test('a prefix is found a page at a time; what was written after it began stays'
     expect(each.get('k20000')).toBe('new')
     expect(each.get('k2001')).toBe('v')
   }
+})
+
+test('who sweeps by name waits for what was taken away before, and may be served still', () => {
+  const bed = new Bed()
+  bed.put('a', '1')
+  bed.run({ type: 'cache_delete', ...NAME, key: 'a', condition: null, dead: 0, own: 0 })
+  bed.put('b', '1')
+  const gate = (what: SweepWhat, below = 0) => {
+    const command = { type: 'cache_sweep', ...NAME, what, below, after: 0 } as const
+    return gateOf(bed.machine.apply(bed, ++bed.ticket, encodeCommand(command)) as Plain)
+  }
+  expect(gate({ prefix: 'a' })).toEqual({ versions: [], lines: [], below: 4 })
+  expect(gate({ all: true })).toEqual({ versions: [4], lines: [], below: 4 })
+  // Who reads looks at the line itself.
+  expect(gate({ line: TAG }, 2)).toEqual({ versions: [], lines: [], below: 0 })
 })
 
 test('all goes, a page at a time', () => {

@@ -12,7 +12,7 @@ import type { Entry } from './entry.ts'
 import { passOn } from './load.ts'
 import type { Load } from './loads.ts'
 import { invalid } from './refusal.ts'
-import { invalidated, refused, swept } from './replies.ts'
+import { invalidated, refused, swept, sweptNames } from './replies.ts'
 import type { CacheTable } from './table.ts'
 
 const { sweepMax, sweepScanMax } = MACHINE_LIMITS
@@ -44,7 +44,7 @@ export function sweep(table: CacheTable, ctx: ApplyContext, command: SweepComman
     const lines = entryLine(command.namespace, command.cache, prefix)
     if (command.after === 0) fenceLoads(table, ctx, (load) => load.line.startsWith(lines))
     const cache = table.find(command)
-    if (cache === null) return swept([], { more: false, after: command.after, below, owned: [] })
+    if (cache === null) return sweptNames([], { more: false, after: command.after, below, owned: [] })
     return sweepPrefix(table, ctx, cache, prefix, command.after, below)
   }
   const { line } = what
@@ -94,7 +94,7 @@ function sweepPrefix(table: CacheTable, ctx: ApplyContext, cache: Cache, prefix:
     if (entry.own !== 0) owned.push(entry.key)
     else take(table, ctx, entry, versions)
   }
-  return swept(versions, { more, after, below, owned })
+  return sweptNames(versions, { more, after, below, owned })
 }
 
 function take(table: CacheTable, ctx: ApplyContext, entry: Entry, versions: number[]): void {

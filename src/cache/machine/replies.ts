@@ -3,7 +3,7 @@
  * begin at 64: the partition's queues use those below.
  *
  *   [kind, gate, …]     gate: what the answer waits for before it leaves the leader: versions that it made or tells of, and
- *                       lines of which it tells that nothing is there
+ *                       lines of which it tells that nothing is there; -v: whatever has changed before v
  *   [REFUSED, gate, code, message, details]      [OWNED, gate, line, node, own]
  *   [PUT, gate, version, created]                [DELETED, gate, version, existed]      [INCREMENTED, gate, version, value]
  *   [TOUCHED, gate, n]    [BUMPED, gate]         [CONFIGURED, gate, version, created, config]
@@ -45,7 +45,7 @@ const RELEASED = 81
 const FOUND_HEAD = 4
 const NOTHING: readonly never[] = []
 
-/** Versions and lines. */
+/** Versions, lines, and what has changed before a version, as its negative. */
 export type GateList = readonly (number | LineId)[]
 
 // ---- what the machine says ----
@@ -101,6 +101,12 @@ export function swept(versions: readonly number[], { more, after, below, owned: 
   return [SWEPT, versions, versions.length, more, after, below, ownedKeys]
 }
 
+/** By name, not by a line: what it did not find any more was taken away before, and nodes may serve it still. */
+export function sweptNames(versions: readonly number[], sweeping: Sweeping): Plain {
+  const { more, after, below, owned: ownedKeys } = sweeping
+  return [SWEPT, [...versions, -below], versions.length, more, after, below, ownedKeys]
+}
+
 export function limited(): Plain {
   return [LIMITED, NOTHING]
 }
@@ -147,13 +153,17 @@ export interface Gate {
   readonly versions: readonly number[]
   /** It leaves once no node can serve anything of these lines but what they hold now. */
   readonly lines: readonly LineId[]
+  /** The same for all that changed before this version; 0: none. */
+  readonly below: number
 }
 
 /** What an answer waits for. */
 export function gateOf(reply: Plain): Gate {
   const list = (reply as readonly Plain[])[1] as GateList
+  const numbers = list.filter((item): item is number => typeof item === 'number')
   return {
-    versions: list.filter((item): item is number => typeof item === 'number'),
+    versions: numbers.filter((version) => version >= 0),
+    below: Math.max(0, ...numbers.map((number) => -number)),
     lines: list.filter((item): item is LineId => typeof item === 'string'),
   }
 }

@@ -96,6 +96,7 @@ export class PartitionHome {
     if (this.#ended) return null
     if (!this.directory.isOpen) return new Promise<void>((resolve) => this.#opening.push(resolve)).then(() => this.gate(gate) ?? undefined)
     const waits = new Set(gate.versions.filter((version) => !this.directory.isSettled(version)))
+    if (gate.below > 0) for (const version of this.directory.unsettledBelow(gate.below)) waits.add(version)
     for (const line of gate.lines) {
       const version = this.directory.unsettledOf(line)
       if (version !== null) waits.add(version)

@@ -6,7 +6,8 @@
 import type { NodeId } from '../../base/ids.ts'
 import type { KvPair } from '../../io/kv/kv.ts'
 import { AREA_HEADER, AREA_MACHINE, PREFIX_BYTES, decodeHeader, groupOfKey } from '../../raft/host/keys.ts'
-import { hashBytes } from '../dice.ts'
+import { hashBytes, hashText } from '../dice.ts'
+import { CacheUse } from './cache-use.ts'
 import { type Checker, violated } from './checker.ts'
 
 const EVERY = 4
@@ -35,13 +36,17 @@ export function storedStates(): Checker {
 /** Of the machine's records beside this header: a sum by kind, as the first byte of their keys has it. */
 function sumsOf(header: Uint8Array, records: Iterable<KvPair>): number[] {
   const sums: number[] = []
+  const cached = new CacheUse()
   for (const [key, value] of records) {
     if (key[PREFIX_BYTES] !== AREA_MACHINE || !isBeside(header, key)) continue
+    if (cached.take(key.subarray(PREFIX_BYTES + 1), value)) continue
     const kind = key[PREFIX_BYTES + 1] ?? 0
     while (sums.length <= kind) sums.push(0)
     sums[kind] = ((sums[kind] ?? 0) + hashBytes(value, hashBytes(key.subarray(PREFIX_BYTES)))) >>> 0
   }
-  return sums
+  let entries = 0
+  for (const [born, value] of cached.records()) entries = (entries + hashBytes(value, hashText(born))) >>> 0
+  return [...sums, entries]
 }
 
 function isBeside(header: Uint8Array, key: Uint8Array): boolean {

@@ -1,0 +1,165 @@
+/**
+ * What the clients of the caches did and were told, and what that must satisfy:
+ *
+ *  - each key by itself is linearizable, whatever node and whatever copy it was read from;
+ *  - one version is one value.
+ *
+ * Where clocks are wrong beyond the bound, reads may be stale and nothing else: the writes alone are linearizable still, and
+ * what is read was once there.
+ */
+import { type CacheOperation, cacheModel } from './cache-model.ts'
+import { type TimedOperation, checkLinearizable } from './linearizability.ts'
+import { SimFailure } from './world.ts'
+
+type WithoutMeanwhile<O> = O extends { readonly meanwhile: string } ? Omit<O, 'meanwhile'> : O
+/** Which tags were invalidated while it was under way is known in the end. */
+export type Told = WithoutMeanwhile<CacheOperation>
+
+export interface Open {
+  readonly key: string
+  readonly call: number
+  told: Told | null
+  end: number
+  /** Of a put that ends a load: when that was asked for. */
+  since: number
+}
+
+export interface CacheVerdict {
+  readonly inconclusive: number
+  /** Keys of which something was read that was not current. */
+  readonly stale: readonly string[]
+}
+
+const MEANWHILE: ReadonlySet<Told['kind']> = new Set(['put', 'increment', 'delete'])
+
+interface TagDrop {
+  readonly tag: string
+  readonly open: Open
+}
+
+export class CacheHistory {
+  readonly #operations: Open[] = []
+  readonly #drops: TagDrop[] = []
+  #clock = 0
+  acknowledged = 0
+  unknown = 0
+
+  get operations(): number {
+    return this.#operations.length
+  }
+
+  begin(key: string, since?: number): Open {
+    const call = ++this.#clock
+    const open: Open = { key, call, told: null, end: Infinity, since: since ?? call }
+    this.#operations.push(open)
+    return open
+  }
+
+  /** With a result that is known, or (`known` false) may still happen. Never called: it did not happen, or nobody saw it. */
+  end(open: Open, told: Told, known: boolean): void {
+    open.told = told
+    open.end = known ? ++this.#clock : Infinity
+    if (told.kind === 'invalidate' && told.tag !== '') this.#drops.push({ tag: told.tag, open })
+    if (known) this.acknowledged++
+    else this.unknown++
+  }
+
+  /** Throws where a key was not linearizable, or (`onlyStale`) where anything was wrong but what was read. */
+  check(onlyStale: boolean): CacheVerdict {
+    let inconclusive = 0
+    const stale: string[] = []
+    for (const key of [...new Set(this.#operations.map((open) => open.key))].sort()) {
+      const history = this.#timed(key)
+      this.#checkVersions(key, history)
+      const verdict = checkLinearizable(cacheModel, history)
+      if (verdict === 'unknown') inconclusive++
+      if (verdict !== 'not linearizable') continue
+      stale.push(key)
+      if (!onlyStale) this.#fail(key, history)
+      const writes = history.filter(({ operation: { kind } }) => kind !== 'read')
+      const ofWrites = checkLinearizable(cacheModel, writes)
+      if (ofWrites === 'unknown') inconclusive++
+      if (ofWrites === 'not linearizable') this.#fail(`writes of ${key}`, writes)
+    }
+    return { inconclusive, stale }
+  }
+
+  #fail(what: string, history: readonly TimedOperation<CacheOperation>[]): never {
+    throw new SimFailure(`linearizability: ${what}\n${firstWrong(history).map(describe).join('\n')}`)
+  }
+
+  #checkVersions(key: string, history: readonly TimedOperation<CacheOperation>[]): void {
+    const values = new Map<number, number>()
+    for (const { operation } of history) {
+      const { version, value } = valueIn(operation)
+      if (version === 0) continue
+      const known = values.get(version) ?? value
+      if (known !== value) throw new SimFailure(`versions: ${key} at ${version} is ${known} and ${value}`)
+      values.set(version, value)
+    }
+  }
+
+  #timed(key: string): TimedOperation<CacheOperation>[] {
+    const timed: TimedOperation<CacheOperation>[] = []
+    for (const { key: of, call, end, since, told } of this.#operations) {
+      if (of !== key || !told) continue
+      const meanwhile = [...new Set(this.#drops.filter(({ open }) => open.call < end && since < open.end).map(({ tag }) => tag))].join(' ')
+      timed.push({ call, return: end, operation: { ...told, ...(MEANWHILE.has(told.kind) && { meanwhile }) } as CacheOperation })
+    }
+    return timed
+  }
+}
+
+function valueIn(operation: CacheOperation): { readonly version: number; readonly value: number } {
+  const nothing = { version: 0, value: 0 }
+  if (operation.kind === 'read') return operation.value === null ? nothing : { version: operation.version, value: operation.value }
+  if (operation.kind !== 'put' && operation.kind !== 'increment') return nothing
+  const { result } = operation
+  if (typeof result === 'string' || !('version' in result)) return nothing
+  return { version: result.version, value: 'value' in result ? result.value : (operation as { value: number }).value }
+}
+
+/** The shortest beginning that cannot be: the last of it is what went wrong, or was told too much. */
+function firstWrong(history: readonly TimedOperation<CacheOperation>[]): readonly TimedOperation<CacheOperation>[] {
+  const ends = history.map((operation) => operation.return).filter((end) => end < Infinity)
+  ends.sort((a, b) => a - b)
+  let [low, high] = [0, ends.length - 1]
+  const upTo = (end: number) =>
+    history
+      .filter(({ call }) => call <= end)
+      .map((one) => (one.return <= end ? one : { ...one, operation: inDoubt(one.operation), return: Infinity }))
+  const isWrong = (end: number): boolean =>
+    checkLinearizable(
+      cacheModel,
+      upTo(end).filter(({ operation, return: at }) => at <= end || operation.kind !== 'read'),
+    ) === 'not linearizable'
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (isWrong(ends[middle] as number)) high = middle
+    else low = middle + 1
+  }
+  // In the order of their ends, so that what cannot be is the last line.
+  const told = upTo(ends[low] ?? Infinity).filter(({ operation, return: at }) => at < Infinity || operation.kind !== 'read')
+  const isOver = ({ return: at }: { readonly return: number }): number => (at < Infinity ? at : 0)
+  return told.toSorted((a, b) => isOver(a) - isOver(b)).slice(-TOLD_MAX)
+}
+
+const TOLD_MAX = 60
+
+/** As it was known before it ended. */
+function inDoubt(operation: CacheOperation): CacheOperation {
+  switch (operation.kind) {
+    case 'put':
+    case 'increment':
+    case 'delete':
+      return { ...operation, result: 'unknown' }
+    case 'invalidate':
+      return { ...operation, removed: null }
+    default:
+      return operation
+  }
+}
+
+function describe({ call, return: end, operation }: TimedOperation<CacheOperation>): string {
+  return `  ${call}..${end} ${JSON.stringify(operation)}`
+}
