@@ -3,6 +3,7 @@
  * node's own (inline), a child of it on a worker thread, or one in another process over NATS: nothing else changes.
  *
  *   api/  ->  Backend ─┬─ locks, queues -> proposer -> <node>/raft -> leader
+ *                      ├─ caches, invalidations -> ask <node>/cache
  *                      ├─ lostLeases     <- leaders of partitions
  *                      └─ cluster        -> ask <node>/admin
  */
@@ -13,6 +14,7 @@ import type { Backend, BackendCluster } from './api/backend.ts'
 import type { ServerOptions } from './api/server.ts'
 import type { NodeId } from './base/ids.ts'
 import { createCaches } from './cache/facade.ts'
+import { createInvalidations } from './cache/watch/invalidations.ts'
 import type { Config } from './config.ts'
 import { createLocks } from './lock/facade.ts'
 import { type Partitioning, createQueues } from './queue/facade.ts'
@@ -52,6 +54,7 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
     locks: createLocks(proposer),
     queues,
     caches,
+    invalidations: createInvalidations(system, node, partitioning),
     transactions: createTransactions({ queues, proposer, partitioning, planPut }),
     lostLeases: createLostLeases(system),
     cluster: remoteCluster(admin),

@@ -7,6 +7,7 @@ import { ProducerTraces } from '../src/api/producer-traces.ts'
 import type { Answered as QueueAnswered, DeliveredMessage, LostLeases, QueueCommand } from '../src/queue/types.ts'
 import { encodeBody } from '../src/queue/message-body.ts'
 import type { Transacted, Transaction } from '../src/transaction/types.ts'
+import { PastSubscriptions } from '../src/api/socket/past-subscriptions.ts'
 import { ManualClock } from './manual-clock.ts'
 import { toldCaches } from './told-caches.ts'
 
@@ -56,7 +57,7 @@ export function toldGateway() {
       return { watcher, end: () => void watching.delete(watcher) }
     },
   }
-  const random = { bytes: (length: number) => new Uint8Array(length) }
+  const random = { bytes: (length: number) => new Uint8Array(length), below: () => 0, next: () => 0 }
   const backend = {
     node: 'n1',
     version: '1',
@@ -83,6 +84,7 @@ export function toldGateway() {
     metrics: new GatewayMetrics('n1', null),
     startSpan: null,
     producers: new ProducerTraces(),
+    pastSubscriptions: new PastSubscriptions(clock, random),
   } as unknown as Gateway
   return { clock, submitted, queued, cached, watching, readiness, gateway }
 }

@@ -5,7 +5,7 @@
 import type { MemberId, NodeId } from '../base/ids.ts'
 import type { Clock } from '../io/clock.ts'
 import type { Random } from '../io/random.ts'
-import type { Caches } from '../cache/types.ts'
+import type { Caches, Invalidations } from '../cache/types.ts'
 import type { ClusterStatus, RingPlan, RingView } from '../cluster/types.ts'
 import type { Locks } from '../lock/types.ts'
 import type { LostLeases, Queues } from '../queue/types.ts'
@@ -21,6 +21,7 @@ export interface Backend {
   readonly locks: Locks
   readonly queues: Queues
   readonly caches: Caches
+  readonly invalidations: Invalidations
   readonly transactions: Transactions
   readonly lostLeases: LostLeases
   readonly cluster: BackendCluster

@@ -108,6 +108,21 @@ export const putBody = z.strictObject({
 export const deleteBody = z.strictObject({ key: entryKey, ifMatch: ifMatch.optional() })
 export const incrementEntryBody = z.strictObject({ key: entryKey, by: z.int().optional() })
 
+/** Of a cursor of all partitions there may be. */
+const CURSOR_LENGTH_MAX = 65_536
+export const WATCHED_KEYS_MAX = 10_000
+export const subscribeCacheBody = z
+  .strictObject({
+    keys: z.array(entryKey).min(1).max(WATCHED_KEYS_MAX).optional(),
+    prefix: text(L.keyBytesMax).min(1).optional(),
+    all: z.literal(true).optional(),
+    from: z.int().min(0).optional(),
+    cursor: z.string().max(CURSOR_LENGTH_MAX).optional(),
+    mode: z.enum(['events', 'bounded'], 'events, or bounded; linearizable copies in clients are not offered').optional(),
+  })
+  .refine(({ keys, prefix, all }) => [keys, prefix, all].filter((what) => what !== undefined).length === 1, 'one of keys, prefix and all')
+
+export type SubscribeCacheBody = z.infer<typeof subscribeCacheBody>
 export type ValueInput = z.infer<typeof mputBody>['entries'][number]
 export type PutBody = z.infer<typeof putBody>
 export type InvalidateBody = z.infer<typeof invalidateBody>

@@ -6,6 +6,7 @@ import { startSpan } from '../telemetry/tracing.ts'
 import type { Transacted, Transaction } from '../transaction/types.ts'
 import type { Backend } from './backend.ts'
 import type { GatewayMetrics } from './metrics.ts'
+import type { PastSubscriptions } from './socket/past-subscriptions.ts'
 import type { ProducerTraces } from './producer-traces.ts'
 
 /** A span that is open; its traceparent names it as the parent of what it causes. */
@@ -40,6 +41,8 @@ export interface Gateway {
   readonly startSpan: StartSpan | null
   /** The traces of messages that went out here, for their acks to link to. */
   readonly producers: ProducerTraces
+  /** Of caches, to be resumed. */
+  readonly pastSubscriptions: PastSubscriptions
 }
 
 /** What calls of queues need of it. */

@@ -14,6 +14,8 @@ export class GatewayMetrics {
   readonly requestSeconds: Histogram
   readonly sockets: Gauge
   readonly socketFrames: Counter
+  readonly cacheSubscriptions: Gauge
+  readonly cacheEvents: Counter
 
   /** `systemStats`: of the actor system that is the gateway's own; null where it shares the node's. */
   constructor(node: string, systemStats: (() => ActorSystemStats) | null) {
@@ -44,6 +46,13 @@ export class GatewayMetrics {
     })
     this.sockets = new Gauge({ name: 'websocket_connections', help: 'Open WebSocket connections', registers })
     this.socketFrames = new Counter({ name: 'websocket_frames_total', help: 'WebSocket frames', labelNames: ['direction'], registers })
+    this.cacheSubscriptions = new Gauge({ name: 'cache_subscriptions', help: 'Subscriptions to the changes of caches', registers })
+    this.cacheEvents = new Counter({
+      name: 'cache_subscription_events_total',
+      help: 'What these subscriptions were told: invalidate, or reset',
+      labelNames: ['event'],
+      registers,
+    })
   }
 
   text(): Promise<string> {

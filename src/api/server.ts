@@ -13,6 +13,7 @@ import { GatewayMetrics } from './metrics.ts'
 import { ProducerTraces } from './producer-traces.ts'
 import { ignoreUpgrade, isWebSocket } from './socket/other-upgrade.ts'
 import { refuseGarbled } from './socket/refusal.ts'
+import { PastSubscriptions } from './socket/past-subscriptions.ts'
 import { Sockets } from './socket/sockets.ts'
 
 export interface ServerOptions extends ListenerOptions {
@@ -49,6 +50,7 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
     metrics,
     startSpan: options.startSpan,
     producers: new ProducerTraces(),
+    pastSubscriptions: new PastSubscriptions(backend.clock, backend.random),
   }
   const app = createApp(gateway, options)
   const listener = listenerOf(app.fetch, backend, options)

@@ -18,6 +18,7 @@ type Check = (value: Plain | undefined) => boolean
 
 const isText: Check = (value) => typeof value === 'string' && value.length <= CACHE_LIMITS.keyBytesMax + 4 * CACHE_LIMITS.nameLengthMax
 const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value)
+const isPlace: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0
 const isNull: Check = (value) => value === null
 const isBoolean: Check = (value) => typeof value === 'boolean'
 const isMap: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
@@ -72,6 +73,9 @@ const CALLS: Readonly<Record<string, readonly Check[]>> = {
   // Of one node to another.
   counts: [isName],
   look: [isText],
+  // Of a gateway to its node, and of that to the home: who asks, the partition, since which place, of which caches, how long.
+  watch: [isText, isPlace, either(isNull, isPlace), listOf(isText), isPlace],
+  watch_home: [isText, isPlace, either(isNull, isPlace), listOf(isText), isPlace],
 }
 
 export type CacheCall = readonly [operation: string, ...args: readonly Plain[]]

@@ -203,3 +203,46 @@ export interface Caches {
   status(name: CacheName, options: CacheCallOptions): Promise<CacheStatus>
   line(name: EntryName, options: CacheCallOptions): Promise<LineView>
 }
+
+/** Which changes to hear of. Keys are there once each. */
+export type WatchWhat = { readonly keys: readonly string[] } | { readonly prefix: string } | { readonly all: true }
+
+/** What is held of the key is over unless it is of this version or a later one. */
+export interface Invalidation {
+  readonly key: string
+  readonly version: number
+  readonly reason: ChangeReason
+}
+
+export interface InvalidationListener {
+  /** In the order of each partition; what was told may be told again. */
+  invalidated(events: readonly Invalidation[]): void
+  /** Changes were missed: anything that is held may be over. Not of keys that were named: of them it is known which. */
+  reset(): void
+}
+
+/** A subscription. It begins paused: nothing is told before `resume`. */
+export interface InvalidationStream {
+  /** How far it has told, for any gateway to go on from. */
+  cursor(): string
+  /** Whatever was answered to a writer longer ago has been told. Infinity: not known. */
+  ageMs(): Millis
+  /** Nothing is told until `resume`, and nothing is kept but the place. */
+  pause(): void
+  resume(): void
+  end(): void
+}
+
+export interface Invalidations {
+  /**
+   * What changes from now on, or since `cursor`. Rejects with NO_QUORUM where a home does not answer in time, QUOTA where this gateway
+   * has too many, INVALID_ARGUMENT where the cursor is none.
+   */
+  open(
+    name: CacheName,
+    what: WatchWhat,
+    cursor: string | null,
+    listener: InvalidationListener,
+    timeoutMs: Millis,
+  ): Promise<InvalidationStream>
+}

@@ -24,6 +24,8 @@ export interface CacheReading {
   readonly trackedLines: number
   /** Lines that were invalidated again and again in the last seconds. */
   readonly pingPongLines: number
+  /** Gateways that wait to hear of changes, for each partition. */
+  readonly watches: number
   /** What homes were told and said, by type. */
   readonly messages: Readonly<Record<string, number>>
   /** Entries, bytes and evictions of the partitions that this node leads. */
@@ -44,6 +46,7 @@ export function cacheMetrics(registry: Registry, read: () => CacheReading): () =
   const homes = gauge(registry, 'tricord_cache_homes', 'Homes of partitions on this node', ['state'])
   const tracked = gauge(registry, 'tricord_cache_tracked_lines', 'Lines whose copies the homes of this node know of')
   const pingPong = gauge(registry, 'tricord_cache_ping_pong_lines', 'Lines invalidated five times and more within ten seconds')
+  const watches = gauge(registry, 'tricord_cache_watches', 'Gateways that wait to hear what changes on a partition whose home is here')
   const messages = following(registry, 'tricord_cache_messages_total', 'Messages between homes here and nodes, by type', ['type'])
   const entries = gauge(registry, 'tricord_cache_entries', 'Entries in the partitions that this node leads')
   const entryBytes = gauge(registry, 'tricord_cache_entry_bytes', 'What these entries take')
@@ -62,6 +65,7 @@ export function cacheMetrics(registry: Registry, read: () => CacheReading): () =
     homes.set({ state: 'silent' }, now.silentHomes)
     tracked.set(now.trackedLines)
     pingPong.set(now.pingPongLines)
+    watches.set(now.watches)
     for (const [type, count] of Object.entries(now.messages)) messages(count, { type })
     entries.set(now.entries)
     entryBytes.set(now.entryBytes)

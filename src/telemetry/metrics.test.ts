@@ -34,6 +34,7 @@ const caches: CacheReading = {
   silentHomes: 1,
   trackedLines: 3,
   pingPongLines: 0,
+  watches: 2,
   messages: { getS: 4, inv: 1 },
   entries: 3,
   entryBytes: 30,

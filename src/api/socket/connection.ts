@@ -12,6 +12,7 @@ import { TricordError } from '../../base/errors.ts'
 import { invalid, toProblem } from '../errors.ts'
 import type { Gateway } from '../gateway.ts'
 import { UNREAD_VALUES_BYTES_MAX } from './cache-operations.ts'
+import { CacheSubscriptions } from './cache-subscriptions.ts'
 import { type Answers, type CallId, type Members, SocketCall, readEnvelope, readId } from './call.ts'
 import { type FrameCodec, NotPlain } from './frames.ts'
 import { type Caller, OPERATIONS } from './operations.ts'
@@ -53,6 +54,7 @@ export class Connection implements Answers, Pushes {
   readonly #options: ConnectionOptions
   readonly #session: SocketSession
   readonly #subscriptions: Subscriptions
+  readonly #cacheSubscriptions: CacheSubscriptions
   readonly #caller: Caller
   readonly #calls = new Set<SocketCall>()
   #ready: Members[] = []
@@ -73,10 +75,12 @@ export class Connection implements Answers, Pushes {
     this.#options = options
     this.#session = new SocketSession(gateway, options.session, (session) => this.#push({ event: 'session.expired', session }, false))
     this.#subscriptions = new Subscriptions(gateway, options.requestId, this)
+    this.#cacheSubscriptions = new CacheSubscriptions(gateway, this)
     this.#caller = {
       gateway,
       session: this.#session,
       subscriptions: this.#subscriptions,
+      cacheSubscriptions: this.#cacheSubscriptions,
       carriesBytes: codec.carriesBytes,
       takesValue: (bytes) => this.#takesValue(bytes),
     }
@@ -100,6 +104,7 @@ export class Connection implements Answers, Pushes {
     this.#ended = true
     this.#session.end()
     this.#subscriptions.end()
+    this.#cacheSubscriptions.end()
     for (const call of this.#calls) {
       call.span?.end({}, 'the connection ended')
       call.cancel?.()
@@ -130,7 +135,9 @@ export class Connection implements Answers, Pushes {
 
   /** The outlet is held back, or no longer. */
   writableChanged(): void {
-    if (!this.#ended) this.#subscriptions.writableChanged()
+    if (this.#ended) return
+    this.#subscriptions.writableChanged()
+    this.#cacheSubscriptions.writableChanged()
   }
 
   #takesValue(bytes: number): boolean {

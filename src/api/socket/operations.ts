@@ -3,6 +3,8 @@ import type { Gateway } from '../gateway.ts'
 import { emptyBody } from '../schemas.ts'
 import type { SocketCall } from './call.ts'
 import { cacheOperations } from './cache-operations.ts'
+import type { CacheSubscriptions } from './cache-subscriptions.ts'
+import { cacheWatchOperations } from './cache-watch-operations.ts'
 import { lockOperations } from './lock-operations.ts'
 import { queueOperations } from './queue-operations.ts'
 import { sessionOperations } from './session-operations.ts'
@@ -14,6 +16,7 @@ export interface Caller {
   readonly gateway: Gateway
   readonly session: SocketSession
   readonly subscriptions: Subscriptions
+  readonly cacheSubscriptions: CacheSubscriptions
   /** Frames are MessagePack. */
   readonly carriesBytes: boolean
   /** Whether a value of so many bytes may be answered now; then it is counted. */
@@ -30,5 +33,5 @@ const ping: Operation = (call) => {
 }
 
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(
-  Object.entries({ ping, ...sessionOperations, ...lockOperations, ...queueOperations, ...cacheOperations }),
+  Object.entries({ ping, ...sessionOperations, ...lockOperations, ...queueOperations, ...cacheOperations, ...cacheWatchOperations }),
 )

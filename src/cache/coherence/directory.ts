@@ -115,6 +115,15 @@ export class Directory {
     return this.home.state.lines.get(line)?.busy?.versions.at(-1) ?? null
   }
 
+  /** The oldest change that is not settled, and when the invalidation began that it waits for; null: there is none. */
+  firstUnsettled(): { readonly change: number; readonly since: Millis } | null {
+    // Changes come in their order.
+    for (const [change, line] of this.home.state.unsettled) {
+      return { change, since: this.home.state.lines.get(line)?.busy?.startedAt ?? -Infinity }
+    }
+    return null
+  }
+
   /** `cache_hold` of the node is applied. */
   held(node: NodeId, now: Millis): void {
     holderAdded(this.home, node, now)

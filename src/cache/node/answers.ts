@@ -24,6 +24,7 @@ import type {
   LineView,
   NewValue,
 } from '../types.ts'
+import { WATCH_LIMITS, encodeAnswer } from '../watch/words.ts'
 import type { Coherence } from './coherence.ts'
 import type { Operations } from './operations.ts'
 import type { CacheCounts } from './tally.ts'
@@ -53,6 +54,7 @@ export interface AnswersDeps {
 }
 
 type Args = never[]
+type WatchArgs = readonly [asker: string, partition: number, since: number | null, interest: readonly string[], waitMs: Millis]
 
 export class Answers {
   readonly #deps: AnswersDeps
@@ -77,6 +79,8 @@ export class Answers {
       plan_put: (name: EntryName, value: NewValue, options: CacheCallOptions) => operations.planPut(name, value, options),
       counts: (name: CacheName) => deps.coherence.tally.find(name),
       look: (line: string) => this.#look(line),
+      watch: (...args: WatchArgs) => this.#watch(args),
+      watch_home: (...args: WatchArgs) => this.#watchHere(args),
     }
   }
 
@@ -159,6 +163,23 @@ export class Answers {
       nodes: Object.fromEntries(looks.map(([node, { state }]) => [node, state])),
       lastInvalidation,
     }
+  }
+
+  /** At the home, wherever that is now. */
+  async #watch(args: WatchArgs): Promise<Plain> {
+    const { system, coherence } = this.#deps
+    const [, partition, , , waitMs] = args
+    const home = coherence.leaderOf(partition)
+    if (home === null) throw new TricordError('NO_QUORUM', 'the home of the partition is not known now')
+    if (home === system.node) return this.#watchHere(args)
+    const { payload } = await system.ask(actorId(home, CACHE_PATH), CACHE_CALL, ['watch_home', ...args], waitMs + 2 * WATCH_LIMITS.slackMs)
+    return valueOf(payload) as Plain
+  }
+
+  async #watchHere([asker, partition, since, interest, waitMs]: WatchArgs): Promise<Plain> {
+    if (partition >= this.#deps.writes.partitions) throw new TricordError('INVALID_ARGUMENT', `there is no partition ${partition}`)
+    const question = { since, interest, waitMs: Math.min(waitMs, WATCH_LIMITS.waitMs) }
+    return encodeAnswer(await this.#deps.coherence.watch(partition, asker, question))
   }
 
   #look(line: string): Look {

@@ -7,6 +7,7 @@
  */
 import type { ActorSystem } from '../../actors/actor.ts'
 import { type Envelope, actorId, nodeOf } from '../../actors/envelope.ts'
+import { TricordError } from '../../base/errors.ts'
 import { LatencyHistogram } from '../../base/latency-histogram.ts'
 import { FIRST_PARTITION, type GroupId, NOBODY, type Millis, type NodeId, memberOf, partitionGroup } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
@@ -19,6 +20,7 @@ import type { CacheMachine } from '../machine/machine.ts'
 import type { Gate } from '../machine/replies.ts'
 import type { ObservedChange } from '../machine/table.ts'
 import type { LineState } from '../types.ts'
+import type { WatchAnswer, WatchQuestion } from '../watch/words.ts'
 import { LineStore } from './line-store.ts'
 import type { Lines } from './lines.ts'
 import { PartitionCopies } from './partition-copies.ts'
@@ -52,6 +54,7 @@ export interface CoherenceStats {
   readonly silentHomes: number
   readonly trackedLines: number
   readonly pingPongLines: number
+  readonly watches: number
   readonly messages: Readonly<Record<string, number>>
   readonly gateWaits: LatencyHistogram
 }
@@ -107,6 +110,14 @@ export class Coherence implements Lines {
     return this.homes.get(partition)?.gate(gate) ?? null
   }
 
+  /** NO_QUORUM where this node is not its home. */
+  watch(partition: number, asker: string, question: WatchQuestion): Promise<WatchAnswer> {
+    this.#groupChanged(partitionGroup(partition))
+    const home = this.homes.get(partition)
+    if (home === undefined) return Promise.reject(new TricordError('NO_QUORUM', 'this is not the home of the partition'))
+    return home.watches.watch(asker, question)
+  }
+
   // Messages.
 
   receive(envelope: Envelope): void {
@@ -146,6 +157,7 @@ export class Coherence implements Lines {
       silentHomes: homes.filter(({ directory }) => !directory.isOpen).length,
       trackedLines: homes.reduce((total, { directory }) => total + directory.size, 0),
       pingPongLines: this.pingPong.count(this.#clock.now()),
+      watches: homes.reduce((total, { watches }) => total + watches.size, 0),
       messages,
       gateWaits: this.gateWaits,
     }
@@ -168,12 +180,12 @@ export class Coherence implements Lines {
 
   #toHome(partition: number, to: NodeId | null, message: ToHome): void {
     this.tally.message(message)
-    const node = to ?? this.#leaderOf(partition)
+    const node = to ?? this.leaderOf(partition)
     if (node !== null) this.#send(node, partition, message)
   }
 
   /** Where there is no replica here: one of the hosts after the other, until one answers. */
-  #leaderOf(partition: number): NodeId | null {
+  leaderOf(partition: number): NodeId | null {
     const { host, directory } = this.#deps
     const group = partitionGroup(partition)
     const leader = host.status(group)?.leader ?? NOBODY

@@ -8,13 +8,14 @@
 import type { LatencyHistogram } from '../../base/latency-histogram.ts'
 import { type GroupId, type NodeId, type Term, partitionGroup } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
-import type { GroupHost } from '../../raft/group-host.ts'
+import type { Confirmation, GroupHost } from '../../raft/group-host.ts'
 import { Directory } from '../coherence/directory.ts'
 import { HOME_DEFAULTS } from '../coherence/home.ts'
 import type { LineId, ToHome, ToNode } from '../coherence/protocol.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import type { Gate } from '../machine/replies.ts'
 import type { ObservedChange } from '../machine/table.ts'
+import { HomeWatches } from './home-watches.ts'
 import { Wakeup } from './wakeup.ts'
 import type { Writes } from './writes.ts'
 
@@ -34,6 +35,7 @@ export interface HomeDeps {
 export class PartitionHome {
   readonly directory: Directory
   readonly term: Term
+  readonly watches: HomeWatches
   readonly #partition: number
   readonly #group: GroupId
   readonly #machine: CacheMachine
@@ -65,6 +67,13 @@ export class PartitionHome {
         opened: () => this.#opened(),
       },
     )
+    this.watches = new HomeWatches({
+      term,
+      clock: deps.clock,
+      machine,
+      unsettled: () => (this.directory.isOpen ? (this.directory.firstUnsettled() ?? 'none') : null),
+      confirm: (confirmed, refused) => this.#confirm(({ askedAt }) => confirmed(askedAt), refused),
+    })
     this.directory.start(this.#now(), machine.holders())
     this.#catchUp()
     this.#look()
@@ -82,6 +91,7 @@ export class PartitionHome {
 
   changed({ line, at, reason, previous }: ObservedChange): void {
     this.directory.changed({ line, version: at, cause: reason }, previous, this.#now())
+    this.watches.moved()
     this.#look()
   }
 
@@ -112,6 +122,7 @@ export class PartitionHome {
   end(): void {
     this.#ended = true
     this.#wakeup.cancel()
+    this.watches.end()
     this.#opened()
     for (const version of this.#settling.keys()) this.#settled(version)
   }
@@ -134,11 +145,11 @@ export class PartitionHome {
     if (!this.#ended) this.#wakeup.by(this.directory.dueAt)
   }
 
-  #confirm(confirmed: () => void, refused: () => void = () => {}): void {
+  #confirm(confirmed: (confirmation: Confirmation) => void, refused: () => void = () => {}): void {
     this.#deps.host.confirm(this.#group, (answer) => {
       if (this.#ended) return
       if (answer === null || answer.term !== this.term) return refused()
-      confirmed()
+      confirmed(answer)
       this.#look()
     })
   }
@@ -179,6 +190,7 @@ export class PartitionHome {
   }
 
   #opened(): void {
+    this.watches.moved()
     const opening = this.#opening
     this.#opening = []
     for (const resolve of opening) resolve()
@@ -193,6 +205,7 @@ export class PartitionHome {
   }
 
   #settled(version: number): void {
+    this.watches.moved()
     const waiting = this.#settling.get(version)
     if (waiting === undefined) return
     this.#settling.delete(version)

@@ -1,0 +1,118 @@
+/** The subscriptions of one connection to the changes of caches, and their limits. */
+import { hash } from 'node:crypto'
+import { TricordError } from '../../base/errors.ts'
+import type { CacheName, WatchWhat } from '../../cache/types.ts'
+import type { Timer } from '../../io/clock.ts'
+import type { SubscribeCacheBody } from '../cache-schemas.ts'
+import type { Gateway } from '../gateway.ts'
+import { CacheSubscription, LEASE_MS } from './cache-subscription.ts'
+import type { Members } from './call.ts'
+import type { Pushes } from './subscriptions.ts'
+
+export const CACHE_SUBSCRIPTIONS_MAX = 100
+export const TRACKED_KEYS_MAX = 10_000
+const BEATS_PER_LEASE = 3
+/** Until homes have confirmed that they are. */
+const FIRST_BEAT_MS = 100
+
+export class CacheSubscriptions {
+  readonly #gateway: Gateway
+  readonly #pushes: Pushes
+  readonly #subscriptions = new Map<string, CacheSubscription>()
+  /** Of those that are being opened, too. */
+  #count = 0
+  #keys = 0
+  #last = 0
+  #beat: Timer | null = null
+  #ended = false
+
+  constructor(gateway: Gateway, pushes: Pushes) {
+    this.#gateway = gateway
+    this.#pushes = pushes
+  }
+
+  /** `answer` is given what to answer, and then the subscription is under way. Rejects with a TricordError. */
+  async add(name: CacheName, body: SubscribeCacheBody, answer: (result: Members) => void): Promise<void> {
+    const what = whatOf(body)
+    const keys = 'keys' in what ? what.keys.length : 0
+    if (this.#count >= CACHE_SUBSCRIPTIONS_MAX) throw quota(`${CACHE_SUBSCRIPTIONS_MAX} subscriptions of caches`)
+    if (this.#keys + keys > TRACKED_KEYS_MAX) throw quota(`${TRACKED_KEYS_MAX} keys in its subscriptions`)
+    this.#count += 1
+    this.#keys += keys
+    try {
+      await this.#open(name, what, body, answer)
+    } catch (error) {
+      this.#release(keys)
+      throw error
+    }
+  }
+
+  /** Throws NOT_FOUND. */
+  get(sub: string): CacheSubscription {
+    const subscription = this.#subscriptions.get(sub)
+    if (!subscription) throw new TricordError('NOT_FOUND', `this connection has no subscription ${sub}`)
+    return subscription
+  }
+
+  remove(sub: string): void {
+    const subscription = this.get(sub)
+    subscription.end(true)
+    this.#subscriptions.delete(sub)
+    this.#release(subscription.options.keys)
+  }
+
+  /** The peer reads again, or does not any more. */
+  writableChanged(): void {
+    for (const subscription of this.#subscriptions.values()) {
+      if (this.#pushes.writable) subscription.readAgain()
+      else subscription.holdBack()
+    }
+  }
+
+  /** The connection ended. */
+  end(): void {
+    this.#ended = true
+    this.#beat?.cancel()
+    for (const subscription of this.#subscriptions.values()) subscription.end(false)
+    this.#subscriptions.clear()
+  }
+
+  async #open(name: CacheName, what: WatchWhat, body: SubscribeCacheBody, answer: (result: Members) => void): Promise<void> {
+    const { backend, settings, pastSubscriptions: pasts, metrics } = this.#gateway
+    const filter = hash('sha256', JSON.stringify([name.namespace, name.cache, what]), 'base64url')
+    const { from, mode = 'bounded' } = body
+    const cursor = body.cursor ?? (from === undefined ? null : pasts.cursorAt(filter, from))
+    const resets = from !== undefined && cursor === null
+    const sub = `c${++this.#last}`
+    const options = { sub, name, mode, filter, resets, keys: 'keys' in what ? what.keys.length : 0, seq: from ?? pasts.firstSeq() }
+    const subscription = new CacheSubscription(options, this.#pushes, pasts, metrics)
+    const stream = await backend.invalidations.open(name, what, cursor, subscription, settings.commandTimeoutMs)
+    if (this.#ended) return stream.end()
+    this.#subscriptions.set(sub, subscription)
+    answer(subscription.begin(stream))
+    subscription.start()
+    backend.clock.after(FIRST_BEAT_MS, () => subscription.beat())
+    this.#beat ??= this.#beatAgain()
+  }
+
+  #release(keys: number): void {
+    this.#count -= 1
+    this.#keys -= keys
+  }
+
+  #beatAgain(): Timer {
+    return this.#gateway.backend.clock.after(LEASE_MS / BEATS_PER_LEASE, () => {
+      for (const subscription of this.#subscriptions.values()) subscription.beat()
+      this.#beat = this.#subscriptions.size === 0 ? null : this.#beatAgain()
+    })
+  }
+}
+
+function whatOf({ keys, prefix }: SubscribeCacheBody): WatchWhat {
+  if (keys !== undefined) return { keys: [...new Set(keys)].sort() }
+  return prefix === undefined ? { all: true } : { prefix }
+}
+
+function quota(what: string): TricordError {
+  return new TricordError('QUOTA', `this connection has ${what}: end one, or open another connection`)
+}
