@@ -24,6 +24,9 @@ export interface BenchCluster {
   cpuSeconds(): number[]
   /** Resident memory of each node, in bytes. */
   residentBytes(): number[]
+  /** SIGSTOP of the node at `at`, and SIGCONT. */
+  pause(at: number): void
+  resume(at: number): void
   /** kill -9 of the node at `at`; starting it again resolves with the ms until it was ready. */
   kill(at: number): Promise<void>
   restart(at: number): Promise<number>
@@ -33,8 +36,10 @@ export interface BenchCluster {
   join(id: string): Promise<number>
   /** What the probe of each node saw since it was last asked; null of a node that is not there. */
   takeStalls(): Promise<(ProbeReading | null)[]>
-  /** Sum over the nodes of one counter of /metrics. */
+  /** Sum over the nodes of one counter of /metrics, and over its series. */
   counter(name: string): Promise<number>
+  /** What the node at `at` answers over its parent's channel; of nodes with a `main` that does. */
+  tell(at: number, message: object): Promise<unknown>
   /** Gracefully, so that nodes that were asked for profiles write them. */
   stop(): Promise<void>
 }
@@ -64,6 +69,8 @@ export interface BenchOptions {
   readonly probed?: boolean
   /** More flags for Node itself. */
   readonly flags?: readonly string[]
+  /** Run in place of a node's own: takes the same settings, says `ready` alike, and answers what it is told. */
+  readonly main?: string
 }
 
 export async function startBenchCluster(options: BenchOptions = {}): Promise<BenchCluster> {
@@ -79,15 +86,16 @@ export async function startBenchCluster(options: BenchOptions = {}): Promise<Ben
     ...(options.sets ?? []),
   ]
   await new Promise((resolve) => setTimeout(resolve, 300))
-  const { profiles, environment = {}, probed = false } = options
+  const { profiles, environment = {}, probed = false, main = MAIN } = options
   const flags = [
     ...(profiles ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []),
     ...(probed ? ['--import', PROBE] : []),
     ...(options.flags ?? []),
   ]
   const launch = (id: string, more: readonly string[] = []): ChildProcess =>
-    spawn(process.execPath, [...flags, MAIN, 'node', ...sets(id).flatMap((set) => ['--set', set]), ...more], {
-      stdio: probed ? ['ignore', 'pipe', 'inherit', 'ipc'] : ['ignore', 'pipe', 'inherit'],
+    spawn(process.execPath, [...flags, main, 'node', ...sets(id).flatMap((set) => ['--set', set]), ...more], {
+      stdio: probed || main !== MAIN ? ['ignore', 'pipe', 'inherit', 'ipc'] : ['ignore', 'pipe', 'inherit'],
+      serialization: 'advanced',
       env: { ...process.env, ...environment, UV_THREADPOOL_SIZE: '16' },
     })
   const ids = [...IDS]
@@ -102,6 +110,8 @@ export async function startBenchCluster(options: BenchOptions = {}): Promise<Ben
     },
     cpuSeconds: () => processes().map(({ pid }) => cpuSecondsOf(pid ?? 0)),
     residentBytes: () => nodes.map(({ pid }) => residentBytesOf(pid ?? 0)),
+    pause: (at) => void nodes[at]?.kill('SIGSTOP'),
+    resume: (at) => void nodes[at]?.kill('SIGCONT'),
     async kill(at) {
       const node = nodes[at]
       if (!node) return
@@ -136,7 +146,16 @@ export async function startBenchCluster(options: BenchOptions = {}): Promise<Ben
     },
     async counter(name) {
       const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()))
-      return texts.reduce((sum, text) => sum + Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1] ?? 0), 0)
+      const series = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'gm')
+      return texts.flatMap((text) => [...text.matchAll(series)]).reduce((sum, [, value]) => sum + Number(value), 0)
+    },
+    async tell(at, message) {
+      const node = nodes[at]
+      if (node === undefined) throw new Error(`there is no node at ${at}`)
+      const answer = once(node, 'message')
+      node.send(message)
+      const [told] = (await answer) as [unknown]
+      return told
     },
     async stop() {
       const ended = nodes.map((node) => (isUp(node) ? once(node, 'exit') : Promise.resolve([])))

@@ -5,6 +5,13 @@
 import { type Socket, connect } from 'node:net'
 import type { Result } from './socket.ts'
 
+export interface HttpAnswer {
+  readonly status: number
+  /** Of the answer, as it came: from the status line to the empty line. */
+  readonly head: string
+  readonly body: Buffer
+}
+
 export class HttpCaller {
   readonly #socket: Socket
   readonly #host: string
@@ -12,7 +19,7 @@ export class HttpCaller {
   #received = 0
   /** Of the whole answer; 0: its head is not here yet. */
   #length = 0
-  #settle: { resolve: (answer: Result) => void; reject: (error: Error) => void } | null = null
+  #settle: { resolve: (answer: HttpAnswer) => void; reject: (error: Error) => void } | null = null
 
   constructor(url: string) {
     const { hostname, port, host } = new URL(url)
@@ -23,10 +30,19 @@ export class HttpCaller {
     this.#socket.on('close', () => this.#settle?.reject(new Error('the connection was closed')))
   }
 
-  call(path: string, body: string): Promise<Result> {
+  async call(path: string, body: string): Promise<Result> {
+    const { status, body: answer } = await this.send('POST', path, 'application/json', body)
+    if (status >= 300) throw new Error(answer.toString())
+    return JSON.parse(answer.toString()) as Result
+  }
+
+  /** Whatever the status. */
+  send(method: string, path: string, contentType: string, body: string | Buffer): Promise<HttpAnswer> {
     const length = Buffer.byteLength(body)
-    const head = `POST ${path} HTTP/1.1\r\nhost: ${this.#host}\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`
-    this.#socket.write(head + body)
+    const about = length === 0 ? '' : `content-type: ${contentType}\r\ncontent-length: ${length}\r\n`
+    const head = `${method} ${path} HTTP/1.1\r\nhost: ${this.#host}\r\n${about}\r\n`
+    if (typeof body === 'string') this.#socket.write(head + body)
+    else this.#socket.write(Buffer.concat([Buffer.from(head), body]))
     return new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
   }
 
@@ -44,14 +60,13 @@ export class HttpCaller {
     const headEnd = whole.indexOf('\r\n\r\n')
     if (headEnd < 0) return
     const head = whole.toString('latin1', 0, headEnd)
-    const bodyLength = Number(/content-length: (\d+)/i.exec(head)?.[1])
+    const bodyLength = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
     this.#length = headEnd + 4 + bodyLength
     if (whole.length < this.#length) return
-    const answer = whole.toString('utf8', headEnd + 4, this.#length)
+    const body = whole.subarray(headEnd + 4, this.#length)
     this.#chunks = []
     this.#received = 0
     this.#length = 0
-    if (/^HTTP\/1\.1 20\d/.test(head)) this.#settle?.resolve(JSON.parse(answer) as Result)
-    else this.#settle?.reject(new Error(answer))
+    this.#settle?.resolve({ status: Number(head.slice(9, 12)), head, body })
   }
 }

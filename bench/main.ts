@@ -1,4 +1,5 @@
-/** `npm run bench -- locks` (or `commits`, `compaction`, `join`, `million`, `queues`, `tracing`): what a cluster of three processes does on this machine, printed with what it ran on. */
+/** `npm run bench -- locks` (or `caches`, `commits`, `compaction`, `join`, `million`, `queues`, `tracing`): what a cluster of three processes does on this machine, printed with what it ran on. */
+import { benchCaches } from './caches.ts'
 import { benchCommits } from './commits.ts'
 import { benchCompaction } from './compaction.ts'
 import { benchJoin } from './join.ts'
@@ -8,6 +9,7 @@ import { benchQueues } from './queues.ts'
 import { benchTracing } from './tracing.ts'
 
 const BENCHES: Readonly<Record<string, (options: ReadonlyMap<string, string>) => Promise<void>>> = {
+  caches: benchCaches,
   commits: benchCommits,
   compaction: benchCompaction,
   join: benchJoin,
