@@ -4,7 +4,8 @@
  *
  *   node bench/cache-coherence.js [lines, default 100000]
  */
-import { Controller, CONTROLLER_DEFAULTS } from '../src/cache/coherence/controller.ts'
+import { Controller } from '../src/cache/coherence/controller.ts'
+import { CONTROLLER_DEFAULTS } from '../src/cache/coherence/controller-port.ts'
 import type { Copy } from '../src/cache/coherence/copies.ts'
 import { Directory } from '../src/cache/coherence/directory.ts'
 import { HOME_DEFAULTS } from '../src/cache/coherence/home.ts'
@@ -37,6 +38,9 @@ class Loop {
         unhold() {},
         confirm: (ask) => home.confirmed(ask, 0),
         settled() {},
+        owned: () => 0,
+        own() {},
+        release() {},
         opened() {},
       },
     )
@@ -48,7 +52,10 @@ class Loop {
       const store = new Map<string, Copy>()
       this.stores.set(id, store)
       const send = (_: string | null, message: ToHome): void => void this.wire.push([id, message, true])
-      this.nodes.set(id, new Controller({ ...CONTROLLER_DEFAULTS, life: 1 }, store, { send, answer() {}, failed() {} }))
+      this.nodes.set(
+        id,
+        new Controller({ ...CONTROLLER_DEFAULTS, life: 1 }, store, { send, answer() {}, failed() {}, flush() {}, lost() {} }),
+      )
     }
   }
 
@@ -98,7 +105,7 @@ function benchWrites(sharers: number): void {
     for (const line of lines) {
       const previous = heldAt(loop.version)
       loop.version += 1
-      loop.home.changed({ line, version: loop.version, cause: 'put' }, previous, 0)
+      loop.home.changed({ line, version: loop.version, cause: 'put', own: 0 }, previous, 0)
       loop.run()
       if (!loop.home.isSettled(loop.version)) throw new Error('a write is not settled')
     }

@@ -202,7 +202,7 @@ describe('a transaction of both', () => {
   test('is refused whole: by an op of the queues, by a line that a node writes alone, by what is no plain put', () => {
     const bed = new Bed()
     bed.queue({ type: 'tx', ops: [fence(9)] })
-    bed.cache({ type: 'cache_own', line: entryLine(CACHE.namespace, CACHE.cache, 'owned'), node: 'n2', count: 10 })
+    bed.cache({ type: 'cache_own', line: entryLine(CACHE.namespace, CACHE.cache, 'owned'), node: 'n2', count: 10, term: 3 })
     const before = bed.state()
     const refused = (ops: readonly Op[]) => decodeQueue(bed.attached(bed.run(mixed(ops))), 0)
     expect(refused([put('a', '1'), enqueue('m'), fence(8)])).toMatchObject({ code: 'FENCED', details: { op: 2, highest: 9 } })
@@ -257,7 +257,7 @@ describe('a transaction of both', () => {
           if ('take' in one) {
             bed.queue(TAKE)
           } else if ('owned' in one) {
-            bed.cache({ type: 'cache_own', line: entryLine(CACHE.namespace, CACHE.cache, one.owned), node: 'n2', count: 5 })
+            bed.cache({ type: 'cache_own', line: entryLine(CACHE.namespace, CACHE.cache, one.owned), node: 'n2', count: 5, term: 3 })
           } else {
             const before = bed.state()
             const reply = bed.attached(bed.run(mixed(one.ops)))

@@ -76,7 +76,7 @@ export const anyCommand: fc.Arbitrary<CacheCommand> = fc.oneof(
   named('cache_load', fc.record({ waitMs: fc.nat(25_000), staleOk: fc.boolean(), tags, dead: number })),
   fc.record({ type: of('cache_hold'), node }),
   fc.record({ type: of('cache_unhold'), node, term: number }),
-  fc.record({ type: of('cache_own'), line: entry, node, count: fc.integer({ min: 1, max: 1_000_000 }) }),
+  fc.record({ type: of('cache_own'), line: entry, node, count: fc.integer({ min: 1, max: 1_000_000 }), term: number }),
   fc.record({
     type: of('cache_flush'),
     line: entry,

@@ -191,7 +191,7 @@ export class Run {
         return next.isOver ? { type: 'cache_unhold', node: next.node, term: 1 } : { type: 'cache_hold', node: next.node }
       case 'own': {
         const line = entryLine(next.name.namespace, next.name.cache, next.key)
-        return { type: 'cache_own', line, node: next.node, count: next.count }
+        return { type: 'cache_own', line, node: next.node, count: next.count, term: 1 }
       }
       case 'flush': {
         const { line, own } = this.#ownership(next.back)

@@ -1,7 +1,8 @@
 /** A home and some nodes with a network between them that the test holds in its hand. */
 import { describe, expect, test } from 'vitest'
 import type { NodeId } from '../../base/ids.ts'
-import { Controller, CONTROLLER_DEFAULTS } from './controller.ts'
+import { Controller } from './controller.ts'
+import { CONTROLLER_DEFAULTS } from './controller-port.ts'
 import type { Copy } from './copies.ts'
 import { Directory } from './directory.ts'
 import { HOME_DEFAULTS } from './home.ts'
@@ -48,6 +49,9 @@ class Bench {
         confirm: (ask) => {
           if (this.confirms) directory.confirmed(ask, this.now)
         },
+        owned: () => 0,
+        own() {},
+        release() {},
         settled: (version) => this.settled.push(version),
         opened: () => (this.opened = true),
       },
@@ -62,6 +66,8 @@ class Bench {
     const controller = new Controller({ ...CONTROLLER_DEFAULTS, life }, store, {
       send: (_, message) => this.wire.push({ from: id, message }),
       answer: (ticket, { version }) => this.answers.push([id, ticket, version]),
+      flush() {},
+      lost() {},
       failed: (ticket) => this.answers.push([id, ticket, 'failed']),
     })
     this.nodes.set(id, controller)
@@ -105,7 +111,7 @@ class Bench {
   write(): number {
     const previous = this.value
     this.value = heldAt(previous.version + 1)
-    this.directory.changed({ line: LINE, version: this.value.version, cause: 'put' }, previous, this.now)
+    this.directory.changed({ line: LINE, version: this.value.version, cause: 'put', own: 0 }, previous, this.now)
     return this.value.version
   }
 }

@@ -11,48 +11,24 @@
  */
 import type { Millis, NodeId, Term } from '../../base/ids.ts'
 import type { LineState } from '../types.ts'
+import type { ControllerCounts, ControllerOptions, ControllerPort } from './controller-port.ts'
 import type { Copy, CopyStore } from './copies.ts'
 import type { Fetch, Waiter } from './fetch.ts'
 import { createFetch, nextGiveUp, takeAsked, takeLate } from './fetch.ts'
 import { retryMs } from './lease.ts'
 import type { NodeSession } from './node-session.ts'
+import type { OwnedLine } from './owned-lines.ts'
+import { flushNow, isClean, unflushed, writable, writeOwned } from './owned-lines.ts'
 import { createSession, endSession, leaseOf, nextTry } from './node-session.ts'
-import type { Held, LineId, ToHome, ToNode } from './protocol.ts'
-
-export interface ControllerPort {
-  /** null: to whoever leads the partition. */
-  send(to: NodeId | null, message: ToHome): void
-  /** Of a `load` that gave null. `until`: when the value is past its time, on this node's clock. */
-  answer(ticket: number, held: Held, until: Millis): void
-  /** The coherent value could not be had in time. */
-  failed(ticket: number): void
-}
-
-export interface ControllerOptions {
-  /** Rises with each start of the node. */
-  readonly life: number
-  readonly renewMs: Millis
-  /** Without reads for that long the session is let go. */
-  readonly idleMs: Millis
-}
-
-export const CONTROLLER_DEFAULTS: Omit<ControllerOptions, 'life'> = { renewMs: 500, idleMs: 60_000 }
-
-export interface ControllerCounts {
-  hits: number
-  misses: number
-  getS: number
-  inv: number
-  /** Copies invalidated that nobody had read since they came. */
-  falseInv: number
-  /** Sessions that ended while they were wanted. */
-  breaks: number
-}
+import type { Held, LineId, ToNode } from './protocol.ts'
 
 export class Controller {
   readonly session: NodeSession
   readonly fetches = new Map<LineId, Fetch>()
-  readonly counts: ControllerCounts = { hits: 0, misses: 0, getS: 0, inv: 0, falseInv: 0, breaks: 0 }
+  readonly owned = new Map<LineId, OwnedLine>()
+  /** Who waits to hear that what is older than the term is gone. */
+  viewFrom: NodeId | null = null
+  readonly counts: ControllerCounts = { hits: 0, misses: 0, getS: 0, getM: 0, inv: 0, falseInv: 0, breaks: 0 }
   rid = 0
   /** When `tick` is wanted. */
   dueAt: Millis = Infinity
@@ -71,27 +47,69 @@ export class Controller {
   load(line: LineId, ticket: number, giveUpAt: Millis, now: Millis): Copy | null {
     const { session, counts } = this
     session.usedAt = now
-    const copy = this.copies.get(line)
+    const copy = this.copies.get(line) ?? this.ownedCopy(line)
     if (copy !== undefined && this.isReadable(copy, now)) {
       copy.hit = true
       counts.hits += 1
       return copy
     }
     counts.misses += 1
-    this.miss(line, { ticket, giveUpAt }, now)
+    this.miss(line, { ticket, giveUpAt }, 'S', now)
     return null
+  }
+
+  /**
+   * To write the line alone: the copy, where this node owns it now, and `write` may follow. Else null, and the answer comes for the ticket:
+   * then ask again, for by then it may be another's.
+   */
+  own(line: LineId, ticket: number, giveUpAt: Millis, now: Millis): Copy | null {
+    this.session.usedAt = now
+    const owned = writable(this.owned.get(line))
+    if (owned !== null && this.isValid(owned.copy, now)) return owned.copy
+    this.miss(line, { ticket, giveUpAt }, 'X', now)
+    return null
+  }
+
+  /** A write of a line that `own` has just given; null: it is not this node's to write now. `make` gets the version. */
+  write(line: LineId, make: (version: number) => Held, now: Millis): Copy | null {
+    const owned = writable(this.owned.get(line))
+    if (owned === null || !this.isValid(owned.copy, now)) return null
+    const copy = writeOwned(owned, make, now + this.options.flushMs)
+    this.dueAt = Math.min(this.dueAt, owned.flushAt)
+    return copy
+  }
+
+  /** What `port.flush` asked for is committed; or (false) refused, for the ownership was over. */
+  flushed(line: LineId, own: number, isCommitted: boolean, now: Millis): void {
+    const owned = this.owned.get(line)
+    if (owned === undefined || owned.own !== own || owned.flushing === null) return
+    if (isCommitted) owned.flushing = null
+    else this.lose(line, owned)
+    if (owned.closing) return this.close(line, owned)
+    if (owned.dirty > 0) owned.flushAt = now + this.options.flushMs
+    else owned.copy = { ...owned.copy, state: 'E' }
+    this.dueAt = Math.min(this.dueAt, owned.flushAt)
   }
 
   /** Of this node, for `Tricord-Line` and the inspector. */
   stateOf(line: LineId, now: Millis): LineState {
-    const copy = this.copies.get(line)
+    const copy = this.copies.get(line) ?? this.ownedCopy(line)
     return copy !== undefined && this.isReadable(copy, now) ? copy.state : 'I'
   }
 
   /** Whether the copy may be read now. One that may not will never be again, unless it is past its time only. */
   isReadable(copy: Copy, now: Millis): boolean {
+    return this.isValid(copy, now) && now < copy.until
+  }
+
+  private isValid(copy: Copy, now: Millis): boolean {
     const { session } = this
-    return copy.epoch === session.epoch && now < session.leaseUntil && now < copy.until
+    return copy.epoch === session.epoch && now < session.leaseUntil
+  }
+
+  private ownedCopy(line: LineId): Copy | undefined {
+    const owned = this.owned.get(line)
+    return owned === undefined || owned.closing ? undefined : owned.copy
   }
 
   receive(from: NodeId, message: ToNode, now: Millis): void {
@@ -111,12 +129,13 @@ export class Controller {
       case 'dataU':
         return this.data(message, 0, now)
       case 'dataX':
-      case 'recall':
-        return
+        return this.dataX(message, now)
       case 'inv':
+      case 'recall':
         return this.invalidated(from, message.line, message.t)
       case 'view':
-        return this.port.send(from, { type: 'viewAck', term: session.term })
+        this.viewFrom = from
+        return this.acknowledgeView()
     }
   }
 
@@ -127,19 +146,25 @@ export class Controller {
     let next = Infinity
     for (const [line, fetch] of this.fetches) next = Math.min(next, this.tickFetch(line, fetch, now))
     if (now >= session.nextAt) this.keepSession(now)
+    for (const [line, owned] of this.owned) {
+      if (now >= owned.flushAt) flushNow(this.port, line, owned)
+      next = Math.min(next, owned.flushAt)
+    }
     this.dueAt = Math.min(next, session.nextAt, session.sid === 0 ? Infinity : session.leaseUntil)
     return this.dueAt
   }
 
-  private miss(line: LineId, waiter: Waiter, now: Millis): void {
+  private miss(line: LineId, waiter: Waiter, wants: 'S' | 'X', now: Millis): void {
     if (this.session.sid !== 0 && now >= this.session.leaseUntil) this.breakSession(now)
     let fetch = this.fetches.get(line)
     if (fetch === undefined) {
-      fetch = createFetch()
+      fetch = createFetch(wants)
       this.fetches.set(line, fetch)
     }
     fetch.waiters.push(waiter)
-    if (fetch.rid === 0) this.ask(line, fetch, now)
+    const isMore = wants === 'X' && fetch.wants === 'S'
+    if (isMore) fetch.wants = 'X'
+    if (fetch.rid === 0 || isMore) this.ask(line, fetch, now)
     this.dueAt = Math.min(this.dueAt, waiter.giveUpAt, this.session.nextAt, fetch.sendAt)
   }
 
@@ -165,8 +190,9 @@ export class Controller {
     const { term, sid, home } = this.session
     fetch.sendAt = now + retryMs(fetch.tries)
     fetch.tries += 1
-    this.counts.getS += 1
-    this.port.send(home, { type: 'getS', term, sid, rid: fetch.rid, line })
+    const type = fetch.wants === 'S' ? 'getS' : 'getM'
+    this.counts[type] += 1
+    this.port.send(home, { type, term, sid, rid: fetch.rid, line })
   }
 
   private tickFetch(line: LineId, fetch: Fetch, now: Millis): Millis {
@@ -182,13 +208,75 @@ export class Controller {
   private data(message: Extract<ToNode, { type: 'dataS' | 'dataU' }>, g: number, now: Millis): void {
     const { session } = this
     const { line, held } = message
-    const fetch = this.fetches.get(line)
-    if (fetch === undefined || fetch.rid !== message.rid || session.sid !== message.sid || now >= session.leaseUntil) return
+    const fetch = this.answered(message, now)
+    if (fetch === null) return
     const until = held.ttlLeftMs === null ? Infinity : fetch.sentAt + held.ttlLeftMs
     if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now)
     this.fetches.delete(line)
     if (now < until) this.copies.set(line, { held, g, epoch: session.epoch, until, state: 'S', hit: false })
     for (const { ticket } of fetch.waiters) this.port.answer(ticket, held, until)
+  }
+
+  /** The question that the message answers, where the answer may be taken now. */
+  private answered(message: { readonly line: LineId; readonly rid: number; readonly sid: number }, now: Millis): Fetch | null {
+    const { session } = this
+    const fetch = this.fetches.get(message.line)
+    if (fetch === undefined || fetch.rid !== message.rid || session.sid !== message.sid || now >= session.leaseUntil) return null
+    return fetch
+  }
+
+  private dataX(message: Extract<ToNode, { type: 'dataX' }>, now: Millis): void {
+    const { session } = this
+    const { line, held, g, own, versionFirst, versionMax } = message
+    const fetch = this.answered(message, now)
+    if (fetch === null) return
+    const until = held.ttlLeftMs === null ? Infinity : fetch.sentAt + held.ttlLeftMs
+    if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now)
+    this.fetches.delete(line)
+    this.copies.delete(line)
+    const before = this.owned.get(line)
+    if (before !== undefined) this.lose(line, before)
+    const copy: Copy = { held, g, epoch: session.epoch, until, state: 'E', hit: false }
+    const acks = before?.acks ?? []
+    this.owned.set(line, {
+      own,
+      copy,
+      next: versionFirst,
+      versionMax,
+      dirty: 0,
+      flushing: null,
+      flushAt: Infinity,
+      closing: false,
+      acks: [],
+    })
+    for (const { to, t } of acks) this.port.send(to, { type: 'invAck', term: session.term, t, line })
+    for (const { ticket } of fetch.waiters) this.port.answer(ticket, held, until)
+  }
+
+  /** The line became another's: what was not flushed is gone. */
+  private lose(line: LineId, owned: OwnedLine): void {
+    const count = unflushed(owned)
+    owned.dirty = 0
+    owned.flushing = null
+    owned.closing = true
+    if (count > 0) this.port.lost(line, count)
+  }
+
+  /** It is not read and not written any more; once all is flushed it is gone. */
+  private close(line: LineId, owned: OwnedLine): void {
+    owned.closing = true
+    if (!isClean(owned)) return flushNow(this.port, line, owned)
+    this.owned.delete(line)
+    for (const { to, t } of owned.acks) this.port.send(to, { type: 'invAck', term: this.session.term, t, line })
+    this.acknowledgeView()
+  }
+
+  /** What was written under an older term is flushed first: the new home is silent until then, and gives it to nobody else. */
+  private acknowledgeView(): void {
+    if (this.viewFrom === null) return
+    for (const { copy } of this.owned.values()) if (copy.epoch !== this.session.epoch) return
+    this.port.send(this.viewFrom, { type: 'viewAck', term: this.session.term })
+    this.viewFrom = null
   }
 
   /** The others came after it was sent: the value may be too old for them. */
@@ -203,6 +291,11 @@ export class Controller {
     counts.inv += 1
     const fetch = this.fetches.get(line)
     if (fetch !== undefined && t > fetch.killed) fetch.killed = t
+    const owned = this.owned.get(line)
+    if (owned !== undefined && owned.copy.g <= t) {
+      if (!owned.acks.some((ack) => ack.t === t)) owned.acks.push({ to: from, t })
+      return this.close(line, owned)
+    }
     const copy = this.copies.get(line)
     if (copy !== undefined && copy.epoch === this.session.epoch && copy.g <= t) {
       if (!copy.hit) counts.falseInv += 1
@@ -215,12 +308,14 @@ export class Controller {
     const { session } = this
     session.term = term
     session.home = from
+    this.viewFrom = null
     // An open that is under way stays good: there are no copies, and whoever leads may answer it.
     if (session.sid !== 0) this.breakSession(now)
   }
 
   private loseCopies(): void {
     endSession(this.session)
+    for (const [line, owned] of this.owned) this.close(line, owned)
     for (const fetch of this.fetches.values()) fetch.rid = 0
   }
 

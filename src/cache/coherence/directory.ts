@@ -11,9 +11,11 @@
 import type { Millis, NodeId } from '../../base/ids.ts'
 import type { LineState } from '../types.ts'
 import type { Home, HomeOptions, HomePort, LastInvalidation } from './home.ts'
-import { createHome, isLive, refuse } from './home.ts'
+import { createHome, isLive } from './home.ts'
 import type { Change } from './home-lines.ts'
 import { change, expectNothing, prepare, receiveGetS, receiveInvAck, sweep, tickLines } from './home-lines.ts'
+import type { Given } from './home-owners.ts'
+import { given, receiveGetM, stepIsOver, takeBack } from './home-owners.ts'
 import { catchUp, receiveViewAck, startHome, tickOpening } from './home-opening.ts'
 import { confirmed, endIfOver, holderAdded, holderGone, receiveOpen, receiveRenew, tickHolders, tickSessions } from './home-sessions.ts'
 import { retryMs } from './lease.ts'
@@ -67,7 +69,7 @@ export class Directory {
         receiveGetS(home, node, message, now)
         return this.sweep(now)
       case 'getM':
-        return refuse(home, node, message.sid)
+        return receiveGetM(home, node, message, now)
       case 'invAck':
         return receiveInvAck(home, node, message.t, message.line, now)
       case 'viewAck':
@@ -136,6 +138,30 @@ export class Directory {
     this.dueAt = Math.min(this.dueAt, now)
   }
 
+  /** `cache_own` is applied: the node of `port.own(line, node)` has these versions. */
+  given(line: LineId, what: Given, now: Millis): void {
+    given(this.home, line, what, now)
+    this.wake(now)
+  }
+
+  /** It is certain that `port.own(line, …)` gave nothing. */
+  notGiven(line: LineId, now: Millis): void {
+    stepIsOver(this.home, line, now)
+    this.wake(now)
+  }
+
+  /** `cache_release` is applied. */
+  released(line: LineId, now: Millis): void {
+    stepIsOver(this.home, line, now)
+    this.wake(now)
+  }
+
+  /** A write through the log was refused, for another owns the line: it is to give it back. Ask again when the write is refused again. */
+  takeBack(line: LineId, now: Millis): void {
+    takeBack(this.home, line, now)
+    this.wake(now)
+  }
+
   /** A majority answered that `port.confirm(ask)` came from the leader of the newest term it knows. */
   confirmed(ask: number, now: Millis): void {
     confirmed(this.home, ask, now)
@@ -161,7 +187,10 @@ export class Directory {
   view(id: LineId): HomeLineView {
     const { state, past } = this.home
     const line = state.lines.get(id)
-    const copies = (line?.grants ?? []).filter((grant) => isLive(this.home, grant)).map(({ node, g }) => ({ node, g, state: 'S' as const }))
+    const shared = (line?.grants ?? []).map(({ node, g, sid }) => ({ node, g, sid, state: 'S' as const }))
+    // Whether the owner has written is its own affair.
+    const all = line?.owner ? [...shared, { ...line.owner, state: 'E' as const }] : shared
+    const copies = all.filter((grant) => isLive(this.home, grant)).map(({ node, g, state }) => ({ node, g, state }))
     return { busy: Boolean(line?.busy), copies, waits: [...(line?.busy?.waits ?? [])], last: past.get(id) ?? null }
   }
 

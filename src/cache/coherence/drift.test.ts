@@ -5,7 +5,8 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Prng } from '../../base/prng.ts'
-import { CONTROLLER_DEFAULTS, Controller } from './controller.ts'
+import { Controller } from './controller.ts'
+import { CONTROLLER_DEFAULTS } from './controller-port.ts'
 import type { Copy } from './copies.ts'
 import { Directory } from './directory.ts'
 import { HOME_DEFAULTS } from './home.ts'
@@ -103,6 +104,8 @@ class Cluster {
         this.send(() => this.reach(id, (home, now) => home.receive(id, message, now), 'term' in message ? message.term : this.term))
       },
       answer: (ticket, { version }) => this.seen(node, ticket, version),
+      flush() {},
+      lost() {},
       failed: (ticket) => node.asked.delete(ticket),
     })
     const node: Node = { id, rate, controller, asked: new Map(), stoppedUntil: 0, cutUntil: 0 }
@@ -166,7 +169,7 @@ class Cluster {
     if (this.random.below(2) === 0) home.preparing(LINE, this.clock(rate))
     this.propose({ write: { begun } }, (index) => {
       const version = this.versionAt(index)
-      home.changed({ line: LINE, version, cause: 'put' }, this.held(version - 1), this.clock(rate))
+      home.changed({ line: LINE, version, cause: 'put', own: 0 }, this.held(version - 1), this.clock(rate))
       this.answer(home, version, begun)
     })
   }
@@ -203,6 +206,9 @@ class Cluster {
             if (term === this.term) this.after(this.random.below(50), () => directory.confirmed(ask, this.clock(rate)))
           }),
         settled() {},
+        owned: () => 0,
+        own() {},
+        release() {},
         opened() {},
       },
     )

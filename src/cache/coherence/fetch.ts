@@ -15,6 +15,8 @@ export interface Waiter {
 }
 
 export interface Fetch {
+  /** To read the line, or to own it. */
+  wants: 'S' | 'X'
   /** 0: not sent, for want of a session. */
   rid: number
   /** When it was first sent. */
@@ -28,8 +30,8 @@ export interface Fetch {
   waiters: Waiter[]
 }
 
-export function createFetch(): Fetch {
-  return { rid: 0, sentAt: 0, sendAt: Infinity, tries: 0, killed: 0, asked: 0, waiters: [] }
+export function createFetch(wants: 'S' | 'X'): Fetch {
+  return { wants, rid: 0, sentAt: 0, sendAt: Infinity, tries: 0, killed: 0, asked: 0, waiters: [] }
 }
 
 /** Those for whom an answer without a live grant is good. */

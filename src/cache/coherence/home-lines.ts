@@ -14,7 +14,8 @@ import { assert } from '../../base/assert.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
 import type { ChangeReason } from '../types.ts'
 import type { Home, HomeLine, Invalidation } from './home.ts'
-import { isLive, refuse, sessionOf, tell } from './home.ts'
+import { createLine, isLive, refuse, sessionOf, tell } from './home.ts'
+import { enqueue, isOwned, serve } from './home-owners.ts'
 import { retryMs } from './lease.ts'
 import type { Held, LineId, ToHome } from './protocol.ts'
 
@@ -25,6 +26,8 @@ export interface Change {
   readonly line: LineId
   readonly version: number
   readonly cause: ChangeReason
+  /** The ownership under which it was made; 0: none. */
+  readonly own: number
 }
 
 export function receiveGetS(home: Home, node: NodeId, { sid, rid, line: id }: Extract<ToHome, { type: 'getS' }>, now: Millis): void {
@@ -32,21 +35,27 @@ export function receiveGetS(home: Home, node: NodeId, { sid, rid, line: id }: Ex
   if (sessionOf(home, node, sid, now) === null) return refuse(home, node, sid)
   const { term } = options
   let line = state.lines.get(id)
+  if (isOwned(home, id, line)) return enqueue(home, id, { node, sid, rid, wants: 'S' }, now)
   if (line !== undefined && isGuarded(line, now)) {
     return tell(home, node, { type: 'dataU', term, sid, rid, line: id, held: line.busy?.before ?? port.read(id) })
   }
   if (line === undefined) {
     if (state.lines.size >= options.linesMax) return tell(home, node, { type: 'dataU', term, sid, rid, line: id, held: port.read(id) })
-    line = { grants: [], busy: null, expectUntil: -Infinity }
+    line = createLine()
     state.lines.set(id, line)
   }
-  state.g += 1
-  line.grants = line.grants.filter((grant) => grant.node !== node && isLive(home, grant))
-  line.grants.push({ node, sid, g: state.g })
-  tell(home, node, { type: 'dataS', term, sid, rid, line: id, g: state.g, held: port.read(id) })
+  grant(home, id, line, node, sid, rid)
 }
 
-function isGuarded(line: HomeLine, now: Millis): boolean {
+export function grant(home: Home, id: LineId, line: HomeLine, node: NodeId, sid: number, rid: number): void {
+  const { state, port, options } = home
+  state.g += 1
+  line.grants = line.grants.filter((other) => other.node !== node && isLive(home, other))
+  line.grants.push({ node, sid, g: state.g })
+  tell(home, node, { type: 'dataS', term: options.term, sid, rid, line: id, g: state.g, held: port.read(id) })
+}
+
+export function isGuarded(line: HomeLine, now: Millis): boolean {
   return line.busy !== null || now < line.expectUntil
 }
 
@@ -56,7 +65,8 @@ export function prepare(home: Home, id: LineId, now: Millis): void {
   if (line === undefined) return
   line.expectUntil = now + home.options.expectMs
   home.state.active.add(id)
-  if (line.busy === null) invalidate(home, id, line, 'put', now)
+  // What the owner has is newer than any write through the log, which is refused.
+  if (line.busy === null && line.owner === null) invalidate(home, id, line, 'put', now)
 }
 
 /** What was proposed changed nothing. */
@@ -66,10 +76,11 @@ export function expectNothing({ state }: Home, id: LineId): void {
 }
 
 /** A write was applied. */
-export function change(home: Home, { version, cause, line: id }: Change, previous: Held, now: Millis): void {
+export function change(home: Home, { version, cause, own, line: id }: Change, previous: Held, now: Millis): void {
   const { state } = home
   const line = state.lines.get(id)
-  if (line === undefined) return
+  // What an owner flushes is news to nobody else: nobody else has a copy until its ownership is over.
+  if (line === undefined || own !== 0) return
   line.expectUntil = -Infinity
   const busy = line.busy ?? invalidate(home, id, line, cause, now)
   if (busy === null) return forgetIfIdle(home, id, line, now)
@@ -79,16 +90,20 @@ export function change(home: Home, { version, cause, line: id }: Change, previou
   state.unsettled.set(version, id)
 }
 
-/** Takes the copies of a line back; null where there are none. */
-function invalidate(home: Home, id: LineId, line: HomeLine, cause: ChangeReason, now: Millis): Invalidation | null {
-  const { state, options } = home
+/** Takes the copies of a line back, the owner's as well; null where there are none. */
+export function invalidate(home: Home, id: LineId, line: HomeLine, cause: ChangeReason, now: Millis): Invalidation | null {
+  const { state } = home
   const waits = new Set(line.grants.filter((grant) => isLive(home, grant)).map(({ node }) => node))
+  if (line.owner !== null && isLive(home, line.owner)) {
+    waits.add(line.owner.node)
+  }
   line.grants = []
+  if (waits.size === 0) line.owner = null
   if (waits.size === 0) return null
   state.g += 1
   line.busy = { t: state.g, startedAt: now, waits, sendAt: now + retryMs(0), tries: 1, versions: [], before: null, cause }
   state.active.add(id)
-  for (const node of waits) tell(home, node, { type: 'inv', term: options.term, t: state.g, line: id })
+  sendInvalidation(home, id, line, line.busy)
   return line.busy
 }
 
@@ -112,8 +127,10 @@ function settleIfDone(home: Home, id: LineId, line: HomeLine, now: Millis): void
   const { busy } = line
   if (busy === null || busy.waits.size > 0) return
   line.busy = null
+  line.owner = null
   remember(home, id, busy, now)
   for (const version of busy.versions) home.state.unsettled.delete(version)
+  serve(home, id, line, now)
   forgetIfIdle(home, id, line, now)
   for (const version of busy.versions) home.port.settled(version)
 }
@@ -128,10 +145,10 @@ function remember({ past }: Home, id: LineId, { cause, startedAt }: Invalidation
   }
 }
 
-function forgetIfIdle({ state }: Home, id: LineId, line: HomeLine, now: Millis): void {
-  if (isGuarded(line, now)) return
+export function forgetIfIdle({ state }: Home, id: LineId, line: HomeLine, now: Millis): void {
+  if (isGuarded(line, now) || line.step !== null || line.queue.length > 0) return
   state.active.delete(id)
-  if (line.grants.length === 0) state.lines.delete(id)
+  if (line.grants.length === 0 && line.owner === null) state.lines.delete(id)
 }
 
 /** Since when the node leaves an invalidation unanswered; Infinity: it does not. */
@@ -151,25 +168,34 @@ export function tickLines(home: Home, now: Millis): Millis {
   for (const id of state.active) {
     const line = state.lines.get(id)
     assert(line !== undefined, 'an active line is known')
-    if (line.busy !== null) next = Math.min(next, sendAgain(home, id, line.busy, now))
+    if (line.busy !== null) next = Math.min(next, sendAgain(home, id, line, line.busy, now))
     else if (now < line.expectUntil) next = Math.min(next, line.expectUntil)
     else forgetIfIdle(home, id, line, now)
   }
   return next
 }
 
-function sendAgain(home: Home, id: LineId, busy: Invalidation, now: Millis): Millis {
+function sendAgain(home: Home, id: LineId, line: HomeLine, busy: Invalidation, now: Millis): Millis {
   if (now < busy.sendAt) return busy.sendAt
   busy.sendAt = now + retryMs(busy.tries)
   busy.tries += 1
-  for (const node of busy.waits) tell(home, node, { type: 'inv', term: home.options.term, t: busy.t, line: id })
+  sendInvalidation(home, id, line, busy)
   return busy.sendAt
+}
+
+function sendInvalidation(home: Home, id: LineId, { owner }: HomeLine, { t, waits }: Invalidation): void {
+  const { term } = home.options
+  for (const node of waits) {
+    if (owner !== null && owner.node === node) tell(home, node, { type: 'recall', term, t, gx: owner.g, line: id })
+    else tell(home, node, { type: 'inv', term, t, line: id })
+  }
 }
 
 /** One step of the hand that goes round: lines whose holders are gone are forgotten, and with `callBack` those held, too. */
 export function sweep(home: Home, id: LineId, callBack: boolean, now: Millis): void {
   const line = home.state.lines.get(id)
   if (line === undefined || isGuarded(line, now)) return
+  if (line.owner !== null && !isLive(home, line.owner)) line.owner = null
   if (callBack) invalidate(home, id, line, 'evict', now)
   else line.grants = line.grants.filter((grant) => isLive(home, grant))
   forgetIfIdle(home, id, line, now)

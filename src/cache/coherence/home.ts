@@ -16,6 +16,12 @@ export interface HomePort {
   hold(node: NodeId): void
   /** Commit that the node holds none any more; told by `Directory.unheld`, once that is certain. */
   unhold(node: NodeId): void
+  /** The number of the ownership of the line by what is applied of the log; 0: nobody's. */
+  owned(line: LineId): number
+  /** Commit that the node owns the line, its number and versions; told by `Directory.given`, or `notGiven`. Until that is certain. */
+  own(line: LineId, node: NodeId): void
+  /** Commit that this ownership is over; told by `Directory.released`. Until that is certain. */
+  release(line: LineId, own: number): void
   /** Ask a majority whether this is still the leader of the term; told by `Directory.confirmed(ask)`. May come to nothing. */
   confirm(ask: number): void
   /** No node can serve anything older than this version of its line any more. */
@@ -68,6 +74,23 @@ export interface Grant {
   readonly g: number
 }
 
+/** Who writes the line alone. Counts while `sid` is the session of the node. */
+export interface Owner extends Grant {
+  /** The question it answers: asked again, it is answered again. */
+  readonly rid: number
+  readonly own: number
+  readonly versionFirst: number
+  readonly versionMax: number
+}
+
+/** A question that waits for an owner to give the line back, or for the log. */
+export interface Question {
+  readonly node: NodeId
+  readonly sid: number
+  readonly rid: number
+  readonly wants: 'S' | 'X'
+}
+
 /** An invalidation under way: all grants up to `t`. */
 export interface Invalidation {
   readonly t: number
@@ -86,6 +109,10 @@ export interface Invalidation {
 export interface HomeLine {
   grants: Grant[]
   busy: Invalidation | null
+  owner: Owner | null
+  queue: Question[]
+  /** What is on its way through the log: an ownership for who asked, or the end of one. */
+  step: Question | 'release' | null
   /** A write of it is on its way through the log: nothing is granted until then. */
   expectUntil: Millis
 }
@@ -198,6 +225,10 @@ export function sessionOf({ state }: Home, node: NodeId, sid: number, now: Milli
 /** There is no such session. */
 export function refuse(home: Home, node: NodeId, sid: number): void {
   tell(home, node, { type: 'closed', term: home.options.term, sid })
+}
+
+export function createLine(): HomeLine {
+  return { grants: [], busy: null, owner: null, queue: [], step: null, expectUntil: -Infinity }
 }
 
 export function isLive({ state }: Home, { node, sid }: Grant): boolean {

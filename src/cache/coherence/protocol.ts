@@ -61,11 +61,12 @@ export type ToNode =
       readonly line: LineId
       readonly g: number
       readonly held: Held
-      /** The number of the ownership, and the last version that the owner may give. */
+      /** The number of the ownership, and the versions that the owner may give. */
       readonly own: number
+      readonly versionFirst: number
       readonly versionMax: number
     }
   | { readonly type: 'inv'; readonly term: Term; readonly t: number; readonly line: LineId }
-  /** To the owner: write back and keep a shared copy (`gx` is its grant), or none at all where another wants to own it (inv). */
+  /** To the owner, whose grant is `gx`: flush, drop it, then acknowledge. */
   | { readonly type: 'recall'; readonly term: Term; readonly t: number; readonly gx: number; readonly line: LineId }
   | { readonly type: 'view'; readonly term: Term }

@@ -10,7 +10,7 @@
  *   configure   cache  config (plain)                             limits cache  share
  *   sweep       cache  below after  what (u8): line | prefix | nothing
  *   load        name  dead waitMs staleOk  tags                   hold node   unhold node term
- *   own         line node count                                   release   line own
+ *   own         line node count term                              release   line own
  *   flush       line own version  value?: ttlMs slidingMs contentType tags value  share
  *   with        cache: namespace cache    name: namespace cache key    tags: n, then n times: line version
  *               share: bytes entries policy (u8) configVersion
@@ -96,7 +96,8 @@ function write(c: CacheCommand): void {
     case 'cache_own':
       out.text(c.line)
       out.text(c.node)
-      return number(c.count)
+      number(c.count)
+      return number(c.term)
     case 'cache_flush':
       return writeFlush(c)
     case 'cache_release':

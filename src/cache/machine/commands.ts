@@ -147,6 +147,8 @@ export interface OwnCommand {
   readonly line: LineId
   readonly node: NodeId
   readonly count: number
+  /** Of the home that gives it: in the log of another one it is refused, for it would end what that one has given since. */
+  readonly term: Term
 }
 
 /** What the owner made of the line. */

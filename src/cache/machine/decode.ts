@@ -223,7 +223,13 @@ function readNode(input: CommandReader): string {
 function readOwn(input: CommandReader): OwnCommand {
   const line = input.line('line', ['entry'])
   const node = readNode(input)
-  return { type: 'cache_own', line, node, count: input.count('count', 1, MACHINE_LIMITS.ownVersionsMax) }
+  return {
+    type: 'cache_own',
+    line,
+    node,
+    count: input.count('count', 1, MACHINE_LIMITS.ownVersionsMax),
+    term: input.count('term', 0, VERSION_MAX),
+  }
 }
 
 function readFlush(input: CommandReader): FlushCommand {

@@ -8,7 +8,7 @@ const OWNED = { type: 'owned', line: LINE, node: 'n1', own: 1 }
 const FENCED = { type: 'refused', code: 'FENCED' }
 
 function own(bed: Bed, node = 'n1', count = 10): CacheReply | null {
-  return bed.run({ type: 'cache_own', line: LINE, node, count })
+  return bed.run({ type: 'cache_own', line: LINE, node, count, term: 1 })
 }
 
 function flush(bed: Bed, number: number, version: number, text: string | null, over: Partial<FlushCommand> = {}): CacheReply | null {
@@ -113,4 +113,12 @@ test('ownership survives in the records, in the order of the changes', () => {
   expect(copy.machine.version).toBe(bed.machine.version)
   copy.pass(100)
   expect(copy.get('a')).toBe('x')
+})
+
+test('what a home of another term asked to give is not given: it would end what was given since', () => {
+  const bed = new Bed()
+  const given = bed.run({ type: 'cache_own', line: LINE, node: 'n1', count: 3, term: 1 })
+  expect(bed.run({ type: 'cache_own', line: LINE, node: 'n2', count: 3, term: 0 })).toMatchObject({ type: 'refused', code: 'FENCED' })
+  expect(given).toMatchObject({ type: 'own' })
+  expect(bed.machine.ownerOf(LINE)).toMatchObject({ node: 'n1' })
 })

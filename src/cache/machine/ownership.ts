@@ -20,7 +20,8 @@ import { flushed, owned, ownership, refused, released } from './replies.ts'
 import { evict } from './share.ts'
 import type { CacheTable } from './table.ts'
 
-export function own(table: CacheTable, ctx: ApplyContext, { line, node, count }: OwnCommand): Plain {
+export function own(table: CacheTable, ctx: ApplyContext, { line, node, count, term }: OwnCommand): Plain {
+  if (term !== ctx.term) return refused(refuse('FENCED', 'asked for by a home that is no more', { own: 0 }))
   const there = table.owned.get(line)
   const max = MACHINE_LIMITS.ownedMax
   if (there === undefined && table.owned.size >= max) return refused(refuse('QUOTA', `at most ${max} lines are owned`))

@@ -18,7 +18,7 @@ function gateAfter(...commands: readonly CacheCommand[]): Gate {
   bed.put('a', '1')
   bed.delete('a')
   bed.put('b', '1')
-  bed.run({ type: 'cache_own', line: entryLine(NAME.namespace, NAME.cache, 'o'), node: 'n1', count: 10 })
+  bed.run({ type: 'cache_own', line: entryLine(NAME.namespace, NAME.cache, 'o'), node: 'n1', count: 10, term: 1 })
   let gate = NONE
   for (const command of commands) {
     const reply = bed.machine.apply(bed, ++bed.ticket, encodeCommand(command))

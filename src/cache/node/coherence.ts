@@ -13,7 +13,7 @@ import { FIRST_PARTITION, type GroupId, NOBODY, type Millis, type NodeId, member
 import type { Clock } from '../../io/clock.ts'
 import type { Directory as ClusterDirectory, GroupHost } from '../../raft/group-host.ts'
 import { CACHE_PATH } from '../calls.ts'
-import type { ControllerCounts } from '../coherence/controller.ts'
+import type { ControllerCounts } from '../coherence/controller-port.ts'
 import type { Copy } from '../coherence/copies.ts'
 import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
 import type { CacheMachine } from '../machine/machine.ts'
@@ -21,6 +21,7 @@ import type { Gate } from '../machine/replies.ts'
 import type { ObservedChange } from '../machine/table.ts'
 import type { LineState } from '../types.ts'
 import type { WatchAnswer, WatchQuestion } from '../watch/words.ts'
+import { Flushes } from './flushes.ts'
 import { LineStore } from './line-store.ts'
 import type { Lines } from './lines.ts'
 import { PartitionCopies } from './partition-copies.ts'
@@ -68,6 +69,9 @@ export class Coherence implements Lines {
   readonly tally = new Tally()
   readonly pingPong = new PingPong()
   readonly gateWaits = new LatencyHistogram()
+  /** Acknowledged writes of owners (`writeback`) that were gone before they were flushed. */
+  lostWrites = 0
+  readonly #flushes: Flushes
   /** Of homes that are no more. */
   readonly #messagesBefore: Record<string, number> = {}
   readonly #deps: CoherenceDeps
@@ -80,6 +84,7 @@ export class Coherence implements Lines {
     this.#deps = deps
     this.#clock = deps.system.clock
     this.store = new LineStore({ bytesMax: deps.storeBytesMax, onCount: (line, change) => this.tally.line(line, change) })
+    this.#flushes = new Flushes(this.#clock, deps.writes, this)
     this.touches = new Touches(this.#clock, deps.writes)
     deps.host.onChange((group) => this.#groupChanged(group))
     for (const group of deps.host.groups()) this.#groupChanged(group)
@@ -133,6 +138,7 @@ export class Coherence implements Lines {
   close(): void {
     this.#closed = true
     this.touches.close()
+    this.#flushes.close()
     for (const home of this.homes.values()) home.end()
     this.homes.clear()
     for (const copies of this.copies.values()) copies.close()
@@ -171,6 +177,8 @@ export class Coherence implements Lines {
         life: this.#deps.system.incarnation,
         store: this.store,
         send: (_, to, message) => this.#toHome(partition, to, message),
+        flush: (line, own, version, held, done) => this.#flushes.flush(partition, { line, own, version, held }, done),
+        onLost: (_, count) => (this.lostWrites += count),
         onSlidingHit: (line, copy) => this.touches.hit(partition, line, copy.held.slidingMs),
       })
       this.copies.set(partition, copies)

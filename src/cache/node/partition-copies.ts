@@ -4,7 +4,8 @@
 import { TricordError } from '../../base/errors.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
-import { CONTROLLER_DEFAULTS, Controller } from '../coherence/controller.ts'
+import { Controller } from '../coherence/controller.ts'
+import { CONTROLLER_DEFAULTS } from '../coherence/controller-port.ts'
 import type { Copy, CopyStore } from '../coherence/copies.ts'
 import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
 import type { LineState } from '../types.ts'
@@ -17,6 +18,10 @@ export interface CopiesDeps {
   readonly store: CopyStore
   /** null: to whoever leads the partition. */
   readonly send: (partition: number, to: NodeId | null, message: ToHome) => void
+  /** Puts into the log what this node wrote as the owner of the line; tells when it is certain whether it is there. */
+  readonly flush: (line: LineId, own: number, version: number, held: Held, done: (isCommitted: boolean) => void) => void
+  /** Acknowledged writes of an owned line are gone. */
+  readonly onLost: (line: LineId, count: number) => void
   /** A copy that lives longer by being read was read. */
   readonly onSlidingHit: (line: LineId, copy: Copy) => void
 }
@@ -39,6 +44,8 @@ export class PartitionCopies {
     this.controller = new Controller({ ...CONTROLLER_DEFAULTS, life: deps.life }, deps.store, {
       send: (to, message) => deps.send(partition, to, message),
       answer: (ticket, held, until) => this.#answer(ticket, held, until),
+      flush: (line, own, version, held) => deps.flush(line, own, version, held, (isCommitted) => this.#flushed(line, own, isCommitted)),
+      lost: deps.onLost,
       failed: (ticket) => this.#take(ticket)?.reject(unreachable()),
     })
   }
@@ -69,6 +76,11 @@ export class PartitionCopies {
   close(): void {
     this.#wakeup.cancel()
     for (const ticket of this.#asked.keys()) this.#take(ticket)?.reject(new TricordError('STARTING', 'this node is stopping'))
+  }
+
+  #flushed(line: LineId, own: number, isCommitted: boolean): void {
+    this.controller.flushed(line, own, isCommitted, this.#deps.clock.now())
+    this.#look()
   }
 
   #tick(): void {

@@ -5,6 +5,7 @@
  *   elected ─▶ confirmed: the log of older terms is applied ─▶ views are acknowledged, or V is over ─▶ it speaks
  *   apply ──changed──▶ invalidations ──acks──▶ settled ──▶ the gate opens, the answer of the write leaves
  */
+import { type ErrorCode, TricordError } from '../../base/errors.ts'
 import type { LatencyHistogram } from '../../base/latency-histogram.ts'
 import { type GroupId, type NodeId, type Term, partitionGroup } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
@@ -12,16 +13,22 @@ import type { Confirmation, GroupHost } from '../../raft/group-host.ts'
 import { Directory } from '../coherence/directory.ts'
 import { HOME_DEFAULTS } from '../coherence/home.ts'
 import type { LineId, ToHome, ToNode } from '../coherence/protocol.ts'
+import type { CacheCommand } from '../machine/commands.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import type { Gate } from '../machine/replies.ts'
 import type { ObservedChange } from '../machine/table.ts'
 import { HomeWatches } from './home-watches.ts'
 import { Wakeup } from './wakeup.ts'
-import type { Writes } from './writes.ts'
+import type { Done, Writes } from './writes.ts'
 
 const HOLD_TIMEOUT_MS = 5_000
 const CONFIRM_AGAIN_MS = 100
 const UNHOLD_AGAIN_MS = 1_000
+const COMMIT_AGAIN_MS = 200
+/** Writes of one ownership. */
+const OWN_VERSIONS = 10_000
+/** The log has said no. */
+const REFUSED: ReadonlySet<ErrorCode> = new Set(['QUOTA', 'FENCED', 'INVALID_ARGUMENT'])
 
 export interface HomeDeps {
   readonly clock: Clock
@@ -47,6 +54,8 @@ export class PartitionHome {
   #ended = false
   /** Nodes that were let go. */
   #unholds = 0
+  /** Ownerships that were given or ended. */
+  #gifts = 0
 
   constructor(partition: number, term: Term, machine: CacheMachine, deps: HomeDeps) {
     this.#partition = partition
@@ -62,6 +71,9 @@ export class PartitionHome {
         read: (line) => machine.read(line, this.#time()),
         hold: (node) => this.#hold(node),
         unhold: (node) => this.#unhold(node, ++this.#unholds),
+        owned: (line) => machine.ownerOf(line)?.own ?? 0,
+        own: (line, node) => this.#own(line, node),
+        release: (line, own) => this.#release(line, own),
         confirm: (ask) => this.#confirm(() => this.directory.confirmed(ask, this.#now())),
         settled: (version) => this.#settled(version),
         opened: () => this.#opened(),
@@ -89,8 +101,8 @@ export class PartitionHome {
     this.#look()
   }
 
-  changed({ line, at, reason, previous }: ObservedChange): void {
-    this.directory.changed({ line, version: at, cause: reason }, previous, this.#now())
+  changed({ line, at, reason, previous, own }: ObservedChange): void {
+    this.directory.changed({ line, version: at, cause: reason, own }, previous, this.#now())
     this.watches.moved()
     this.#look()
   }
@@ -187,6 +199,34 @@ export class PartitionHome {
     // One command, however often it is asked for: one that comes late must not be a second one, when the node is back.
     const idempotencyKey = { key: `cache/unhold/${term}/${node}/${nth}`, fingerprint: '' }
     writes.submit(this.#partition, { type: 'cache_unhold', node, term }, { timeoutMs: HOLD_TIMEOUT_MS, idempotencyKey }).then(gone, again)
+  }
+
+  #own(line: LineId, node: NodeId): void {
+    this.#commit({ type: 'cache_own', line, node, count: OWN_VERSIONS, term: this.term }, ++this.#gifts, (reply) => {
+      if (reply?.type === 'own') this.directory.given(line, reply, this.#now())
+      else this.directory.notGiven(line, this.#now())
+    })
+  }
+
+  #release(line: LineId, own: number): void {
+    this.#commit({ type: 'cache_release', line, own }, ++this.#gifts, () => this.directory.released(line, this.#now()))
+  }
+
+  /** Until it is certain what came of it, as one command however often it is asked for; null: it was refused. */
+  #commit(command: CacheCommand, nth: number, done: (reply: Done | null) => void): void {
+    if (this.#ended) return
+    const { writes, clock } = this.#deps
+    const tell = (reply: Done | null): void => {
+      if (this.#ended) return
+      done(reply)
+      this.#look()
+    }
+    const failed = (error: unknown): void => {
+      if (error instanceof TricordError && REFUSED.has(error.code)) tell(null)
+      else clock.after(COMMIT_AGAIN_MS, () => this.#commit(command, nth, done))
+    }
+    const idempotencyKey = { key: `cache/own/${this.#group}/${this.term}/${nth}`, fingerprint: '' }
+    writes.submit(this.#partition, command, { timeoutMs: HOLD_TIMEOUT_MS, idempotencyKey }).then(tell, failed)
   }
 
   #opened(): void {

@@ -44,7 +44,7 @@ const MEMBERS: Readonly<Record<ToHome['type'] | ToNode['type'], readonly string[
   closed: ['term', 'sid'],
   dataS: ['term', 'sid', 'rid', 'line', 'g', 'held'],
   dataU: ['term', 'sid', 'rid', 'line', 'held'],
-  dataX: ['term', 'sid', 'rid', 'line', 'g', 'held', 'own', 'versionMax'],
+  dataX: ['term', 'sid', 'rid', 'line', 'g', 'held', 'own', 'versionFirst', 'versionMax'],
   inv: ['term', 't', 'line'],
   recall: ['term', 't', 'gx', 'line'],
   view: ['term'],

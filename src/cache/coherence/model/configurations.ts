@@ -30,6 +30,9 @@ export const SMALL: readonly Configuration[] = [
   },
   { name: 'a failover and a sharer that restarts', ...ONE, loads: 2, terms: 2, crashes: 1, grants: 2, sessions: false },
   { name: 'two failovers', ...ONE, terms: 3, grants: 2, sessions: false },
+  { name: 'owners of a line, evictions', nodes: 2, loads: 3, grants: 4, owners: true, evictions: true },
+  { name: 'an owner and a failover', ...ONE, terms: 2, tries: 2, grants: 1, owners: true, sessions: false },
+  { name: 'an owner whose lease ends', ...ONE, loads: 2, time: 2, tries: 2, grants: 2, owners: true, lossy: true },
 ]
 
 export const LARGE: readonly Configuration[] = [
@@ -40,6 +43,8 @@ export const LARGE: readonly Configuration[] = [
   { name: 'a failover of two nodes', nodes: 2, loads: 2, terms: 2, tries: 2, grants: 3 },
   { name: 'a failover in time', ...ONE, terms: 2, tries: 2, time: 3, grants: 2 },
   { name: 'two failovers, a sharer that restarts', ...ONE, loads: 2, terms: 3, crashes: 1, grants: 2, sessions: false },
+  { name: 'owners of a line, two writes', nodes: 2, loads: 3, writes: 2, grants: 5, owners: true },
+  { name: 'owners whose leases end', nodes: 2, loads: 4, time: 2, tries: 2, owners: true, lossy: true },
 ]
 
 /** Everything at once, for ways by lot. */

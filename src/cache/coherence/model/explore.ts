@@ -3,7 +3,8 @@
  * few long ways by lot.
  */
 import { Prng } from '../../../base/prng.ts'
-import type { Model, World } from './world.ts'
+import type { World } from './row.ts'
+import type { Model } from './world.ts'
 
 export interface Result {
   readonly states: number

@@ -9,16 +9,10 @@ import { HOME_DEFAULTS } from '../home.ts'
 import type { Held, ToNode } from '../protocol.ts'
 import { LINE } from './node-part.ts'
 import { copy, write } from './plain.ts'
+import type { Entry } from './register.ts'
+import { apply, registerAt } from './register.ts'
 import type { Rules } from './settings.ts'
 import { UNIT_MS } from './settings.ts'
-
-export type Entry =
-  | { readonly type: 'first'; readonly term: number }
-  | { readonly type: 'put'; readonly op: number }
-  | { readonly type: 'look'; readonly op: number }
-  | { readonly type: 'hold'; readonly node: string }
-  /** Asked for by the home of term `by`; in the log of that term, or of a later one, for who asks goes on asking. */
-  | { readonly type: 'unhold'; readonly node: string; readonly by: number; readonly term: number }
 
 export interface HomePart {
   readonly term: number
@@ -31,7 +25,15 @@ export interface HomePart {
 }
 
 /** Whom the directory tells what. */
-export type Sent = readonly [node: string, message: ToNode]
+export type Sent = readonly [node: string, message: ToNode | Flushed]
+
+/** The log's answer to what an owner flushed. */
+export interface Flushed {
+  readonly type: 'flushed'
+  readonly own: number
+  readonly version: number
+  readonly isCommitted: boolean
+}
 
 const OMITTED = new Set(['tries', 'sendAt', 'viewAt', 'viewTries', 'cause', 'active'])
 
@@ -69,6 +71,9 @@ function silent(term: number, leaseMs: Millis): Directory {
     read: () => heldAt(0),
     hold() {},
     unhold() {},
+    owned: () => 0,
+    own() {},
+    release() {},
     confirm() {},
     settled() {},
     opened() {},
@@ -77,13 +82,6 @@ function silent(term: number, leaseMs: Millis): Directory {
 
 export function heldAt(version: number): Held {
   return { version, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
-}
-
-/** The version after the first `length` entries. */
-export function versionAt({ log }: HomePart, length: number): number {
-  let version = 0
-  for (let i = 0; i < length; i++) if (log[i]?.type === 'put') version += 1
-  return version
 }
 
 function holders({ log, applied }: HomePart, rules: Rules): Set<string> {
@@ -99,13 +97,16 @@ export function stepHome(
   before: HomePart,
   rules: Rules,
   now: number,
-  act: (directory: Directory, part: HomePart) => void,
+  act: (directory: Directory, part: HomePart, sent: Sent[]) => void,
 ): [HomePart, Sent[]] {
   const part: HomePart = { ...before, log: [...before.log], asks: new Map(before.asks), state: copy(before.state) }
   const sent: Sent[] = []
   const port: HomePort = {
     send: (to, message) => sent.push([to, message]),
-    read: () => heldAt(versionAt(part, part.applied)),
+    read: () => heldAt(registerAt(part.log, part.applied, rules).version),
+    owned: () => registerAt(part.log, part.applied, rules).own,
+    own: (_, node) => part.log.push({ type: 'own', node, by: part.term, term: part.term, nth: part.log.length }),
+    release: (_, own) => part.log.push({ type: 'release', own, by: part.term, term: part.term }),
     hold: (node) => {
       const last = part.log.findLast((entry) => 'node' in entry && entry.node === node)
       if (last?.type !== 'hold') part.log.push({ type: 'hold', node })
@@ -118,23 +119,44 @@ export function stepHome(
   }
   const directory: Directory = new Directory(optionsOf(part.term, part.leaseMs), port)
   Object.assign(directory.home.state, part.state)
-  act(directory, part)
+  act(directory, part, sent)
   return [{ ...part, state: directory.home.state }, sent]
 }
 
 /** The next entry is applied. */
-export function applyNext(directory: Directory, part: HomePart, now: number, rules: Rules): void {
+export function applyNext(directory: Directory, part: HomePart, now: number, rules: Rules, sent: Sent[]): void {
   const entry = part.log[part.applied] as Entry
-  const before = versionAt(part, part.applied)
+  const register = registerAt(part.log, part.applied, rules)
+  const before = heldAt(register.version)
+  const isDone = apply(register, entry, rules)
   part.applied += 1
-  if (entry.type === 'put') directory.changed({ line: LINE, version: before + 1, cause: 'put' }, heldAt(before), now)
-  else if (entry.type === 'look') directory.unchanged(LINE)
-  else if (entry.type === 'hold') {
-    // What was held before is told by `caughtUp`.
-    if (directory.home.state.caughtUp) directory.held(entry.node, now)
-  } else if (entry.type === 'unhold') {
-    if (entry.by === part.term) directory.unheld(entry.node, now)
-  } else if (entry.term === part.term) directory.caughtUp(holders(part, rules), now)
+  switch (entry.type) {
+    case 'put':
+      if (isDone) directory.changed({ line: LINE, version: register.version, cause: 'put', own: 0 }, before, now)
+      else directory.takeBack(LINE, now)
+      return
+    case 'look':
+      return directory.unchanged(LINE)
+    case 'hold':
+      // What was held before is told by `caughtUp`.
+      if (directory.home.state.caughtUp) directory.held(entry.node, now)
+      return
+    case 'unhold':
+      if (entry.by === part.term) directory.unheld(entry.node, now)
+      return
+    case 'own':
+      if (entry.by === part.term && isDone) directory.given(LINE, register, now)
+      return
+    case 'release':
+      if (entry.by === part.term) directory.released(LINE, now)
+      return
+    case 'flush':
+      if (isDone) directory.changed({ line: LINE, version: register.version, cause: 'put', own: entry.own }, before, now)
+      sent.push([entry.node, { type: 'flushed', own: entry.own, version: entry.version, isCommitted: isDone }])
+      return
+    case 'first':
+      if (entry.term === part.term) directory.caughtUp(holders(part, rules), now)
+  }
 }
 
 /** What may be answered here and now: the operation, and the version it made or saw. */
@@ -143,13 +165,15 @@ export function answerable(part: HomePart, rules: Rules): [op: number, version: 
   Object.assign(directory.home.state, part.state)
   const found: [number, number, boolean][] = []
   const firstOfTerm = part.log.findIndex((entry) => entry.type === 'first' && entry.term === part.term)
+  const register = registerAt([], 0, rules)
   for (let i = 0; i < part.applied; i++) {
     const entry = part.log[i] as Entry
-    const version = versionAt(part, i + 1)
+    const isDone = apply(register, entry, rules)
     const repeated = i < firstOfTerm
-    if (entry.type === 'put') {
+    const { version } = register
+    if (entry.type === 'put' && isDone) {
       if (directory.isSettled(version) || !rules.gate || (repeated && !rules.gateRepeated)) found.push([entry.op, version, false])
-    } else if (entry.type === 'look') {
+    } else if (entry.type === 'look' && register.own === 0) {
       if (!rules.gateLooks || (directory.isOpen && directory.unsettledOf(LINE) === null)) found.push([entry.op, version, true])
     }
   }

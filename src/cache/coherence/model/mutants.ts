@@ -39,17 +39,43 @@ const UNHEARD = [
   /home 1 hears/,
 ]
 
+const OWNERS = { nodes: 2, loads: 3, writes: 1, owners: true }
+/** Another home is elected while an owner has not flushed. */
+const OWNED_THEN_VIEW = [/n0 claims/, /getM of n0/, /committed/, /applies/, /dataX to n0/, /n0 stores/, /home 2 is elected/, /view to n0/]
+/** A home asks to give a line to a node, and another is elected before that is in the log. */
+const GIVEN_TWICE = [
+  /n0 claims/,
+  /open 1 of n0 to home 1/,
+  /committed/,
+  /applies/,
+  /committed/,
+  /applies/,
+  /home 1 is confirmed/,
+  /home 1 hears/,
+  /opened to n0/,
+  /getM of n0 to home 1/,
+  /elected with 2 entries of home 1/,
+]
+/** The session of an owner is over before it has flushed. */
+const OVER = [/n0 claims/, /getM of n0/, /committed/, /applies/, /dataX to n0/, /n0 stores/, /n0 flushes/, /time/, /time/, /home 1 ticks/]
+const OWNERS_FAILOVER = { nodes: 1, loads: 1, writes: 1, owners: true, terms: 2, tries: 2, grants: 2 }
+
 export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
   {
     name: 'a grant that was revoked on its way is kept',
     file: 'controller.ts',
-    edits: [['if (g <= fetch.killed)', 'if (g === 0)']],
+    edits: [
+      [
+        'if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now)\n    this.fetches.delete(line)\n    if',
+        'if (g === 0) return this.answerAsked(line, fetch, held, until, now)\n    this.fetches.delete(line)\n    if',
+      ],
+    ],
     settings: WRITES,
   },
   {
     name: 'an invalidation is acknowledged and the copy kept',
     file: 'controller.ts',
-    edits: [['copy.g <= t)', 'copy.g < 0)']],
+    edits: [['this.session.epoch && copy.g <= t)', 'this.session.epoch && copy.g < 0)']],
     settings: WRITES,
   },
   {
@@ -225,7 +251,10 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
         'if (message.term > session.term) this',
         "if (message.type === 'view') {\n if (session.sid !== 0) this.loseCopies()\n } else if (message.term > session.term) this",
       ],
-      ["{ type: 'viewAck', term: session.term }", "{ type: 'viewAck', term: message.term }"],
+      [
+        'this.viewFrom = from\n        return this.acknowledgeView()',
+        "return this.port.send(from, { type: 'viewAck', term: message.term })",
+      ],
     ],
     settings: OPENING,
   },
@@ -240,6 +269,70 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
     file: 'controller.ts',
     edits: [['if (session.sid !== 0) this.breakSession(now)\n  }\n\n  private lose', '}\n\n  private lose']],
     settings: FAILOVER,
+  },
+  {
+    name: 'an owner acknowledges before what it wrote is committed',
+    file: 'controller.ts',
+    edits: [['if (!isClean(owned)) return flushNow(this.port, line, owned)', 'flushNow(this.port, line, owned)']],
+    settings: OWNERS,
+  },
+  {
+    name: 'an owner reads on after it was recalled',
+    file: 'controller.ts',
+    edits: [
+      [
+        '      return this.close(line, owned)\n    }\n    const copy',
+        "      this.port.send(from, { type: 'invAck', term: this.session.term, t, line })\n      return\n    }\n    const copy",
+      ],
+    ],
+    settings: OWNERS,
+  },
+  {
+    name: 'who asks for an owned line gets what is applied',
+    file: 'home-lines.ts',
+    edits: [['if (isOwned(home, id, line)) return', 'if (line === null) return']],
+    settings: OWNERS,
+  },
+  {
+    name: 'a line is given while others have copies',
+    file: 'home-owners.ts',
+    edits: [["if (next === undefined || invalidate(home, id, line, 'put', now) !== null) return", 'if (next === undefined) return']],
+    settings: OWNERS,
+  },
+  {
+    name: 'an owner is not asked to give the line back',
+    file: 'home-owners.ts',
+    edits: [["if (line.owner !== null && invalidate(home, id, line, 'put', now) !== null) return", 'line.owner = null']],
+    settings: OWNERS,
+  },
+  {
+    name: 'a home that does not know of an owner does not ask the log',
+    file: 'home-owners.ts',
+    edits: [
+      [
+        '(line.owner !== null || line.step !== null)) || port.owned(id) !== 0',
+        '(line.owner !== null || line.step !== null)) || port.owned(id) < 0',
+      ],
+      ['if (own !== 0) {', 'if (own < 0) {'],
+    ],
+    settings: { ...OWNERS, loads: 4, time: 2, tries: 2, lossy: true, begin: OVER },
+  },
+  {
+    name: 'a newer term is acknowledged before what was written is flushed',
+    file: 'controller.ts',
+    edits: [['for (const { copy } of this.owned.values()) if (copy.epoch !== this.session.epoch) return', '']],
+    settings: { ...OWNERS_FAILOVER, loads: 3, begin: OWNED_THEN_VIEW },
+  },
+  {
+    name: 'a revoked ownership is taken',
+    file: 'controller.ts',
+    edits: [
+      [
+        'if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now)\n    this.fetches.delete(line)\n    this.copies.delete(line)',
+        'this.fetches.delete(line)\n    this.copies.delete(line)',
+      ],
+    ],
+    settings: { ...OWNERS, loads: 4 },
   },
 ]
 
@@ -278,6 +371,16 @@ export const DRIVER_MUTANTS: readonly DriverMutant[] = [
     name: 'what an older home asked to forget is forgotten though the node came back',
     rules: { unholdInTerm: false },
     settings: { nodes: 1, loads: 1, writes: 1, terms: 3, time: 3, tries: 2, grants: 2, begin: LET_GO },
+  },
+  {
+    name: 'what an owner flushes counts though its ownership is over',
+    rules: { flushFenced: false },
+    settings: { ...OWNERS, loads: 4, writes: 2, time: 2, tries: 2, lossy: true, begin: OVER },
+  },
+  {
+    name: 'what an older home asked to give ends the ownership of another',
+    rules: { ownInTerm: false },
+    settings: { ...OWNERS_FAILOVER, loads: 2, sessions: false, begin: GIVEN_TWICE },
   },
   { name: 'a node forgets how often it has knocked when it restarts', rules: { lives: false }, settings: CRASH },
 ]

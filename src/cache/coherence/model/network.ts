@@ -3,16 +3,36 @@
  * known by numbers.
  */
 import type { ToHome, ToNode } from '../protocol.ts'
+import type { Flushed, HomePart } from './home-part.ts'
+import type { Flush, NodePart } from './node-part.ts'
+import { LINE } from './node-part.ts'
 import { Numbers } from './plain.ts'
 
 export type Packet = { readonly node: number; readonly term: number } & (
-  | { readonly message: ToNode; readonly up: false }
-  | { readonly message: ToHome; readonly up: true }
+  | { readonly message: ToNode | Flushed; readonly up: false }
+  | { readonly message: ToHome | Flush; readonly up: true }
 )
 
 /** The set with nothing in it. */
 export const EMPTY = 0
 const PACKETS_MAX = 2 ** 20
+
+/** It can do nothing any more: neither to the node, nor to the home of its term. */
+export function isDead({ message }: Packet, { session, fetches }: NodePart, home: HomePart | null): boolean {
+  switch (message.type) {
+    case 'invAck':
+      return home !== null && home.state.lines.get(LINE)?.busy?.t !== message.t
+    case 'dataS':
+    case 'dataU':
+    case 'dataX':
+      return fetches.get(LINE)?.rid !== message.rid
+    case 'opened':
+    case 'renewed':
+      return session.n !== message.n || session.sentAt === null
+    default:
+      return false
+  }
+}
 
 export class Network {
   private readonly packets = new Numbers<Packet>()

@@ -3,7 +3,7 @@
  * fresh controller, does one thing, and writes down what came of it.
  */
 import type { Copy } from '../copies.ts'
-import type { ControllerPort } from '../controller.ts'
+import type { ControllerPort } from '../controller-port.ts'
 import { Controller } from '../controller.ts'
 import type { LineId, ToHome } from '../protocol.ts'
 import { copy, write } from './plain.ts'
@@ -17,48 +17,64 @@ export interface NodePart {
   readonly fetches: Controller['fetches']
   readonly rid: number
   readonly copies: Map<LineId, Copy>
+  readonly owned: Controller['owned']
+  readonly viewFrom: Controller['viewFrom']
+}
+
+/** What an owner wants to be in the log. */
+export interface Flush {
+  readonly type: 'flush'
+  readonly own: number
+  readonly version: number
 }
 
 export interface NodeEffects {
-  readonly sent: ToHome[]
+  readonly sent: (ToHome | Flush)[]
+  /** Writes that are gone. */
+  lost: number
   /** Tickets with the version that was read. */
   readonly answered: [ticket: number, version: number][]
 }
 
 // When to send again changes nothing where messages are neither lost nor late; tickets are told apart by the world.
-const OMITTED = new Set(['tries', 'sendAt', 'hit', 'usedAt', 'until', 'giveUpAt', 'home', 'nextAt'])
+const OMITTED = new Set(['tries', 'sendAt', 'hit', 'usedAt', 'until', 'giveUpAt', 'home', 'nextAt', 'flushAt'])
 
 export function createNodePart(node: string, life: number): NodePart {
-  const { session, fetches, rid } = new Controller(optionsOf(life), new Map(), SILENT)
-  return { node, life, session, fetches, rid, copies: new Map() }
+  const { session, fetches, rid, owned, viewFrom } = new Controller(optionsOf(life), new Map(), SILENT)
+  return { node, life, session, fetches, rid, owned, viewFrom, copies: new Map() }
 }
 
-const SILENT: ControllerPort = { send() {}, answer() {}, failed() {} }
+const SILENT: ControllerPort = { send() {}, answer() {}, failed() {}, flush() {}, lost() {} }
 
 function optionsOf(life: number) {
-  return { life, renewMs: 500, idleMs: Infinity }
+  return { life, renewMs: 500, idleMs: Infinity, flushMs: 0 }
 }
 
 /** Does one thing with the node; returns what it is afterwards. */
 export function stepNode(part: NodePart, act: (controller: Controller, effects: NodeEffects) => void): [NodePart, NodeEffects] {
-  const effects: NodeEffects = { sent: [], answered: [] }
+  const effects: NodeEffects = { sent: [], lost: 0, answered: [] }
   const copies = copy(part.copies)
   const controller = new Controller(optionsOf(part.life), copies, {
     send: (_, message) => effects.sent.push(message),
     answer: (ticket, { version }) => effects.answered.push([ticket, version]),
     failed() {},
+    flush: (_, own, version) => effects.sent.push({ type: 'flush', own, version }),
+    lost: (_, count) => (effects.lost += count),
   })
   Object.assign(controller.session, copy(part.session))
   for (const [line, fetch] of part.fetches) controller.fetches.set(line, copy(fetch))
+  for (const [line, owned] of part.owned) controller.owned.set(line, copy(owned))
   controller.rid = part.rid
+  controller.viewFrom = part.viewFrom
   act(controller, effects)
-  const { session, fetches, rid } = controller
-  return [{ node: part.node, life: part.life, session, fetches, rid, copies }, effects]
+  const { session, fetches, rid, owned, viewFrom } = controller
+  return [{ node: part.node, life: part.life, session, fetches, rid, copies, owned, viewFrom }, effects]
 }
 
 /** The copy that may be read now. */
 export function readable(part: NodePart, now: number): Copy | null {
-  const found = part.copies.get(LINE)
+  const owned = part.owned.get(LINE)
+  const found = part.copies.get(LINE) ?? (owned?.closing ? undefined : owned?.copy)
   if (found === undefined) return null
   const controller = new Controller(optionsOf(part.life), part.copies, SILENT)
   Object.assign(controller.session, part.session)

@@ -23,6 +23,8 @@ export const PLAIN: Settings = {
   forgetful: true,
   lagging: false,
   begin: [],
+  owners: false,
+  lossy: false,
   deposed: false,
 }
 

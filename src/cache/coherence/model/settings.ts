@@ -35,8 +35,21 @@ export interface Settings {
   readonly lagging: boolean
   /** What happens first, each the first event of that name. */
   readonly begin: readonly RegExp[]
+  /** Nodes own lines and write them alone. */
+  readonly owners: boolean
+  /** What an owner has not flushed may be lost: it counts as told once it is in the log. */
+  readonly lossy: boolean
   /** Old homes go on proposing and answering after another was elected. */
   readonly deposed: boolean
+}
+
+/** The first home catches up, and each node opens a session with it. */
+export function sessionEvents(nodes: number): readonly RegExp[] {
+  const openings = Array.from({ length: nodes }, (_, node) => {
+    const knocks = [new RegExp(`n${node} loads`), new RegExp(`open 1 of n${node} to home 1`), /committed/, /applies/]
+    return [...knocks, /home 1 is confirmed/, /home 1 hears/, new RegExp(`opened to n${node}`)]
+  })
+  return [/committed/, /applies/, ...openings.flat()]
 }
 
 /** Rules that are not in the reducers but in what drives them. */
@@ -55,6 +68,10 @@ export interface Rules {
   readonly caughtUp: boolean
   /** What a home asked to forget is not forgotten by the log of a later one. */
   readonly unholdInTerm: boolean
+  /** What a home asked to give to a node is not given by the log of a later one. */
+  readonly ownInTerm: boolean
+  /** What an owner flushes counts only while its ownership is the last one. */
+  readonly flushFenced: boolean
   /** The life of a node is told apart from the one before. */
   readonly lives: boolean
 }
@@ -67,5 +84,7 @@ export const ALL_RULES: Rules = {
   leaseFromAsking: true,
   caughtUp: true,
   unholdInTerm: true,
+  ownInTerm: true,
+  flushFenced: true,
   lives: true,
 }

@@ -8,18 +8,20 @@
  * `newest` is the newest version that was answered or read. The promise: nobody reads anything older than what was `newest`
  * when the read began, and a write that is answered is newer than what was `newest` when it was asked for.
  */
+import { isClean, writable } from '../owned-lines.ts'
 import { assert } from '../../../base/assert.ts'
-import type { Entry, HomePart, Sent } from './home-part.ts'
-import { answerable, applyNext, createHomePart, stepHome, textOf as textOfHome } from './home-part.ts'
+import type { HomePart, Sent } from './home-part.ts'
+import { answerable, applyNext, createHomePart, heldAt, stepHome, textOf as textOfHome } from './home-part.ts'
 import type { NodeEffects, NodePart } from './node-part.ts'
 import { LINE, createNodePart, readable, stepNode, textOf as textOfNode } from './node-part.ts'
-import { EMPTY, Network } from './network.ts'
-import type { Packet } from './network.ts'
+import type { Entry } from './register.ts'
+import { EMPTY, Network, isDead } from './network.ts'
 import { Numbers } from './plain.ts'
+import type { World } from './row.ts'
+import { at, electable, isSame, nameOf, with_ } from './row.ts'
 import type { Rules, Settings } from './settings.ts'
-import { UNIT_MS } from './settings.ts'
+import { UNIT_MS, sessionEvents } from './settings.ts'
 
-export type World = readonly number[]
 /** Takes each state that may follow, with the name of what happens. A broken promise is told as `violation`. */
 export type Visit = (next: World, event: string, violation: string | null) => void
 
@@ -28,6 +30,7 @@ interface Outcome {
   readonly part: number
   readonly packets: readonly number[]
   readonly answered: NodeEffects['answered']
+  readonly lost: number
 }
 
 const NOW = 0
@@ -71,7 +74,8 @@ export class Model {
     for (let i = 0; i < this.settings.nodes; i++) world[NODES + i] = this.nodeNumber(createNodePart(nameOf(i), 1))
     world[this.crashesAt] = 0
     this.elect(world, 0, [], 0)
-    return this.follow(this.settings.sessions ? this.withSessions(world) : world, this.settings.begin)
+    const { sessions, nodes, begin } = this.settings
+    return this.follow(world, [...(sessions ? sessionEvents(nodes) : []), ...begin])
   }
 
   /** The state after these events. */
@@ -84,17 +88,6 @@ export class Model {
       })
       assert(found !== null, `nothing like ${event.source} can happen`)
       world = found
-    }
-    return world
-  }
-
-  /** The first home has caught up, and each node has a session with it. */
-  private withSessions(first: World): World {
-    let world = this.follow(first, [/committed/, /applies/])
-    for (let node = 0; node < this.settings.nodes; node++) {
-      const name = nameOf(node)
-      const opening = [new RegExp(`${name} loads`), new RegExp(`open 1 of ${name} to home 1`), /committed/, /applies/]
-      world = this.follow(world, [...opening, /home 1 is confirmed/, /home 1 hears/, new RegExp(`opened to ${name}`)])
     }
     return world
   }
@@ -115,23 +108,51 @@ export class Model {
     const copy = readable(part, now)
     if (copy !== null) {
       const { version } = copy.held
-      if (version !== at(world, NEWEST)) {
+      const owned = part.owned.get(LINE)
+      const mayBeLost = this.settings.lossy && owned !== undefined && !isClean(owned)
+      if (version !== at(world, NEWEST) && !mayBeLost) {
         const old = version < at(world, NEWEST) ? `${name} reads ${version} from its copy after ${at(world, NEWEST)} was told` : null
         this.go(world, `${name} hits ${version}`, (next) => (next[NEWEST] = Math.max(version, at(next, NEWEST))), old)
       }
       if (this.settings.evictions) this.node(world, node, `${name} evicts`, () => ({ ...part, copies: new Map() }))
     } else this.load(world, node, now)
+    if (this.settings.owners) this.ownerEvents(world, node, part, now)
     if (now > 0) this.node(world, node, `${name} ticks`, (before) => stepNode(before, (controller) => controller.tick(now)))
     if (at(world, this.crashesAt) < this.settings.crashes) this.crash(world, node)
   }
 
-  private load(world: World, node: number, now: number): void {
+  /** It asks to own the line, writes it, flushes it. */
+  private ownerEvents(world: World, node: number, part: NodePart, now: number): void {
+    const owned = part.owned.get(LINE)
+    const name = nameOf(node)
+    const isWritable = owned !== undefined && writable(owned) !== null && readable(part, now) !== null
+    if (owned !== undefined && owned.dirty > 0 && owned.flushing === null && !owned.closing) {
+      this.node(world, node, `${name} flushes`, (before) => stepNode(before, (controller) => controller.tick(now)))
+    }
+    if (!isWritable) return this.load(world, node, now, true)
+    for (let other = 0; other < this.settings.nodes; other++) {
+      const copy = other === node ? null : readable(this.nodes.get(at(world, NODES + other)), now)
+      if (copy !== null) this.visit(world, '', `${name} may write what ${nameOf(other)} reads`)
+    }
+    const op = this.firstFree(world, this.writesAt, this.settings.writes)
+    if (op === null) return
+    const told = owned.next > at(world, NEWEST) ? null : `${name} writes ${owned.next} after ${at(world, NEWEST)} was told`
+    if (told !== null) this.visit(world, '', told)
+    const newest = this.settings.lossy ? at(world, NEWEST) : Math.max(owned.next, at(world, NEWEST))
+    const done = with_(with_(world, this.writesAt + op, DONE), NEWEST, newest)
+    this.node(done, node, `${name} stores ${owned.next}`, (before) => stepNode(before, (controller) => controller.write(LINE, heldAt, now)))
+  }
+
+  private load(world: World, node: number, now: number, owns = false): void {
     const ticket = this.firstFree(world, this.readsAt, this.settings.loads)
     if (ticket === null) return
     const begun = with_(world, this.readsAt + ticket, at(world, NEWEST))
     const name = nameOf(node)
-    this.node(begun, node, `${name} loads #${ticket}`, (part) =>
-      stepNode(part, (controller) => controller.load(LINE, ticket, Infinity, now)),
+    this.node(begun, node, `${name} ${owns ? 'claims' : 'loads'} #${ticket}`, (part) =>
+      stepNode(part, (controller) => {
+        if (owns) controller.own(LINE, ticket, Infinity, now)
+        else controller.load(LINE, ticket, Infinity, now)
+      }),
     )
   }
 
@@ -149,10 +170,15 @@ export class Model {
     const now = at(world, NOW) * UNIT_MS
     if (!up) {
       this.node(world, node, `${number}:${message.type} to ${nameOf(node)}`, (part) =>
-        stepNode(part, (controller) => controller.receive(`home ${term}`, message, now)),
+        stepNode(part, (controller) => {
+          if (message.type === 'flushed') controller.flushed(LINE, message.own, message.isCommitted, now)
+          else controller.receive(`home ${term}`, message, now)
+        }),
       )
       return
     }
+    if (message.type === 'flush')
+      return this.flush(world, { type: 'flush', node: nameOf(node), own: message.own, version: message.version })
     for (let home = 0; home < this.settings.terms; home++) {
       if (at(world, this.homesAt + home) === NONE || (message.type !== 'open' && message.term !== home + 1)) continue
       this.home(
@@ -162,6 +188,16 @@ export class Model {
         (part) => stepHome(part, this.rules, now, (directory) => directory.receive(nameOf(node), message, now)),
       )
     }
+  }
+
+  /** Whoever leads has it in its log, once. */
+  private flush(world: World, entry: Entry): void {
+    const next = this.firstFree(world, this.homesAt, this.settings.terms) ?? this.settings.terms
+    const { log } = this.homes.get(at(world, this.homesAt + next - 1))
+    if (log.some((other) => isSame(other, entry))) return
+    this.home(world, next - 1, `home ${next} proposes a flush`, (before) =>
+      stepHome(before, this.rules, 0, (_, own) => void own.log.push(entry)),
+    )
   }
 
   private homeEvents(world: World, home: number): void {
@@ -174,7 +210,7 @@ export class Model {
     if (leads) this.belated(world, home, part)
     if (part.applied < at(world, this.committedAt + home)) {
       this.home(world, home, `${name} applies`, (before) =>
-        stepHome(before, this.rules, now, (directory, own) => applyNext(directory, own, now, this.rules)),
+        stepHome(before, this.rules, now, (directory, own, sent) => applyNext(directory, own, now, this.rules, sent)),
       )
     }
     for (const [ask, granted] of part.asks) this.confirmations(world, home, ask, granted, leads)
@@ -205,12 +241,9 @@ export class Model {
   private belated(world: World, home: number, part: HomePart): void {
     for (let older = 0; older < home; older++) {
       for (const entry of this.homes.get(at(world, this.homesAt + older)).log) {
-        if (
-          entry.type !== 'unhold' ||
-          part.log.some((other) => other.type === 'unhold' && other.by === entry.by && other.node === entry.node)
-        )
-          continue
-        this.home(world, home, `home ${home + 1} is asked to let ${entry.node} go, by home ${entry.by}`, (before) =>
+        const isAsked = entry.type === 'unhold' || entry.type === 'own' || entry.type === 'release'
+        if (!isAsked || entry.by !== older + 1 || part.log.some((other) => isSame(other, entry))) continue
+        this.home(world, home, `home ${home + 1} is asked to ${entry.type}, by home ${entry.by}`, (before) =>
           stepHome(before, this.rules, 0, (_, own) => void own.log.push({ ...entry, term: home + 1 })),
         )
       }
@@ -259,25 +292,15 @@ export class Model {
     }
   }
 
-  /** Whoever is elected has all that is committed, and some of what older leaders had beyond. */
   private elections(world: World): void {
     const term = this.firstFree(world, this.homesAt, this.settings.terms)
     if (term === null) return
     const logs = Array.from({ length: term }, (_, home) => this.homes.get(at(world, this.homesAt + home)).log)
     const ends = logs.map((_, home) => at(world, this.committedAt + home))
-    const committed = Math.max(...ends)
-    const agreed = JSON.stringify(logs[ends.indexOf(committed)]?.slice(0, committed))
-    const seen = new Set<string>()
-    for (const [home, log] of logs.entries()) {
-      if (JSON.stringify(log.slice(0, committed)) !== agreed) continue
-      for (let length = committed; length <= log.length; length++) {
-        const text = JSON.stringify(log.slice(0, length))
-        if (seen.has(text)) continue
-        seen.add(text)
-        const next = [...world]
-        this.elect(next, term, log.slice(0, length), committed)
-        this.visit(next, `home ${term + 1} is elected with ${length} entries of home ${home + 1}`, null)
-      }
+    for (const { committed, home, log } of electable(logs, ends)) {
+      const next = [...world]
+      this.elect(next, term, log, committed)
+      this.visit(next, `home ${term + 1} is elected with ${log.length} entries of home ${home + 1}`, null)
     }
   }
 
@@ -296,15 +319,15 @@ export class Model {
     let outcome = this.outcomes.get(key)
     if (outcome === undefined) {
       const made = act(this.nodes.get(before))
-      const [part, { sent, answered }] = Array.isArray(made) ? made : [made, { sent: [], answered: [] }]
+      const [part, { sent, answered, lost }] = Array.isArray(made) ? made : [made, { sent: [], answered: [], lost: 0 }]
       const packets = sent.map((message) => this.network.numberOf({ node, term: 'term' in message ? message.term : 0, message, up: true }))
-      outcome = part.session.n % 2 ** 21 > this.settings.tries ? null : { part: this.nodeNumber(part), packets, answered }
+      outcome = part.session.n % 2 ** 21 > this.settings.tries ? null : { part: this.nodeNumber(part), packets, answered, lost }
       this.outcomes.set(key, outcome)
     }
     if (outcome === null) return
     const next = this.after(world, NODES + node, outcome)
     if (next === null) return
-    let violation: string | null = null
+    let violation = outcome.lost > 0 && !this.settings.lossy ? `${nameOf(node)} lost ${outcome.lost} writes` : null
     for (const [ticket, version] of outcome.answered) {
       const begun = at(world, this.readsAt + ticket)
       if (version < begun) violation = `${nameOf(node)} is told ${version} though ${begun} was told before it asked`
@@ -321,7 +344,9 @@ export class Model {
     if (outcome === undefined) {
       const [part, sent] = act(this.homes.get(before))
       outcome =
-        part.state.g > this.settings.grants ? null : { part: this.homeNumber(part), packets: this.packetsOf(home + 1, sent), answered: [] }
+        part.state.g > this.settings.grants
+          ? null
+          : { part: this.homeNumber(part), packets: this.packetsOf(home + 1, sent), answered: [], lost: 0 }
       this.outcomes.set(key, outcome)
     }
     if (outcome === null) return
@@ -335,19 +360,19 @@ export class Model {
     if (part === world[index] && network === world[NETWORK] && answered.length === 0) return null
     const next = [...world]
     next[index] = part
-    next[NETWORK] = this.settings.forgetful ? this.network.without(network, (packet) => this.isDead(next, packet)) : network
+    next[NETWORK] = this.settings.forgetful ? this.forget(next, network) : network
     return next
   }
 
-  private isDead(world: World, { node, message }: Packet): boolean {
-    if (message.type === 'invAck') {
-      const number = at(world, this.homesAt + message.term - 1)
-      return number !== NONE && this.homes.get(number).state.lines.get(LINE)?.busy?.t !== message.t
-    }
-    const { session, fetches } = this.nodes.get(at(world, NODES + node))
-    if (message.type === 'dataS' || message.type === 'dataU') return fetches.get(LINE)?.rid !== message.rid
-    if (message.type === 'opened' || message.type === 'renewed') return session.n !== message.n || session.sentAt === null
-    return false
+  private forget(world: World, network: number): number {
+    return this.network.without(network, (packet) => {
+      const home = at(world, this.homesAt + packet.term - 1)
+      return isDead(
+        packet,
+        this.nodes.get(at(world, NODES + packet.node)),
+        packet.term === 0 || home === NONE ? null : this.homes.get(home),
+      )
+    })
   }
 
   private go(world: World, event: string, change: (next: number[]) => void, violation: string | null = null): void {
@@ -372,18 +397,4 @@ export class Model {
   private homeNumber(part: HomePart): number {
     return this.homes.of(textOfHome(part), () => part)
   }
-}
-
-function at(world: World, index: number): number {
-  return world[index] as number
-}
-
-function with_(world: World, index: number, value: number): World {
-  const next = [...world]
-  next[index] = value
-  return next
-}
-
-function nameOf(node: number): string {
-  return `n${node}`
 }

@@ -1,0 +1,43 @@
+/** A state of the model as a row of numbers, and who may be elected in it. */
+import type { Entry } from './register.ts'
+
+export type World = readonly number[]
+
+export function at(world: World, index: number): number {
+  return world[index] as number
+}
+
+export function with_(world: World, index: number, value: number): World {
+  const next = [...world]
+  next[index] = value
+  return next
+}
+
+export function isSame(a: Entry, b: Entry): boolean {
+  return JSON.stringify({ ...a, term: 0 }) === JSON.stringify({ ...b, term: 0 })
+}
+
+export function nameOf(node: number): string {
+  return `n${node}`
+}
+
+/** Whoever is elected has all that is committed, and some of what older leaders had beyond. `ends`: how much of each log is committed. */
+export function electable(
+  logs: readonly (readonly Entry[])[],
+  ends: readonly number[],
+): { committed: number; home: number; log: Entry[] }[] {
+  const committed = Math.max(...ends)
+  const agreed = JSON.stringify(logs[ends.indexOf(committed)]?.slice(0, committed))
+  const seen = new Set<string>()
+  const found: { committed: number; home: number; log: Entry[] }[] = []
+  for (const [home, log] of logs.entries()) {
+    if (JSON.stringify(log.slice(0, committed)) !== agreed) continue
+    for (let length = committed; length <= log.length; length++) {
+      const own = log.slice(0, length)
+      const text = JSON.stringify(own)
+      if (!seen.has(text)) found.push({ committed, home, log: own })
+      seen.add(text)
+    }
+  }
+  return found
+}

@@ -1,0 +1,67 @@
+/**
+ * The lines that this node writes alone, of one partition. What it wrote and has not flushed is here and nowhere else, so
+ * none of them is dropped before its flush came to an end.
+ *
+ *   E ──write──▶ M ──flushMs──▶ flush ──committed──▶ E
+ *                └─ taken back, session over, newer term: closing (not read, not written) ──flush──▶ gone, then the acknowledgement
+ */
+import type { Millis, NodeId } from '../../base/ids.ts'
+import type { Copy } from './copies.ts'
+import type { Held, LineId } from './protocol.ts'
+
+export interface OwnedLine {
+  readonly own: number
+  copy: Copy
+  /** The version of the next write. */
+  next: number
+  readonly versionMax: number
+  /** Writes since the last flush was sent. */
+  dirty: number
+  /** On its way through the log, and how many writes it has. */
+  flushing: { readonly version: number; readonly count: number } | null
+  flushAt: Millis
+  /** Given up: nothing is read or written any more. */
+  closing: boolean
+  /** Revocations to be acknowledged when it is gone. */
+  acks: { readonly to: NodeId; readonly t: number }[]
+}
+
+export interface OwnedPort {
+  /** Commit what the line holds; told by `flushed`. Until that is certain. The answer must not wait at the gate of a silent home. */
+  flush(line: LineId, own: number, version: number, held: Held): void
+  /** Acknowledged writes are gone: the line became another's before they were flushed. */
+  lost(line: LineId, count: number): void
+}
+
+/** The line, where it may be written now. */
+export function writable(owned: OwnedLine | undefined): OwnedLine | null {
+  return owned !== undefined && !owned.closing && owned.next <= owned.versionMax ? owned : null
+}
+
+/** The next write of it; the copy as it is then. */
+export function writeOwned(owned: OwnedLine, make: (version: number) => Held, flushAt: Millis): Copy {
+  const { copy } = owned
+  owned.copy = { ...copy, held: make(owned.next), state: 'M' }
+  owned.next += 1
+  owned.dirty += 1
+  if (owned.flushing === null) owned.flushAt = Math.min(owned.flushAt, flushAt)
+  return owned.copy
+}
+
+export function flushNow(port: OwnedPort, line: LineId, owned: OwnedLine): void {
+  if (owned.dirty === 0 || owned.flushing !== null) return
+  const { held } = owned.copy
+  owned.flushing = { version: held.version, count: owned.dirty }
+  owned.dirty = 0
+  owned.flushAt = Infinity
+  port.flush(line, owned.own, held.version, held)
+}
+
+export function isClean({ dirty, flushing }: OwnedLine): boolean {
+  return dirty === 0 && flushing === null
+}
+
+/** How many writes are gone with it. */
+export function unflushed({ dirty, flushing }: OwnedLine): number {
+  return dirty + (flushing?.count ?? 0)
+}
