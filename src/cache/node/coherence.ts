@@ -32,6 +32,8 @@ import { Touches } from './touches.ts'
 import { decodeMessage, encodeMessage, typeOf } from './wire.ts'
 import type { Writes } from './writes.ts'
 
+const NEVER = new Promise<void>(() => {})
+
 export interface CoherenceDeps {
   readonly system: ActorSystem
   readonly host: GroupHost
@@ -112,6 +114,8 @@ export class Coherence implements Lines {
 
   /** The home is there before any answer of its term can leave (`GroupHost.onChange`). */
   gate(partition: number, gate: Gate): Promise<void> | null {
+    // Copies elsewhere may be read, and nobody here hears that they are gone.
+    if (this.#closed) return NEVER
     return this.homes.get(partition)?.gate(gate) ?? null
   }
 
@@ -139,7 +143,7 @@ export class Coherence implements Lines {
     this.#closed = true
     this.touches.close()
     this.#flushes.close()
-    for (const home of this.homes.values()) home.end()
+    for (const home of this.homes.values()) home.close()
     this.homes.clear()
     for (const copies of this.copies.values()) copies.close()
   }
@@ -179,7 +183,7 @@ export class Coherence implements Lines {
         send: (_, to, message) => this.#toHome(partition, to, message),
         flush: (line, own, version, held, done) => this.#flushes.flush(partition, { line, own, version, held }, done),
         onLost: (_, count) => (this.lostWrites += count),
-        onSlidingHit: (line, copy) => this.touches.hit(partition, line, copy.held.slidingMs),
+        onSlidingRead: (line, slidingMs) => this.touches.read(partition, line, slidingMs),
       })
       this.copies.set(partition, copies)
     }

@@ -6,7 +6,7 @@ import type { Millis, NodeId } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
 import { Controller } from '../coherence/controller.ts'
 import { CONTROLLER_DEFAULTS } from '../coherence/controller-port.ts'
-import type { Copy, CopyStore } from '../coherence/copies.ts'
+import type { CopyStore } from '../coherence/copies.ts'
 import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
 import type { LineState } from '../types.ts'
 import { Wakeup } from './wakeup.ts'
@@ -22,11 +22,12 @@ export interface CopiesDeps {
   readonly flush: (line: LineId, own: number, version: number, held: Held, done: (isCommitted: boolean) => void) => void
   /** Acknowledged writes of an owned line are gone. */
   readonly onLost: (line: LineId, count: number) => void
-  /** A copy that lives longer by being read was read. */
-  readonly onSlidingHit: (line: LineId, copy: Copy) => void
+  /** What lives longer by being read was read. */
+  readonly onSlidingRead: (line: LineId, slidingMs: Millis) => void
 }
 
 interface Asked {
+  readonly line: LineId
   readonly resolve: (held: Held) => void
   readonly reject: (error: TricordError) => void
 }
@@ -51,15 +52,15 @@ export class PartitionCopies {
   }
 
   read(line: LineId, timeoutMs: Millis): Held | Promise<Held> {
-    const { clock, onSlidingHit } = this.#deps
+    const { clock, onSlidingRead } = this.#deps
     const now = clock.now()
     const ticket = ++this.#ticket
     const copy = this.controller.load(line, ticket, now + timeoutMs, now)
     if (copy !== null) {
-      if (copy.held.slidingMs > 0) onSlidingHit(line, copy)
+      if (copy.held.slidingMs > 0) onSlidingRead(line, copy.held.slidingMs)
       return copy.until === Infinity ? copy.held : { ...copy.held, ttlLeftMs: copy.until - now }
     }
-    const answer = new Promise<Held>((resolve, reject) => this.#asked.set(ticket, { resolve, reject }))
+    const answer = new Promise<Held>((resolve, reject) => this.#asked.set(ticket, { line, resolve, reject }))
     this.#look()
     return answer
   }
@@ -94,7 +95,10 @@ export class PartitionCopies {
 
   #answer(ticket: number, held: Held, until: Millis): void {
     const ttlLeftMs = until === Infinity ? null : Math.max(0, until - this.#deps.clock.now())
-    this.#take(ticket)?.resolve(ttlLeftMs === held.ttlLeftMs ? held : { ...held, ttlLeftMs })
+    const asked = this.#take(ticket)
+    if (asked === undefined) return
+    if (held.slidingMs > 0) this.#deps.onSlidingRead(asked.line, held.slidingMs)
+    asked.resolve(ttlLeftMs === held.ttlLeftMs ? held : { ...held, ttlLeftMs })
   }
 
   #take(ticket: number): Asked | undefined {

@@ -132,11 +132,16 @@ export class PartitionHome {
 
   /** Leads no more: the host drops the answers of this term, so nobody is kept waiting for them. */
   end(): void {
+    this.close()
+    this.#opened()
+    for (const version of this.#settling.keys()) this.#settled(version)
+  }
+
+  /** The node stops, and may lead to its end: what waits at the gate never leaves. */
+  close(): void {
     this.#ended = true
     this.#wakeup.cancel()
     this.watches.end()
-    this.#opened()
-    for (const version of this.#settling.keys()) this.#settled(version)
   }
 
   #now(): number {

@@ -1,5 +1,5 @@
 /**
- * Reads of copies that prolong the life of their entries: gathered, and said to the partitions in time. The home gives a
+ * Reads that prolong the life of their entries: gathered, and said to the partitions in time. The home gives a
  * sliding life an eighth more than was asked for, and a read is told at most that much late, so nobody sees a value end
  * before its time.
  */
@@ -28,7 +28,7 @@ export class Touches {
     this.#wakeup = new Wakeup(clock, () => this.#flush())
   }
 
-  hit(partition: number, line: LineId, slidingMs: Millis): void {
+  read(partition: number, line: LineId, slidingMs: Millis): void {
     if (this.#touched.has(line)) return
     this.#touched.set(line, partition)
     this.#wakeup.by(this.#clock.now() + Math.min(LATE_MS_MAX, slidingMs / LATE_SHARE))

@@ -1,0 +1,67 @@
+/** The gate of a home: what it lets pass, and what never. */
+import { describe, expect, test } from 'vitest'
+import { ManualClock } from '../../../test/manual-clock.ts'
+import { LatencyHistogram } from '../../base/latency-histogram.ts'
+import type { ToNode } from '../coherence/protocol.ts'
+import { entryLine } from '../line-id.ts'
+import type { CacheMachine } from '../machine/machine.ts'
+import { NOTHING_HELD } from '../machine/entry.ts'
+import { PartitionHome } from './partition-home.ts'
+import type { Writes } from './writes.ts'
+
+const TERM = 3
+const LINE = entryLine('default', 'c', 'k')
+const GATE = { versions: [7], lines: [], below: 0 }
+
+/** It speaks, and the node `n2` has a copy of the line, which version 7 has replaced. */
+async function homeWithCopy() {
+  const clock = new ManualClock()
+  const sent: ToNode[] = []
+  const machine = { read: () => NOTHING_HELD, holders: () => [] } as unknown as CacheMachine
+  const home = new PartitionHome(0, TERM, machine, {
+    clock,
+    host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },
+    writes: { submit: () => Promise.resolve({ type: 'held' }) } as unknown as Writes,
+    send: (_, message) => void sent.push(message),
+    gateWaits: new LatencyHistogram(),
+  })
+  home.receive('n2', { type: 'open', n: 1 })
+  await Promise.resolve()
+  await Promise.resolve()
+  const opened = sent.find(({ type }) => type === 'opened')
+  if (opened?.type !== 'opened') throw new Error('no session')
+  home.receive('n2', { type: 'getS', term: TERM, sid: opened.sid, rid: 1, line: LINE })
+  home.changed({ line: LINE, at: 7, version: 7, reason: 'put', previous: NOTHING_HELD, own: 0 })
+  const gate = home.gate(GATE)
+  if (gate === null) throw new Error('nothing to wait for')
+  let isOpen = false
+  void gate.then(() => (isOpen = true))
+  const passes = async (): Promise<boolean> => {
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve()
+    return isOpen
+  }
+  return { home, sent, passes }
+}
+
+describe('an answer that waits for a copy', () => {
+  test('leaves once the copy is gone', async () => {
+    const { home, sent, passes } = await homeWithCopy()
+    expect(await passes()).toBe(false)
+    const inv = sent.find(({ type }) => type === 'inv')
+    if (inv?.type !== 'inv') throw new Error('no invalidation')
+    home.receive('n2', { type: 'invAck', term: TERM, t: inv.t, line: LINE })
+    expect(await passes()).toBe(true)
+  })
+
+  test('is let go with the term: the host drops it', async () => {
+    const { home, passes } = await homeWithCopy()
+    home.end()
+    expect(await passes()).toBe(true)
+  })
+
+  test('never leaves a node that stops: its group may lead on, and the copy is still read', async () => {
+    const { home, passes } = await homeWithCopy()
+    home.close()
+    expect(await passes()).toBe(false)
+  })
+})
