@@ -2,8 +2,11 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { clusterForAll } from '../../../test/embedded-bed.ts'
 import { TricordError } from '../../base/errors.ts'
+import { loadHash } from '../../io/hash.ts'
+import { createProposer } from '../../raft/host/proposer.ts'
 import { createCaches } from '../facade.ts'
 import type { CacheRead, Caches, Condition, NewValue } from '../types.ts'
+import { Writes } from './writes.ts'
 
 const cluster = clusterForAll(3, () => ['cluster.partitions=8', 'consensus.segment_bytes=1048576'])
 let nodes: readonly Caches[] = []
@@ -129,6 +132,24 @@ describe('many keys', () => {
     await put(0, 'levels', 'x', 'v')
     expect(await on(1).invalidate(named('levels'), { all: true }, OPTIONS)).toEqual({ invalidated: 1 })
     expect(await everywhere('levels', 'x')).toEqual([null, null, null])
+  })
+
+  test('whatever is below a declared prefix is gone, however deep it lies and whenever it was put', async () => {
+    await on(0).put(named('deep', 'a/before'), value('v'), null, null, OPTIONS)
+    // As a configuration whose sweep came to nothing leaves it.
+    const { node } = cluster().nodes[0]!
+    const proposer = createProposer(node.system, { raft: node.host.id, path: 'test-proposer' })
+    const writes = new Writes(proposer, { partitions: 8, hash: await loadHash() })
+    await writes.configure(named('deep'), { levels: ['/'] }, OPTIONS)
+    proposer.close()
+    const deep = 'a/b/c/d/e/f/g/h/i/'
+    for (const key of [deep, `${deep}j`, 'b/other']) await put(1, 'deep', key, 'v')
+    expect(await everywhere('deep', `${deep}j`)).toEqual(['v', 'v', 'v'])
+    expect(await on(2).invalidate(named('deep'), { prefix: deep }, OPTIONS)).toEqual({ invalidated: 2 })
+    for (const key of [deep, `${deep}j`]) expect(await everywhere('deep', key)).toEqual([null, null, null])
+    expect(await on(2).invalidate(named('deep'), { prefix: 'a/' }, OPTIONS)).toEqual({ invalidated: 1 })
+    expect(await everywhere('deep', 'a/before')).toEqual([null, null, null])
+    expect(await everywhere('deep', 'b/other')).toEqual(['v', 'v', 'v'])
   })
 
   test('a cache keeps to its size', async () => {

@@ -83,10 +83,10 @@ export class Writes {
         what.tags.map((tag) => tagLine(namespace, cache, tag)),
         options,
       )
-    if (levels.some((level) => what.prefix.endsWith(level))) {
-      return this.#invalidateLines(name, [levelLine(namespace, cache, what.prefix)], options)
-    }
-    return this.#sweepAll(name, { prefix: what.prefix }, 0, options)
+    const { prefix } = what
+    if (levels.some((level) => prefix.endsWith(level))) await this.#bump(levelLine(namespace, cache, prefix), options)
+    // By the prefix in any case: what was put under other levels, or lies too deep, does not carry the line.
+    return this.#sweepAll(name, { prefix }, 0, options)
   }
 
   async #invalidateKeys({ namespace, cache }: CacheName, keys: readonly string[], options: CacheCallOptions): Promise<number> {
@@ -100,24 +100,28 @@ export class Writes {
       const reply = await this.submit(partition, command, ofPartition(options, partition))
       return reply.type === 'invalidated' ? reply.removed : 0
     })
-    return sum(await Promise.all(removed))
+    return sum(await allOf(removed))
   }
 
   async #invalidateLines(name: CacheName, lines: readonly LineId[], options: CacheCallOptions): Promise<number> {
-    const counts = [...new Set(lines)].map(async (line, nth) => {
-      const partition = this.partitionOf(line)
-      const reply = await this.submit(partition, { type: 'cache_bump', lines: [line] }, ofPartition(options, nth))
-      const [below = 0] = reply.type === 'bumped' ? reply.versions : []
-      return this.#sweepAll(name, { line }, below, withoutKey(options))
-    })
-    return sum(await Promise.all(counts))
+    const counts = [...new Set(lines)].map(async (line, nth) =>
+      this.#sweepAll(name, { line }, await this.#bump(line, ofPartition(options, nth)), options),
+    )
+    return sum(await allOf(counts))
+  }
+
+  /** What carries an older version than this one is dead from now on. */
+  async #bump(line: LineId, options: CacheCallOptions): Promise<number> {
+    const reply = await this.submit(this.partitionOf(line), { type: 'cache_bump', lines: [line] }, options)
+    const [version = 0] = reply.type === 'bumped' ? reply.versions : []
+    return version
   }
 
   async #sweepAll(name: CacheName, what: SweepWhat, below: number, options: CacheCallOptions): Promise<number> {
     const counts = Array.from({ length: this.#partitioning.partitions }, (_, partition) =>
       this.#sweep(partition, name, what, below, options),
     )
-    return sum(await Promise.all(counts))
+    return sum(await allOf(counts, true))
   }
 
   async #sweep(
@@ -155,7 +159,7 @@ export class Writes {
     const all = Array.from({ length: this.#partitioning.partitions }, (_, partition) =>
       this.submit(partition, { type: 'cache_limits', namespace, cache, share }, withoutKey(options)),
     )
-    await Promise.all(all)
+    await allOf(all, true)
   }
 }
 
@@ -184,6 +188,16 @@ function ofPartition(options: CacheCallOptions, part: number): CacheCallOptions 
 /** What may be done twice without harm. */
 export function withoutKey({ timeoutMs, traceparent }: CacheCallOptions): CacheCallOptions {
   return { timeoutMs, ...(traceparent && { traceparent }) }
+}
+
+/** Where one of several commands is refused, others may have been taken. `isPart`: others were before. */
+async function allOf<T>(works: readonly Promise<T>[], isPart = false): Promise<T[]> {
+  try {
+    return await Promise.all(works)
+  } catch (error) {
+    if ((works.length === 1 && !isPart) || !(error instanceof TricordError)) throw error
+    throw new TricordError(error.code, error.message, error.details, 'unknown')
+  }
 }
 
 function sum(counts: readonly number[]): number {

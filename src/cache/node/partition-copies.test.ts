@@ -1,0 +1,35 @@
+/** Reads of a node: what is said of them to who has to know. */
+import { expect, test } from 'vitest'
+import { ManualClock } from '../../../test/manual-clock.ts'
+import type { Copy } from '../coherence/copies.ts'
+import type { Held, LineId, ToHome } from '../coherence/protocol.ts'
+import { PartitionCopies } from './partition-copies.ts'
+
+const HELD: Held = { version: 1, value: new Uint8Array(1), contentType: '', ttlLeftMs: 900, slidingMs: 800, tags: [] }
+
+test('each read of what slides is told, the first one as well, of which there is no copy', async () => {
+  const told: [LineId, number][] = []
+  const sent: ToHome[] = []
+  const copies = new PartitionCopies(0, {
+    clock: new ManualClock(),
+    life: 1,
+    store: new Map<LineId, Copy>(),
+    send: (_, __, message) => void sent.push(message),
+    onSlidingRead: (line, slidingMs) => void told.push([line, slidingMs]),
+  })
+  const first = copies.read('line', 1_000)
+  const [open] = sent
+  if (open?.type !== 'open') throw new Error('no session is asked for')
+  copies.receive('n1', { type: 'opened', term: 1, sid: 1, n: open.n, leaseMs: 2_000 })
+  const getS = sent.at(-1)
+  if (getS?.type !== 'getS') throw new Error('nothing is asked for')
+  copies.receive('n1', { type: 'dataS', term: 1, sid: 1, rid: getS.rid, line: 'line', g: 1, held: HELD })
+  expect(await first).toEqual(HELD)
+  expect(told).toEqual([['line', 800]])
+  expect(copies.read('line', 1_000)).toEqual(HELD)
+  expect(told).toEqual([
+    ['line', 800],
+    ['line', 800],
+  ])
+  copies.close()
+})

@@ -1,0 +1,51 @@
+/** Calls that are several commands: what is said where one of them is refused. */
+import { describe, expect, test } from 'vitest'
+import { TricordError } from '../../base/errors.ts'
+import { type GroupId, partitionGroup } from '../../base/ids.ts'
+import type { Proposer } from '../../raft/proposer.ts'
+import { decodeCommand } from '../machine/decode.ts'
+import { bumped, swept } from '../machine/replies.ts'
+import { DEFAULT_CONFIG, type InvalidateWhat } from '../types.ts'
+import { Writes } from './writes.ts'
+
+const NAME = { namespace: 'default', cache: 'c' }
+const PARTITIONS = 4
+const OPTIONS = { timeoutMs: 1_000 }
+const CONFIG = { ...DEFAULT_CONFIG, levels: ['/'] }
+
+/** One partition has no leader. */
+function writesWithout(broken: GroupId): Writes {
+  const proposer: Pick<Proposer, 'submit'> = {
+    submit(group, bytes, _, done) {
+      const { type } = decodeCommand(bytes)
+      const reply = type === 'cache_bump' ? bumped([5]) : swept([], { more: false, after: 0, below: 9, owned: [] })
+      const error = new TricordError('NO_QUORUM', 'no leader')
+      queueMicrotask(() => done(group === broken ? { ok: false, error } : { ok: true, reply }))
+      return { cancel: () => {} }
+    },
+  }
+  return new Writes(proposer as Proposer, { partitions: PARTITIONS, hash: (text) => text.length })
+}
+
+describe('where a partition has no leader', () => {
+  test.each<[string, InvalidateWhat]>([
+    ['everything', { all: true }],
+    ['a prefix', { prefix: 'a' }],
+    ['a level', { prefix: 'a/' }],
+    ['a tag', { tags: ['t'] }],
+    ['keys of several partitions', { keys: ['a', 'bb', 'ccc', 'dddd'] }],
+  ])('an invalidation of %s may have been done in part, and says so', async (_, what) => {
+    const works = Array.from({ length: PARTITIONS }, (_, partition) =>
+      writesWithout(partitionGroup(partition)).invalidate(NAME, what, CONFIG, OPTIONS),
+    )
+    const outcomes = await Promise.allSettled(works)
+    const unsure = outcomes.filter((one) => one.status === 'rejected' && (one.reason as TricordError).outcome === 'unknown')
+    // The write of a tag's or level's own line comes first: refused, nothing was done.
+    expect(unsure.length).toBeGreaterThanOrEqual(PARTITIONS - 1)
+  })
+
+  test('an invalidation that is one command was not done', async () => {
+    const work = writesWithout(partitionGroup(1)).invalidate(NAME, { keys: ['a'] }, CONFIG, OPTIONS)
+    await expect(work).rejects.toMatchObject({ code: 'NO_QUORUM', outcome: 'not-applied' })
+  })
+})
