@@ -15,6 +15,8 @@ test('each read of what slides is told, the first one as well, of which there is
     life: 1,
     store: new Map<LineId, Copy>(),
     send: (_, __, message) => void sent.push(message),
+    flush: () => {},
+    onLost: () => {},
     onSlidingRead: (line, slidingMs) => void told.push([line, slidingMs]),
   })
   const first = copies.read('line', 1_000)
