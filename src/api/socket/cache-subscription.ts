@@ -31,6 +31,8 @@ export interface CacheSubscriptionOptions {
   readonly filter: string
   /** The last number that the peer has seen. */
   readonly seq: number
+  /** Where it begins; null: where things are now. */
+  readonly cursor: string | null
   /** What it holds may be over: nobody knows what it has missed. */
   readonly resets: boolean
 }
@@ -53,14 +55,18 @@ export class CacheSubscription implements InvalidationListener {
     this.#seq = options.seq
   }
 
-  /** What the subscription answers; whatever comes is told after it. */
+  /**
+   * What the subscription answers; whatever comes is told after it. A cursor is told only if who comes back to it, having heard of
+   * nothing else, misses nothing: not if a reset has yet to come.
+   */
   begin(stream: InvalidationStream): Members {
     this.#stream = stream
     this.#metrics.cacheSubscriptions.inc()
-    const { filter, seq, mode } = this.options
-    const { sub, cursor } = this.state()
+    const { sub, filter, seq, mode, resets } = this.options
+    const cursor = this.options.cursor ?? stream.cursor()
+    this.#past = this.#pasts.began(filter, { seq: resets ? seq + 1 : seq, cursor })
+    if (resets) return { sub, seq, mode }
     this.#toldCursor = cursor
-    this.#past = this.#pasts.began(filter, { seq, cursor })
     return { sub, seq, cursor, mode }
   }
 

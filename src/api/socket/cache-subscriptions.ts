@@ -84,7 +84,7 @@ export class CacheSubscriptions {
     const cursor = body.cursor ?? (from === undefined ? null : pasts.cursorAt(filter, from))
     const resets = from !== undefined && cursor === null
     const sub = `c${++this.#last}`
-    const options = { sub, name, mode, filter, resets, keys: 'keys' in what ? what.keys.length : 0, seq: from ?? pasts.firstSeq() }
+    const options = { sub, name, mode, filter, cursor, resets, keys: 'keys' in what ? what.keys.length : 0, seq: from ?? pasts.firstSeq() }
     const subscription = new CacheSubscription(options, this.#pushes, pasts, metrics)
     const stream = await backend.invalidations.open(name, what, cursor, subscription, settings.commandTimeoutMs)
     if (this.#ended) return stream.end()
