@@ -37,6 +37,8 @@ interface HowToLoad {
   readonly tags: readonly string[]
 }
 
+const FIND_TRIES = 16
+
 /** As of a moment: the entry, where it lives; else what was there, dead by a tag. */
 interface Seen {
   readonly entry: CacheEntry | null
@@ -64,7 +66,7 @@ export class Operations {
     const hit = !(held instanceof Promise)
     this.#tally.of(line)[hit ? 'hits' : 'misses']++
     const read = ({ entry }: Seen): CacheRead => ({ entry, line: state, hit })
-    return after(held, (found) => after(this.#seen(found, timeoutMs), read))
+    return after(held, (found) => after(this.#foundAt(line, found, timeoutMs), read))
   }
 
   async put(
@@ -155,7 +157,7 @@ export class Operations {
     const line = entryLine(name.namespace, name.cache, name.key)
     const state = this.#lines.stateOf(line)
     const held = this.#lines.read(line, timeoutMs)
-    const { entry, dead } = await this.#seen(await held, timeoutMs)
+    const { entry, dead } = await this.#foundAt(line, await held, timeoutMs)
     return [entry === null ? null : { entry, line: state, hit: !(held instanceof Promise) }, dead]
   }
 
@@ -197,6 +199,20 @@ export class Operations {
   async #deadForPut(name: EntryName, condition: Condition, timeoutMs: Millis): Promise<number> {
     const isHere = this.#lines.stateOf(entryLine(name.namespace, name.cache, name.key)) !== 'I'
     return condition === null && !isHere ? 0 : this.#dead(name, timeoutMs)
+  }
+
+  /**
+   * What was there alive at one moment of this read; or the version of what was there dead. What is found dead may have been
+   * replaced before its tag was invalidated: then there was something alive all the time, and it is looked for again.
+   */
+  #foundAt(line: LineId, held: Held, timeoutMs: Millis, triesLeft = FIND_TRIES): Seen | Promise<Seen> {
+    return after(this.#seen(held, timeoutMs), (seen) => {
+      if (seen.dead === 0) return seen
+      if (triesLeft === 0)
+        throw new TricordError('OVERLOADED', 'the key is written and invalidated faster than it is read', { retryAfterMs: 0 })
+      const again = this.#lines.read(line, timeoutMs)
+      return after(again, (now) => (now.version === held.version ? seen : this.#foundAt(line, now, timeoutMs, triesLeft - 1)))
+    })
   }
 
   #seen(held: Held, timeoutMs: Millis): Seen | Promise<Seen> {
