@@ -33,7 +33,20 @@ test('whatever is taken for a line is the text of that line', () => {
   )
 })
 
-test.each(['', 'e', 'x1.1.ab', 'e01.1.ab', 'e1.1', 'e1.1.a', 'e9999.1.ab', 'c1.1.abc', 'e1.1.\ud834\udd1ea'])('%j is no line', (input) => {
+test.each([
+  '',
+  'e',
+  'x1.1.ab',
+  'e01.1.ab',
+  'e1.01.ab',
+  'e.1.ab',
+  'e00001.1.ab',
+  'e1.1',
+  'e1.1.a',
+  'e9999.1.ab',
+  'c1.1.abc',
+  'e1.1.\ud834\udd1ea',
+])('%j is no line', (input) => {
   expect(parseLine(input)).toBeNull()
 })
 

@@ -18,7 +18,9 @@ export interface Line extends CacheName {
 
 const LETTERS: Readonly<Record<LineKind, string>> = { entry: 'e', tag: 't', level: 'l', config: 'c' }
 const KINDS: Readonly<Record<string, LineKind>> = { e: 'entry', t: 'tag', l: 'level', c: 'config' }
-const FORM = /^([etlc])(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})\./
+const DIGITS_MAX = 4
+const ZERO = 0x30
+const POINT = 0x2e
 /** Code points, each at most two units. */
 const NAME_UNITS_MAX = 2 * CACHE_LIMITS.nameLengthMax
 
@@ -49,18 +51,45 @@ export function configLine(namespace: string, cache: string): LineId {
 
 /** null: the text names no line. */
 export function parseLine(line: LineId): Line | null {
-  const head = FORM.exec(line)
-  if (head === null) return null
-  const [all, letter, namespaceLength, cacheLength] = head as unknown as readonly [string, string, string, string]
-  const middle = all.length + Number(namespaceLength)
-  const end = middle + Number(cacheLength)
-  if (end > line.length || Number(namespaceLength) > NAME_UNITS_MAX || Number(cacheLength) > NAME_UNITS_MAX) return null
+  const end = nameAt(line)
+  if (end < 0) return null
+  const first = line.indexOf('.')
+  const namespaceAt = line.indexOf('.', first + 1) + 1
+  const cacheAt = namespaceAt + Number(line.slice(1, first))
+  const kind = KINDS[line.charAt(0)] as LineKind
+  return { kind, namespace: line.slice(namespaceAt, cacheAt), cache: line.slice(cacheAt, end), name: line.slice(end) }
+}
+
+/** Where the name begins; -1: the text names no line. By hand: every read of a copy asks it, and a RegExp costs more than the rest. */
+function nameAt(line: LineId): number {
+  const first = numberEnd(line, 1)
+  const second = first < 0 ? -1 : numberEnd(line, first + 1)
+  if (second < 0 || KINDS[line.charAt(0)] === undefined) return -1
+  const [namespaceLength, cacheLength] = [numberIn(line, 1, first), numberIn(line, first + 1, second)]
+  const middle = second + 1 + namespaceLength
+  const end = middle + cacheLength
+  if (end > line.length || namespaceLength > NAME_UNITS_MAX || cacheLength > NAME_UNITS_MAX) return -1
   // A name that begins or ends inside of a pair would not survive being written as UTF-8.
-  if (isInsidePair(line, middle) || isInsidePair(line, end)) return null
-  const kind = KINDS[letter] as LineKind
-  const name = line.slice(end)
-  if (kind === 'config' && name !== '') return null
-  return { kind, namespace: line.slice(all.length, middle), cache: line.slice(middle, end), name }
+  if (isInsidePair(line, middle) || isInsidePair(line, end)) return -1
+  return line.startsWith(LETTERS.config) && end < line.length ? -1 : end
+}
+
+/** Of a number of at most four digits, without a zero before others: where its point is; -1: there is none. */
+function numberEnd(line: string, from: number): number {
+  let at = from
+  while (at < from + DIGITS_MAX && isDigit(line.charCodeAt(at))) at++
+  if (at === from || line.charCodeAt(at) !== POINT) return -1
+  return line.charCodeAt(from) === ZERO && at > from + 1 ? -1 : at
+}
+
+function numberIn(line: string, from: number, to: number): number {
+  let value = 0
+  for (let at = from; at < to; at++) value = value * 10 + line.charCodeAt(at) - ZERO
+  return value
+}
+
+function isDigit(unit: number): boolean {
+  return unit >= ZERO && unit <= ZERO + 9
 }
 
 /**
@@ -68,8 +97,8 @@ export function parseLine(line: LineId): Line | null {
  * cache. That of other lines has no braces, whatever their names; two lines may share a place.
  */
 export function placeOf(line: LineId): string {
-  const parsed = parseLine(line)
-  if (parsed?.kind === 'entry') return parsed.name
+  const at = line.startsWith(LETTERS.entry) ? nameAt(line) : -1
+  if (at >= 0) return line.slice(at)
   return line.replaceAll('{', '(')
 }
 

@@ -59,14 +59,19 @@ export class Operations {
   }
 
   /** At once where everything is at hand. */
-  get(name: EntryName, { timeoutMs }: CacheCallOptions): CacheRead | Promise<CacheRead> {
-    const line = entryLine(name.namespace, name.cache, name.key)
+  get({ namespace, cache, key }: EntryName, { timeoutMs }: CacheCallOptions): CacheRead | Promise<CacheRead> {
+    const line = entryLine(namespace, cache, key)
     const state = this.#lines.stateOf(line)
     const held = this.#lines.read(line, timeoutMs)
-    const hit = !(held instanceof Promise)
-    this.#tally.of(line)[hit ? 'hits' : 'misses']++
-    const read = ({ entry }: Seen): CacheRead => ({ entry, line: state, hit })
-    return after(held, (found) => after(this.#foundAt(line, found, timeoutMs), read))
+    const counts = this.#tally.ofCache(namespace, cache)
+    if (held instanceof Promise) {
+      counts.misses += 1
+      return held.then((found) => after(this.#foundAt(line, found, timeoutMs), ({ entry }) => ({ entry, line: state, hit: false })))
+    }
+    counts.hits += 1
+    const seen = this.#foundAt(line, held, timeoutMs)
+    if (seen instanceof Promise) return seen.then(({ entry }) => ({ entry, line: state, hit: true }))
+    return { entry: seen.entry, line: state, hit: true }
   }
 
   async put(

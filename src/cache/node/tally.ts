@@ -27,6 +27,8 @@ const COUNTED: Partial<Record<(ToHome | ToNode)['type'], keyof CacheCounts>> = {
 
 export class Tally {
   readonly #byCache = new Map<string, CacheCounts>()
+  /** The same by namespace and name: every read counts, and is not to make a text for it. */
+  readonly #byName = new Map<string, Map<string, CacheCounts>>()
   readonly #others = noCounts()
 
   /** null: nothing was counted. */
@@ -42,6 +44,16 @@ export class Tally {
       if (this.#byCache.size >= CACHES_MAX) return this.#others
       this.#byCache.set(cache, (counts = noCounts()))
     }
+    return counts
+  }
+
+  ofCache(namespace: string, cache: string): CacheCounts {
+    const known = this.#byName.get(namespace)?.get(cache)
+    if (known !== undefined) return known
+    const counts = this.of(linePrefix('entry', namespace, cache))
+    if (counts === this.#others) return counts
+    const caches = this.#byName.get(namespace) ?? new Map<string, CacheCounts>()
+    this.#byName.set(namespace, caches.set(cache, counts))
     return counts
   }
 
