@@ -25,7 +25,7 @@ import { Flushes } from './flushes.ts'
 import { LineStore } from './line-store.ts'
 import type { Lines } from './lines.ts'
 import { PartitionCopies } from './partition-copies.ts'
-import { PartitionHome } from './partition-home.ts'
+import { PartitionHome, trackedLinesMax } from './partition-home.ts'
 import { PingPong } from './ping-pong.ts'
 import { Tally } from './tally.ts'
 import { Touches } from './touches.ts'
@@ -228,11 +228,10 @@ export class Coherence implements Lines {
       if (message.type === 'inv') this.pingPong.invalidated(message.line, this.#clock.now())
       this.#send(to, partition, message)
     }
-    const { host, writes } = this.#deps
-    this.homes.set(
-      partition,
-      new PartitionHome(partition, term, machine, { host, writes, clock: this.#clock, send, gateWaits: this.gateWaits }),
-    )
+    const { host, writes, storeBytesMax } = this.#deps
+    const linesMax = trackedLinesMax(storeBytesMax, writes.partitions)
+    const deps = { host, writes, clock: this.#clock, send, gateWaits: this.gateWaits, linesMax }
+    this.homes.set(partition, new PartitionHome(partition, term, machine, deps))
   }
 }
 

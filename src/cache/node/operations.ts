@@ -6,9 +6,9 @@
  *   get   entry ─▶ its tags and levels          dead by one of them: as if it were not there
  *   put   config ─▶ tags and levels ─▶ log ─▶ gate ─▶ answer
  */
-import { assert } from '../../base/assert.ts'
 import { TricordError } from '../../base/errors.ts'
 import type { Millis } from '../../base/ids.ts'
+import { unreadable } from '../../raft/unreadable.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import { configLine, entryLine, levelLine, tagLine } from '../line-id.ts'
 import { encodeCommand } from '../machine/codec.ts'
@@ -83,7 +83,7 @@ export class Operations {
   ): Promise<CacheWritten> {
     const [command, config] = await this.#putCommand(name, value, condition, loadToken, options)
     const reply = await this.#writes.entry(command, config, options)
-    assert(reply.type === 'put', 'another answer to a put')
+    if (reply.type !== 'put') throw unreadable('another answer to a put')
     return { version: reply.version, created: reply.created }
   }
 
@@ -123,7 +123,7 @@ export class Operations {
     const [config] = await this.#config(name, options.timeoutMs)
     const dead = await this.#dead(name, options.timeoutMs)
     const reply = await this.#writes.entry({ type: 'cache_delete', ...entryNameOf(name), condition, dead, own: 0 }, config, options)
-    assert(reply.type === 'deleted', 'another answer to a delete')
+    if (reply.type !== 'deleted') throw unreadable('another answer to a delete')
     return { existed: reply.existed, version: reply.version }
   }
 
@@ -140,7 +140,7 @@ export class Operations {
       own: 0,
     } as const
     const reply = await this.#writes.entry(command, config, options)
-    assert(reply.type === 'incremented', 'another answer to an increment')
+    if (reply.type !== 'incremented') throw unreadable('another answer to an increment')
     return { value: reply.value, version: reply.version }
   }
 
@@ -246,7 +246,7 @@ export class Operations {
 /** Of a load that found nothing alive. */
 function outcomeOf(reply: Done): LoadOutcome {
   if (reply.type === 'load') return { type: 'load', loadToken: String(reply.token), leaseMs: reply.leaseMs }
-  assert(reply.type === 'stale', 'another answer to a load')
+  if (reply.type !== 'stale') throw unreadable('another answer to a load')
   const { version, value } = reply
   if (value === null) throw new TricordError('OWNER_BUSY', 'another loads it, and what was there is gone', { retryAfterMs: 0 })
   return { type: 'value', stale: true, read: { entry: { version, ...value }, line: 'I', hit: false } }

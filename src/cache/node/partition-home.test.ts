@@ -6,10 +6,11 @@ import type { ToNode } from '../coherence/protocol.ts'
 import { entryLine } from '../line-id.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import { NOTHING_HELD } from '../machine/entry.ts'
-import { PartitionHome } from './partition-home.ts'
+import { PartitionHome, trackedLinesMax } from './partition-home.ts'
 import type { Writes } from './writes.ts'
 
 const TERM = 3
+const LINES_MAX = 8
 const LINE = entryLine('default', 'c', 'k')
 const GATE = { versions: [7], lines: [], below: 0 }
 
@@ -24,6 +25,7 @@ async function homeWithCopy() {
     writes: { submit: () => Promise.resolve({ type: 'held' }) } as unknown as Writes,
     send: (_, message) => void sent.push(message),
     gateWaits: new LatencyHistogram(),
+    linesMax: LINES_MAX,
   })
   home.receive('n2', { type: 'open', n: 1 })
   await Promise.resolve()
@@ -40,7 +42,7 @@ async function homeWithCopy() {
     for (let turn = 0; turn < 5; turn++) await Promise.resolve()
     return isOpen
   }
-  return { home, sent, passes }
+  return { home, sent, passes, sid: opened.sid }
 }
 
 describe('an answer that waits for a copy', () => {
@@ -63,5 +65,22 @@ describe('an answer that waits for a copy', () => {
     const { home, passes } = await homeWithCopy()
     home.close()
     expect(await passes()).toBe(false)
+  })
+})
+
+describe('what a home tracks', () => {
+  test('is bounded, whatever is asked for: what is too much is answered without a copy', async () => {
+    const { home, sent, sid } = await homeWithCopy()
+    for (let rid = 2; rid < 100; rid++) {
+      const line = entryLine('default', 'c', `absent ${rid}`)
+      home.receive('n2', { type: 'getS', term: TERM, sid, rid, line })
+      expect(sent.some((message) => (message.type === 'dataS' || message.type === 'dataU') && message.rid === rid)).toBe(true)
+      expect(home.directory.size).toBeLessThanOrEqual(LINES_MAX)
+    }
+  })
+
+  test('costs no more than its part of the memory, on a node that leads every partition', () => {
+    expect(trackedLinesMax(268_435_456, 64) * 64 * 430).toBeLessThan(268_435_456)
+    expect(trackedLinesMax(1_048_576, 1_024)).toBe(1_000)
   })
 })

@@ -37,6 +37,21 @@ export interface HomeDeps {
   readonly send: (to: NodeId, message: ToNode) => void
   /** Answers waited so long at the gate. */
   readonly gateWaits: LatencyHistogram
+  /** Lines that are tracked here. */
+  readonly linesMax: number
+}
+
+/** What a tracked line with one copy costs, its name included: 430 bytes as measured. */
+const TRACKED_BYTES = 448
+const TRACKED_MIN = 1_000
+
+/**
+ * How many lines each home may track, that all of a node's together, should it lead every partition, cost no more than `bytes`. A
+ * copy that was dropped elsewhere is tracked still, and so is a key that is not there: without a bound of the node who reads ever other
+ * keys would fill its memory.
+ */
+export function trackedLinesMax(bytes: number, partitions: number): number {
+  return Math.max(TRACKED_MIN, Math.floor(bytes / TRACKED_BYTES / partitions))
 }
 
 export class PartitionHome {
@@ -65,7 +80,7 @@ export class PartitionHome {
     this.#deps = deps
     this.#wakeup = new Wakeup(deps.clock, () => this.#tick())
     this.directory = new Directory(
-      { ...HOME_DEFAULTS, term },
+      { ...HOME_DEFAULTS, term, linesMax: deps.linesMax },
       {
         send: (to, message) => deps.send(to, message),
         read: (line) => machine.read(line, this.#time()),

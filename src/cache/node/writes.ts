@@ -1,13 +1,12 @@
 /**
  * The way of a cache's commands into the logs of the partitions, and what goes to all of them: sweeping, shares, counting.
  */
-import { assert } from '../../base/assert.ts'
 import { TricordError } from '../../base/errors.ts'
 import type { Hash } from '../../base/hash.ts'
 import { partitionGroup } from '../../base/ids.ts'
 import { partitionOf } from '../../cluster/ring.ts'
 import type { Proposer, SubmitOptions, SubmitResult } from '../../raft/proposer.ts'
-import { readOr, refusalOf } from '../../raft/unreadable.ts'
+import { readOr, refusalOf, unreadable } from '../../raft/unreadable.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { configLine, entryLine, levelLine, placeOf, tagLine } from '../line-id.ts'
 import { encodeCommand } from '../machine/codec.ts'
@@ -149,7 +148,7 @@ export class Writes {
   ): Promise<{ readonly created: boolean; readonly config: CacheConfig; readonly version: number }> {
     const line = configLine(namespace, cache)
     const reply = await this.submit(this.partitionOf(line), { type: 'cache_configure', namespace, cache, config }, options)
-    assert(reply.type === 'configured', 'another answer to a configuration')
+    if (reply.type !== 'configured') throw unreadable('another answer to a configuration')
     return reply
   }
 
