@@ -1,0 +1,244 @@
+/**
+ * A gateway's subscriptions over homes that lose answers, refuse, forget and are replaced: whatever happens, each stream is told of every
+ * change of its filter after its place, in the order of its partition, or that it has missed some.
+ */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ManualClock } from '../../../test/manual-clock.ts'
+import { TricordError } from '../../base/errors.ts'
+import { entryLine } from '../line-id.ts'
+import { Journal } from '../machine/journal.ts'
+import { HomeWatches } from '../node/home-watches.ts'
+import type { Invalidation, InvalidationStream, WatchWhat } from '../types.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
+import { GatewayInvalidations } from './invalidations.ts'
+
+const PARTITIONS = 3
+/** A key lives where its first digit says. */
+const hash = (text: string): number => Number(text[0]) * 1_000
+const NAME = { namespace: 'default', cache: 'app' }
+
+function bed(journalMax = 10_000) {
+  const clock = new ManualClock()
+  const journals = Array.from({ length: PARTITIONS }, () => new Journal(journalMax, 0))
+  const versions = journals.map(() => 0)
+  const way = { loses: 0, refuses: 0, delayMs: 0 }
+  const polls: number[] = []
+  const newHome = (partition: number) =>
+    new HomeWatches({
+      term: 1,
+      clock,
+      machine: {
+        changesSince: (at) => journals[partition]!.since(at),
+        get version() {
+          return versions[partition]!
+        },
+      },
+      unsettled: () => 'none',
+      confirm: (confirmed) => {
+        const at = clock.now()
+        clock.defer(() => confirmed(at))
+      },
+    })
+  const homes = journals.map((_, partition) => newHome(partition))
+  const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve))
+  const gateway = new GatewayInvalidations(
+    {
+      clock,
+      async poll(partition, asker, question) {
+        polls.push(partition)
+        if (way.refuses > 0) {
+          way.refuses -= 1
+          throw new TricordError('NO_QUORUM', 'no home')
+        }
+        if (way.delayMs > 0) await pause(way.delayMs)
+        const answer = await homes[partition]!.watch(asker, question)
+        if (way.loses > 0) {
+          way.loses -= 1
+          await pause(2_000)
+          throw new TricordError('UNKNOWN_OUTCOME', 'no answer')
+        }
+        return answer
+      },
+    },
+    { partitions: PARTITIONS, hash, name: 'g' },
+  )
+  const change = (key: string, cache = 'app'): number => {
+    const partition = hash(key) % PARTITIONS
+    const at = ++versions[partition]!
+    journals[partition]!.push({ at, version: at, line: entryLine('default', cache, key), reason: 'put' })
+    homes[partition]!.moved()
+    return at
+  }
+  const failOver = (partition: number): void => {
+    homes[partition]!.end()
+    homes[partition] = newHome(partition)
+  }
+  const open = async (what: WatchWhat, cursor: string | null = null) => {
+    const heard: Invalidation[] = []
+    const counts = { resets: 0 }
+    const listener = { invalidated: (events: readonly Invalidation[]) => void heard.push(...events), reset: () => void counts.resets++ }
+    let stream: InvalidationStream | undefined
+    void gateway.open(NAME, what, cursor, listener, 60_000).then((opened) => (stream = opened))
+    await clock.until(() => stream !== undefined, 'the stream is open')
+    return { stream: stream as InvalidationStream, heard, counts }
+  }
+  return { clock, way, polls, change, failOver, open, gateway }
+}
+
+const keyOf = ({ key, version }: Invalidation) => `${key}@${version}`
+
+describe('streams', () => {
+  type Step = { readonly type: 'change' | 'lose' | 'refuse' | 'fail' | 'pass' | 'pause' | 'resume' | 'delay' | 'other'; readonly n: number }
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    { weight: 10, arbitrary: fc.nat(29).map((n): Step => ({ type: 'change', n })) },
+    { weight: 1, arbitrary: fc.nat(2).map((n): Step => ({ type: 'lose', n })) },
+    { weight: 1, arbitrary: fc.nat(3).map((n): Step => ({ type: 'refuse', n })) },
+    { weight: 1, arbitrary: fc.nat(2).map((n): Step => ({ type: 'fail', n })) },
+    { weight: 4, arbitrary: fc.nat(30).map((n): Step => ({ type: 'pass', n })) },
+    { weight: 1, arbitrary: fc.constant<Step>({ type: 'pause', n: 0 }) },
+    { weight: 2, arbitrary: fc.constant<Step>({ type: 'resume', n: 0 }) },
+    { weight: 1, arbitrary: fc.nat(40).map((n): Step => ({ type: 'delay', n })) },
+    { weight: 1, arbitrary: fc.nat(2).map((n): Step => ({ type: 'other', n })) },
+  )
+
+  test('nothing is left out and nothing told twice, whatever is lost on the way', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const { clock, way, change, failOver, open, gateway } = bed()
+        const streams = [
+          await open({ all: true }),
+          await open({ prefix: '1' }),
+          await open({ keys: ['00', '11', '22'] }),
+          // Each time it is paused another goes on from its cursor.
+          await open({ all: true }),
+        ]
+        const matches = [() => true, (key: string) => key.startsWith('1'), (key: string) => ['00', '11', '22'].includes(key), () => true]
+        const expected: string[][] = streams.map(() => [])
+        for (const { stream } of streams) stream.resume()
+        const others: Promise<InvalidationStream>[] = []
+        for (const { type, n } of steps) {
+          if (type === 'change') {
+            const key = `${n % 3}${Math.floor(n / 3) % 4}`
+            const at = change(key)
+            matches.forEach((match, nth) => match(key) && expected[nth]!.push(`${key}@${at}`))
+          } else if (type === 'lose') way.loses = n
+          else if (type === 'refuse') way.refuses = n
+          else if (type === 'delay') way.delayMs = n
+          else if (type === 'fail') failOver(n)
+          else if (type === 'pass') await clock.pass(n)
+          else if (type === 'pause') streams[0]!.stream.pause()
+          else if (type === 'resume') streams[0]!.stream.resume()
+          else {
+            // Another interest on the same partitions, while answers are under way.
+            const listener = { invalidated: () => {}, reset: () => {} }
+            others.push(gateway.open({ ...NAME, cache: `c${n}` }, { all: true }, null, listener, 60_000))
+          }
+          if (type === 'pause') {
+            const last = streams[3]!
+            const cursor = last.stream.cursor()
+            last.stream.end()
+            const next = await open({ all: true }, cursor)
+            next.stream.resume()
+            streams[3] = { ...next, heard: Object.assign(next.heard, [...last.heard, ...next.heard]) }
+          }
+        }
+        Object.assign(way, { loses: 0, refuses: 0, delayMs: 0 })
+        for (const { stream } of streams) stream.resume()
+        await clock.pass(5_000)
+        streams.forEach(({ heard, counts }, nth) => {
+          expect(heard.map(keyOf).toSorted()).toEqual(expected[nth]!.toSorted())
+          expect(counts.resets).toBe(0)
+          for (const digit of ['0', '1', '2']) {
+            const order = heard.filter(({ key }) => key.startsWith(digit)).map(({ version }) => version)
+            expect(order).toEqual(order.toSorted((a, b) => a - b))
+          }
+        })
+        for (const { stream } of streams) stream.end()
+        for (const other of others) (await other).end()
+        await clock.pass(2_000)
+      }),
+      { numRuns: 500 },
+    )
+  }, 60_000)
+
+  test('what is not remembered: a reset of what is broad, once for all partitions; of keys those that may be concerned', async () => {
+    const { clock, change, open } = bed(2)
+    const first = await open({ all: true })
+    const cursor = first.stream.cursor()
+    first.stream.end()
+    for (let nth = 0; nth < 5; nth++) for (const key of ['00', '10']) change(key)
+    const [all, keys] = [await open({ all: true }, cursor), await open({ keys: ['00', '11', '20'] }, cursor)]
+    for (const { stream } of [all, keys]) stream.resume()
+    await clock.pass(100)
+    expect([all.counts.resets, all.heard]).toEqual([1, []])
+    expect([keys.counts.resets, keys.heard]).toEqual([
+      0,
+      [
+        { key: '00', version: 5, reason: 'invalidate' },
+        { key: '11', version: 5, reason: 'invalidate' },
+      ],
+    ])
+    change('20')
+    await clock.pass(100)
+    expect([all, keys].map(({ heard }) => keyOf(heard.at(-1)!))).toEqual(['20@1', '20@1'])
+  })
+
+  test('how old what was told may be: not known while homes are silent, or while it catches up', async () => {
+    const { clock, way, open } = bed()
+    const { stream } = await open({ all: true })
+    expect(stream.ageMs()).toBe(Infinity)
+    stream.resume()
+    await clock.pass(100)
+    expect(stream.ageMs()).toBeLessThanOrEqual(100)
+    await clock.pass(3_000)
+    expect(stream.ageMs()).toBeLessThanOrEqual(1_000)
+    way.refuses = Infinity
+    await clock.pass(4_000)
+    expect(stream.ageMs()).toBeGreaterThan(2_000)
+    way.refuses = 0
+    await clock.pass(1_000)
+    expect(stream.ageMs()).toBeLessThanOrEqual(1_000)
+    stream.pause()
+    expect(stream.ageMs()).toBe(Infinity)
+  })
+
+  test('nobody interested: nobody asks', async () => {
+    const { clock, polls, open } = bed()
+    const { stream } = await open({ keys: ['00'] })
+    stream.resume()
+    await clock.pass(5_000)
+    expect(new Set(polls)).toEqual(new Set([0]))
+    expect(polls.length).toBeLessThan(12)
+    stream.end()
+    polls.length = 0
+    await clock.pass(5_000)
+    expect(polls).toEqual([])
+  })
+
+  test('a burst is told in few answers', async () => {
+    const { clock, polls, change, open } = bed()
+    const { stream, heard } = await open({ keys: ['00'] })
+    stream.resume()
+    await clock.pass(100)
+    polls.length = 0
+    for (let nth = 0; nth < 100; nth++) {
+      change('00')
+      await clock.pass(1)
+    }
+    await clock.pass(10)
+    expect(heard).toHaveLength(100)
+    expect(polls.length).toBeLessThan(25)
+  })
+})
+
+test('cursors: what is none is refused', () => {
+  const places = new Map([
+    [0, 0],
+    [7, 123_456],
+    [63, Number.MAX_SAFE_INTEGER],
+  ])
+  expect(decodeCursor(encodeCursor(places))).toEqual(places)
+  for (const text of ['', '2.0-1', '1.0', '1.0-', '1.0-1.0-1', '1.-1', '1.0-1,', '1.0-zzzzzzzzzzz', '1.0-1.', '1.A-1'])
+    expect(decodeCursor(text), text).toBeNull()
+})
