@@ -113,6 +113,7 @@ const coherence: Coherence = new Coherence({
   writes,
   machineOf: () => null,
   storeBytesMax: 2 ** 32,
+  onLog: () => {},
 })
 const receive = (partition: number, message: ToNode): void =>
   coherence.receive({ senderId: 'n2/cache', msgType: typeOf(message), payload: encodeMessage(partition, message) } as unknown as Envelope)

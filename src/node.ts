@@ -104,6 +104,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     partitions: cluster.ring().partitions,
     machineOf: (partition) => partitions.get(partitionGroup(partition))?.caches ?? null,
     storeBytesMax: config.caches.node_bytes_max,
+    onLog: (level, message, fields) => options.log[level](message, fields),
   }))
   routeLostLeases(host, (to, msgType, payload) => system.send(to, msgType, payload))
   const waits = endWaitsOfDeadGateways({
@@ -140,6 +141,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     async stop(drainTimeoutMs) {
       waits.close()
       started.close()
+      await caches?.drain(drainTimeoutMs)
       await host.drain(drainTimeoutMs, () => started.detector.end())
       caches?.close()
       await host.close()

@@ -32,6 +32,8 @@ export interface CacheReading {
   readonly entries: number
   readonly entryBytes: number
   readonly evictions: number
+  /** Acknowledged writes of owners that were gone before they were flushed (`writeback`). */
+  readonly lostWrites: number
   /** How long answers waited at the gate, where they did. */
   readonly gateWaits: LatencyCounts
 }
@@ -50,6 +52,7 @@ export function cacheMetrics(registry: Registry, read: () => CacheReading): () =
   const messages = following(registry, 'tricord_cache_messages_total', 'Messages between homes here and nodes, by type', ['type'])
   const entries = gauge(registry, 'tricord_cache_entries', 'Entries in the partitions that this node leads')
   const entryBytes = gauge(registry, 'tricord_cache_entry_bytes', 'What these entries take')
+  const lost = following(registry, 'tricord_cache_writeback_lost_total', 'Acknowledged writes that were gone before they were flushed')
   const evictions = gauge(registry, 'tricord_cache_evictions', 'Entries evicted from these partitions since each cache began')
   void new LatencyMetric(registry, 'tricord_cache_gate_wait_seconds', 'How long answers waited for copies to go', () => read().gateWaits)
   return () => {
@@ -70,5 +73,6 @@ export function cacheMetrics(registry: Registry, read: () => CacheReading): () =
     entries.set(now.entries)
     entryBytes.set(now.entryBytes)
     evictions.set(now.evictions)
+    lost(now.lostWrites)
   }
 }

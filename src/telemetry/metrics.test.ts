@@ -39,6 +39,7 @@ const caches: CacheReading = {
   entries: 3,
   entryBytes: 30,
   evictions: 0,
+  lostWrites: 0,
   gateWaits: new LatencyHistogram(),
 }
 

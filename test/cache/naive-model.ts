@@ -344,7 +344,7 @@ export class NaiveModel {
     return { type: 'invalidated', removed, owned }
   }
 
-  #sweep({ namespace, cache, what, below: given }: SweepCommand): CacheReply {
+  #sweep({ namespace, cache, what, below: given, after: from }: SweepCommand): CacheReply {
     const below = 'line' in what || given > 0 ? given : this.version + 1
     const prefix = entryLine(namespace, cache, 'prefix' in what ? what.prefix : '')
     if ('line' in what) {
@@ -363,7 +363,11 @@ export class NaiveModel {
     const after = 'line' in what ? 0 : Math.max(0, ...inCache.filter((entry) => entry.at < below).map((entry) => entry.at))
     const [owned, free] = [hit.filter((entry) => this.#isOwned(entry)), hit.filter((entry) => !this.#isOwned(entry))]
     const removed = free.filter((entry) => this.#remove(entry, 'invalidate') > 0).length
-    return { type: 'swept', removed, more: false, after, below, owned: owned.map(({ key }) => key) }
+    const isNamed = (line: LineId) =>
+      'line' in what ? line.startsWith(entryLine(namespace, cache, '')) : from === 0 && line.startsWith(prefix)
+    const unseen = this.owners.map(({ line }) => line).filter((line) => isNamed(line) && !this.entries.some((entry) => entry.line === line))
+    const keys = unseen.sort().map((line) => parseLine(line)?.name ?? '')
+    return { type: 'swept', removed, more: false, after, below, owned: [...keys, ...owned.map(({ key }) => key)] }
   }
 
   // ---- loads ----

@@ -74,7 +74,7 @@ export class Controller {
   write(line: LineId, make: (version: number) => Held, now: Millis): Copy | null {
     const owned = writable(this.owned.get(line))
     if (owned === null || !this.isValid(owned.copy, now)) return null
-    const copy = writeOwned(owned, make, now + this.options.flushMs)
+    const copy = writeOwned(owned, make, now, now + this.options.flushMs)
     this.dueAt = Math.min(this.dueAt, owned.flushAt)
     return copy
   }
@@ -89,6 +89,12 @@ export class Controller {
     if (owned.dirty > 0) owned.flushAt = now + this.options.flushMs
     else owned.copy = { ...owned.copy, state: 'E' }
     this.dueAt = Math.min(this.dueAt, owned.flushAt)
+  }
+
+  /** What it owns of the line is flushed and not written any more; `owned` has it until that is done. */
+  giveUp(line: LineId): void {
+    const owned = this.owned.get(line)
+    if (owned !== undefined && !owned.closing) this.close(line, owned)
   }
 
   /** Of this node, for `Tricord-Line` and the inspector. */

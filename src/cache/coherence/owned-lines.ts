@@ -39,9 +39,10 @@ export function writable(owned: OwnedLine | undefined): OwnedLine | null {
 }
 
 /** The next write of it; the copy as it is then. */
-export function writeOwned(owned: OwnedLine, make: (version: number) => Held, flushAt: Millis): Copy {
-  const { copy } = owned
-  owned.copy = { ...copy, held: make(owned.next), state: 'M' }
+export function writeOwned(owned: OwnedLine, make: (version: number) => Held, now: Millis, flushAt: Millis): Copy {
+  const held = make(owned.next)
+  const until = held.ttlLeftMs === null ? Infinity : now + held.ttlLeftMs
+  owned.copy = { ...owned.copy, held, until, state: 'M' }
   owned.next += 1
   owned.dirty += 1
   if (owned.flushing === null) owned.flushAt = Math.min(owned.flushAt, flushAt)

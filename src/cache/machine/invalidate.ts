@@ -5,7 +5,7 @@
 import type { Plain } from '../../actors/envelope.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import { entryLine, parseLine } from '../line-id.ts'
+import { type Line, entryLine, parseLine } from '../line-id.ts'
 import type { Cache } from './cache.ts'
 import { type InvalidateKeysCommand, MACHINE_LIMITS, type SweepCommand } from './commands.ts'
 import type { Entry } from './entry.ts'
@@ -44,14 +44,25 @@ export function sweep(table: CacheTable, ctx: ApplyContext, command: SweepComman
     const lines = entryLine(command.namespace, command.cache, prefix)
     if (command.after === 0) fenceLoads(table, ctx, (load) => load.line.startsWith(lines))
     const cache = table.find(command)
-    if (cache === null) return sweptNames([], { more: false, after: command.after, below, owned: [] })
-    return sweepPrefix(table, ctx, cache, prefix, command.after, below)
+    const unseen = command.after === 0 ? ownedUnseen(table, lines) : []
+    if (cache === null) return sweptNames([], { more: false, after: command.after, below, owned: unseen })
+    return sweepPrefix(table, ctx, cache, prefix, { from: command.after, below, owned: unseen })
   }
   const { line } = what
   const parsed = parseLine(line)
   if (parsed?.namespace !== command.namespace || parsed.cache !== command.cache) return refused(invalid('line', 'of another cache'))
   fenceLoads(table, ctx, ({ tags }) => tags.some(([carried, version]) => carried === line && version < below))
-  return sweepLine(table, ctx, line, below)
+  return sweepLine(table, ctx, line, below, ownedUnseen(table, entryLine(command.namespace, command.cache, '')))
+}
+
+/** Keys of lines that nodes own, and of which nothing was flushed yet: no entry tells of them. At most a page. */
+function ownedUnseen(table: CacheTable, lines: LineId): string[] {
+  const unseen = [...table.owned.keys()].filter((line) => line.startsWith(lines) && table.entryOf(line) === null)
+  // The order in which they came is not the same on a replica that was made of records.
+  return unseen
+    .sort()
+    .slice(0, sweepMax)
+    .map((line) => (parseLine(line) as Line).name)
 }
 
 /** Who loads what is being invalidated has begun too early. */
@@ -60,9 +71,8 @@ function fenceLoads(table: CacheTable, ctx: ApplyContext, isMeant: (load: Load) 
   for (const load of meant) passOn(table, ctx, load.line)
 }
 
-function sweepLine(table: CacheTable, ctx: ApplyContext, line: LineId, below: number): Plain {
+function sweepLine(table: CacheTable, ctx: ApplyContext, line: LineId, below: number, owned: string[]): Plain {
   const versions: number[] = []
-  const owned: string[] = []
   let [count, more] = [0, false]
   for (const entry of table.tags.olderThan(line, below)) {
     if (entry.own !== 0) {
@@ -78,9 +88,15 @@ function sweepLine(table: CacheTable, ctx: ApplyContext, line: LineId, below: nu
   return swept(versions, { more, after: 0, below, owned })
 }
 
-function sweepPrefix(table: CacheTable, ctx: ApplyContext, cache: Cache, prefix: string, from: number, below: number): Plain {
+interface Page {
+  readonly from: number
+  readonly below: number
+  /** Told besides those that are met. */
+  readonly owned: string[]
+}
+
+function sweepPrefix(table: CacheTable, ctx: ApplyContext, cache: Cache, prefix: string, { from, below, owned }: Page): Plain {
   const versions: number[] = []
-  const owned: string[] = []
   let [count, taken, after, more] = [0, 0, from, false]
   for (const entry of cache.ages.since(from)) {
     if (entry.at >= below) break

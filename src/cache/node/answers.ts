@@ -9,7 +9,7 @@ import { type Millis, type NodeId, partitionGroup } from '../../base/ids.ts'
 import type { GroupHost, Directory as Nodes } from '../../raft/group-host.ts'
 import type { Proposer } from '../../raft/proposer.ts'
 import { CACHE_CALL, CACHE_PATH, type CacheCall, valueOf } from '../calls.ts'
-import { entryLine } from '../line-id.ts'
+import { entryLine, linePrefix } from '../line-id.ts'
 import type { CacheShareStatus } from '../machine/queries.ts'
 import type {
   CacheCallOptions,
@@ -26,6 +26,7 @@ import type {
 } from '../types.ts'
 import { WATCH_LIMITS, encodeAnswer } from '../watch/words.ts'
 import type { Coherence } from './coherence.ts'
+import { Invalidations } from './invalidations.ts'
 import type { Operations } from './operations.ts'
 import type { CacheCounts } from './tally.ts'
 import type { Writes } from './writes.ts'
@@ -53,15 +54,20 @@ export interface AnswersDeps {
   readonly operations: Operations
 }
 
+/** What a node did for a cache, and the lines of it that it owns. */
+type NodeCounts = Partial<CacheCounts> & { readonly M: number; readonly E: number }
+
 type Args = never[]
 type WatchArgs = readonly [asker: string, partition: number, since: number | null, interest: readonly string[], waitMs: Millis]
 
 export class Answers {
   readonly #deps: AnswersDeps
+  readonly #invalidations: Invalidations
   readonly #handlers: Readonly<Record<string, (...args: Args) => unknown>>
 
   constructor(deps: AnswersDeps) {
     this.#deps = deps
+    this.#invalidations = new Invalidations(deps.coherence, deps.writes)
     const { operations } = deps
     const handlers: Omit<Caches, 'getMany' | 'putMany' | 'get'> & Pick<Operations, 'get'> = {
       get: (name, options) => operations.get(name, options),
@@ -77,7 +83,7 @@ export class Answers {
     this.#handlers = {
       ...(handlers as unknown as Readonly<Record<string, (...args: Args) => unknown>>),
       plan_put: (name: EntryName, value: NewValue, options: CacheCallOptions) => operations.planPut(name, value, options),
-      counts: (name: CacheName) => deps.coherence.tally.find(name),
+      counts: (name: CacheName) => this.#counts(name),
       look: (line: string) => this.#look(line),
       watch: (...args: WatchArgs) => this.#watch(args),
       watch_home: (...args: WatchArgs) => this.#watchHere(args),
@@ -92,7 +98,7 @@ export class Answers {
 
   async #invalidate(name: CacheName, what: InvalidateWhat, options: CacheCallOptions): Promise<{ invalidated: number }> {
     const [config] = await this.#deps.operations.config(name, options.timeoutMs)
-    return { invalidated: await this.#deps.writes.invalidate(name, what, config, options) }
+    return { invalidated: await this.#invalidations.invalidate(name, what, config, options) }
   }
 
   async #configure(
@@ -105,7 +111,7 @@ export class Answers {
     const { created, config: now, version } = await writes.configure(name, config, options)
     await writes.limit(name, now, version, options)
     // What was put under other levels does not know the new ones: it must not outlive an invalidation that it cannot hear.
-    if (String(before.levels) !== String(now.levels)) await writes.invalidate(name, { all: true }, now, options)
+    if (String(before.levels) !== String(now.levels)) await this.#invalidations.invalidate(name, { all: true }, now, options)
     return { created, config: now }
   }
 
@@ -115,9 +121,9 @@ export class Answers {
     const [[config], shares, counts] = await Promise.all([
       operations.config(name, options.timeoutMs),
       Promise.all(partitions),
-      this.#everywhere<CacheCounts | null>('counts', { namespace: name.namespace, cache: name.cache }),
+      this.#everywhere<NodeCounts>('counts', { namespace: name.namespace, cache: name.cache }),
     ])
-    const sum = (member: keyof CacheCounts): number => counts.reduce((total, [, one]) => total + (one?.[member] ?? 0), 0)
+    const sum = (member: keyof NodeCounts): number => counts.reduce((total, [, one]) => total + (one[member] ?? 0), 0)
     const total = (member: keyof CacheShareStatus): number => shares.reduce((all, share) => all + share[member], 0)
     const [hits, misses] = [sum('hits'), sum('misses')]
     return {
@@ -128,7 +134,7 @@ export class Answers {
       misses,
       hitRatio: hits + misses === 0 ? 0 : hits / (hits + misses),
       evictions: total('evictions'),
-      lines: { M: 0, E: 0, S: sum('lines'), I: 0 },
+      lines: { M: sum('M'), E: sum('E'), S: sum('lines'), I: 0 },
       coherence: { getS: sum('getS'), getM: sum('getM'), inv: sum('inv'), invAck: sum('invAck'), recall: sum('recall') },
       config,
     }
@@ -180,6 +186,11 @@ export class Answers {
     if (partition >= this.#deps.writes.partitions) throw new TricordError('INVALID_ARGUMENT', `there is no partition ${partition}`)
     const question = { since, interest, waitMs: Math.min(waitMs, WATCH_LIMITS.waitMs) }
     return encodeAnswer(await this.#deps.coherence.watch(partition, asker, question))
+  }
+
+  #counts({ namespace, cache }: CacheName): NodeCounts {
+    const { coherence } = this.#deps
+    return { ...coherence.tally.find({ namespace, cache }), ...coherence.ownedStates(linePrefix('entry', namespace, cache)) }
   }
 
   #look(line: string): Look {

@@ -1,6 +1,6 @@
 /** The caches of a whole cluster in memory: what is answered on one node holds on all of them. */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { clusterForAll } from '../../../test/embedded-bed.ts'
+import { clusterForAll, startInMemory } from '../../../test/embedded-bed.ts'
 import { TricordError } from '../../base/errors.ts'
 import { loadHash } from '../../io/hash.ts'
 import { createProposer } from '../../raft/host/proposer.ts'
@@ -194,4 +194,58 @@ test('a line is seen: who holds it, who is its home, why it went', async () => {
   const after = await on(0).line(named('seen'), OPTIONS)
   expect(after).toMatchObject({ nodes: { n1: 'I', n2: 'I', n3: 'I' }, lastInvalidation: { cause: 'put' } })
   expect(after.version).toBeGreaterThan(before.version)
+})
+
+describe('writeback', () => {
+  const state = async (nth: number, cache: string, key = 'a') => (await on(nth).get(named(cache, key), OPTIONS)).line
+  beforeAll(async () => {
+    await on(0).configure(named('wb'), { durability: 'writeback' }, OPTIONS)
+  })
+
+  test('the node that writes owns the line; whoever reads it elsewhere sees the last write', async () => {
+    await put(0, 'wb', 'own', 'one')
+    expect(await state(0, 'wb', 'own')).toBe('M')
+    await put(0, 'wb', 'own', 'two')
+    expect(await everywhere('wb', 'own')).toEqual(['two', 'two', 'two'])
+    // Read by others, it is nobody's any more.
+    expect(['S', 'I']).toContain(await state(0, 'wb', 'own'))
+    await put(1, 'wb', 'own', 'three')
+    expect(await everywhere('wb', 'own')).toEqual(['three', 'three', 'three'])
+  })
+
+  test('numbers that all nodes count add up, though the line wanders', async () => {
+    const numbers = await Promise.all(Array.from({ length: 30 }, (_, nth) => on(nth).increment(named('wb', 'n'), 1, OPTIONS)))
+    expect(numbers.map((one) => one.value).toSorted((a, b) => a - b)).toEqual(numbers.map((_, nth) => nth + 1))
+    expect(new Set(numbers.map(({ version }) => version)).size).toBe(30)
+    expect(await everywhere('wb', 'n')).toEqual(['30', '30', '30'])
+  })
+
+  test('what is written is flushed, conditions hold, and what others do through the log takes it back', async () => {
+    const { version } = await put(2, 'wb', 'c', 'one', {}, 'absent')
+    expect((await refusal(put(2, 'wb', 'c', 'two', {}, 'absent'))).code).toBe('VERSION_MISMATCH')
+    await put(2, 'wb', 'c', 'two', {}, version)
+    await expect.poll(() => state(2, 'wb', 'c'), { timeout: 5_000 }).toBe('E')
+    const keyed = { ...OPTIONS, idempotencyKey: { key: 'default/put/wb', fingerprint: 'f' } }
+    const once = await on(0).increment(named('wb', 'keyed'), 1, keyed)
+    expect(await on(1).increment(named('wb', 'keyed'), 1, keyed)).toEqual(once)
+    await put(1, 'wb', 'd', 'mine')
+    expect(await on(0).invalidate(named('wb'), { keys: ['c', 'd'] }, OPTIONS)).toEqual({ invalidated: 2 })
+    expect(await everywhere('wb', 'c')).toEqual([null, null, null])
+    await put(1, 'wb', 'tagged', 'v', { tags: ['t'] })
+    expect(await on(2).invalidate(named('wb'), { tags: ['t'] }, OPTIONS)).toEqual({ invalidated: 1 })
+    expect(await everywhere('wb', 'tagged')).toEqual([null, null, null])
+    await put(0, 'wb', 'e', 'x')
+    expect(await on(0).delete(named('wb', 'e'), null, OPTIONS)).toMatchObject({ existed: true })
+    expect(await everywhere('wb', 'e')).toEqual([null, null, null])
+  })
+
+  test('a node that stops has flushed what it wrote', async () => {
+    const own = await startInMemory(3, ['cluster.partitions=4', 'consensus.segment_bytes=1048576'])
+    const [first, second] = own.nodes.map(({ node }): Caches => createCaches(node.system, node.id)) as [Caches, Caches, Caches]
+    await first.configure(named('wb'), { durability: 'writeback' }, OPTIONS)
+    for (let nth = 0; nth < 20; nth++) await first.put(named('wb', `k${nth}`), value(`${nth}`), null, null, OPTIONS)
+    await own.nodes[0]?.stop()
+    for (let nth = 0; nth < 20; nth++) expect(textOf(await second.get(named('wb', `k${nth}`), OPTIONS))).toBe(`${nth}`)
+    await Promise.all(own.nodes.slice(1).map((node) => node.stop()))
+  }, 60_000)
 })

@@ -11,11 +11,13 @@ import { TricordError } from '../../base/errors.ts'
 import { LatencyHistogram } from '../../base/latency-histogram.ts'
 import { FIRST_PARTITION, type GroupId, NOBODY, type Millis, type NodeId, memberOf, partitionGroup } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
-import type { Directory as ClusterDirectory, GroupHost } from '../../raft/group-host.ts'
+import type { Directory as ClusterDirectory, GroupHost, GroupHostOptions } from '../../raft/group-host.ts'
 import { CACHE_PATH } from '../calls.ts'
 import type { ControllerCounts } from '../coherence/controller-port.ts'
 import type { Copy } from '../coherence/copies.ts'
 import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
+import { parseLine } from '../line-id.ts'
+import type { CacheReply } from '../machine/commands.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import type { Gate } from '../machine/replies.ts'
 import type { ObservedChange } from '../machine/table.ts'
@@ -24,7 +26,7 @@ import type { WatchAnswer, WatchQuestion } from '../watch/words.ts'
 import { Flushes } from './flushes.ts'
 import { LineStore } from './line-store.ts'
 import type { Lines } from './lines.ts'
-import { PartitionCopies } from './partition-copies.ts'
+import { PartitionCopies, type WriteOwned } from './partition-copies.ts'
 import { PartitionHome, trackedLinesMax } from './partition-home.ts'
 import { PingPong } from './ping-pong.ts'
 import { Tally } from './tally.ts'
@@ -42,6 +44,7 @@ export interface CoherenceDeps {
   readonly machineOf: (partition: number) => CacheMachine | null
   /** Of all copies on this node. */
   readonly storeBytesMax: number
+  readonly onLog: GroupHostOptions['onLog']
 }
 
 /** As the metrics tell it (`telemetry/cache-metrics.ts` says what each is). */
@@ -60,6 +63,7 @@ export interface CoherenceStats {
   readonly watches: number
   readonly messages: Readonly<Record<string, number>>
   readonly gateWaits: LatencyHistogram
+  readonly lostWrites: number
 }
 
 /** The coherence of a node, without the calls. */
@@ -96,6 +100,19 @@ export class Coherence implements Lines {
 
   read(line: LineId, timeoutMs: Millis): Held | Promise<Held> {
     return this.#copiesOf(this.#deps.writes.partitionOf(line)).read(line, timeoutMs)
+  }
+
+  writeOwned(line: LineId, timeoutMs: Millis, write: WriteOwned): Promise<CacheReply | null> {
+    return this.#copiesOf(this.#deps.writes.partitionOf(line)).writeOwned(line, timeoutMs, write)
+  }
+
+  giveUp(line: LineId): void {
+    this.copies.get(this.#deps.writes.partitionOf(line))?.giveUp(line)
+  }
+
+  /** Before the node stops: what it wrote alone goes into the log. False while some of it is on its way. */
+  giveUpOwned(): boolean {
+    return [...this.copies.values()].map((copies) => copies.giveUpOwned()).every(Boolean)
   }
 
   stateOf(line: LineId): LineState {
@@ -156,7 +173,8 @@ export class Coherence implements Lines {
     const messages: Record<string, number> = { ...this.#messagesBefore }
     for (const { directory } of homes) addTo(messages, directory.counts)
     return {
-      lines: { M: 0, E: 0, S: this.store.size, I: 0 },
+      lines: { ...this.ownedStates(''), S: this.store.size, I: 0 },
+      lostWrites: this.lostWrites,
       bytes: this.store.bytes,
       evictedLines: this.store.evictions,
       hits: sum('hits'),
@@ -173,6 +191,21 @@ export class Coherence implements Lines {
     }
   }
 
+  /** How many lines that begin so this node writes alone, written and not. */
+  ownedStates(prefix: LineId): { readonly M: number; readonly E: number } {
+    const states = { M: 0, E: 0 }
+    for (const { controller } of this.copies.values()) {
+      for (const [line, { copy }] of controller.owned) if (line.startsWith(prefix)) states[copy.state === 'M' ? 'M' : 'E']++
+    }
+    return states
+  }
+
+  #lost(line: LineId, count: number): void {
+    this.lostWrites += count
+    const { cache = '', name = '' } = parseLine(line) ?? {}
+    this.#deps.onLog('warn', 'cache.writeback.lost: acknowledged writes could not be flushed', { cache, key: name, count })
+  }
+
   #copiesOf(partition: number): PartitionCopies {
     let copies = this.copies.get(partition)
     if (copies === undefined) {
@@ -182,7 +215,7 @@ export class Coherence implements Lines {
         store: this.store,
         send: (_, to, message) => this.#toHome(partition, to, message),
         flush: (line, own, version, held, done) => this.#flushes.flush(partition, { line, own, version, held }, done),
-        onLost: (_, count) => (this.lostWrites += count),
+        onLost: (line, count) => this.#lost(line, count),
         onSlidingRead: (line, slidingMs) => this.touches.read(partition, line, slidingMs),
       })
       this.copies.set(partition, copies)

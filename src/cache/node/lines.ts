@@ -4,10 +4,16 @@
  */
 import type { Millis } from '../../base/ids.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
+import type { CacheReply } from '../machine/commands.ts'
 import type { LineState } from '../types.ts'
+import type { WriteOwned } from './partition-copies.ts'
 
 export interface Lines {
   /** At once where this node may say it now; else once the home has answered. Rejects with NO_QUORUM where nobody answers in time. */
   read(line: LineId, timeoutMs: Millis): Held | Promise<Held>
+  /** Writes a line alone that this node owns, see partition-copies.ts. */
+  writeOwned(line: LineId, timeoutMs: Millis, write: WriteOwned): Promise<CacheReply | null>
+  /** Where this node owns the line it does not write it any more: for writes that have to go through the log. */
+  giveUp(line: LineId): void
   stateOf(line: LineId): LineState
 }

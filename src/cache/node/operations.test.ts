@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import { entryLine, tagLine } from '../line-id.ts'
+import type { Lines } from './lines.ts'
 import { Operations } from './operations.ts'
 import { Tally } from './tally.ts'
 import type { Writes } from './writes.ts'
@@ -20,7 +21,8 @@ function operationsOn(look: (line: LineId, nth: number) => Held): Operations {
     looks.set(line, nth + 1)
     return Promise.resolve(look(line, nth))
   }
-  return new Operations({ read, stateOf: () => 'I' }, {} as Writes, new Tally())
+  const lines = { read, stateOf: () => 'I' } as unknown as Lines
+  return new Operations(lines, {} as Writes, new Tally())
 }
 
 const versionRead = async (operations: Operations) => (await operations.get(NAME, { timeoutMs: 1_000 })).entry?.version ?? null

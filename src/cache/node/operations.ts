@@ -8,11 +8,11 @@
  */
 import { TricordError } from '../../base/errors.ts'
 import type { Millis } from '../../base/ids.ts'
-import { unreadable } from '../../raft/unreadable.ts'
+import { refusalOf, unreadable } from '../../raft/unreadable.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import { configLine, entryLine, levelLine, tagLine } from '../line-id.ts'
 import { encodeCommand } from '../machine/codec.ts'
-import type { LineVersion, PutCommand } from '../machine/commands.ts'
+import type { DeleteCommand, IncrementCommand, LineVersion, LoadCommand, PutCommand } from '../machine/commands.ts'
 import {
   CACHE_LIMITS,
   type CacheCallOptions,
@@ -27,9 +27,15 @@ import {
   type LoadOutcome,
   type NewValue,
 } from '../types.ts'
+import { giveBack } from './invalidations.ts'
 import type { Lines } from './lines.ts'
+import type { WriteOwned } from './partition-copies.ts'
+import { writeLocally } from './local-write.ts'
 import type { Tally } from './tally.ts'
-import { type Done, type Writes, withoutKey } from './writes.ts'
+import { type Done, type Writes, ofPart, withoutKey } from './writes.ts'
+
+/** Tries to write a line through the log that others own again and again. */
+const ROUNDS_MAX = 5
 
 interface HowToLoad {
   readonly waitMs: Millis
@@ -82,15 +88,16 @@ export class Operations {
     options: CacheCallOptions,
   ): Promise<CacheWritten> {
     const [command, config] = await this.#putCommand(name, value, condition, loadToken, options)
-    const reply = await this.#writes.entry(command, config, options)
+    const reply = await this.#write(command, config, options)
     if (reply.type !== 'put') throw unreadable('another answer to a put')
     return { version: reply.version, created: reply.created }
   }
 
   /** The command of an unconditional put, as bytes: for who joins it with others. */
   async planPut(name: EntryName, value: NewValue, options: CacheCallOptions): Promise<Uint8Array> {
-    const [command] = await this.#putCommand(name, value, null, null, options)
-    return encodeCommand(command)
+    const [command, config] = await this.#putCommand(name, value, null, null, options)
+    if (config.durability === 'writeback') await giveBack(this.#lines, lineOf(name), options)
+    return encodeCommand({ ...command, dead: await this.#dead(command, options.timeoutMs) })
   }
 
   async #putCommand(
@@ -113,7 +120,7 @@ export class Operations {
       condition,
       loadToken: loadToken === null ? null : tokenOf(loadToken),
       share: this.#writes.shareOf(config, version),
-      dead: await this.#deadForPut(name, condition, timeoutMs),
+      dead: 0,
       own: 0,
     }
     return [command, config]
@@ -121,8 +128,7 @@ export class Operations {
 
   async delete(name: EntryName, condition: Condition, options: CacheCallOptions): Promise<{ existed: boolean; version: number }> {
     const [config] = await this.#config(name, options.timeoutMs)
-    const dead = await this.#dead(name, options.timeoutMs)
-    const reply = await this.#writes.entry({ type: 'cache_delete', ...entryNameOf(name), condition, dead, own: 0 }, config, options)
+    const reply = await this.#write({ type: 'cache_delete', ...entryNameOf(name), condition, dead: 0, own: 0 }, config, options)
     if (reply.type !== 'deleted') throw unreadable('another answer to a delete')
     return { existed: reply.existed, version: reply.version }
   }
@@ -136,10 +142,10 @@ export class Operations {
       ttlMs: config.ttlMs === 0 ? null : config.ttlMs,
       tags: await this.#versions(levelLines(name, config), options.timeoutMs),
       share: this.#writes.shareOf(config, version),
-      dead: await this.#dead(name, options.timeoutMs),
+      dead: 0,
       own: 0,
     } as const
-    const reply = await this.#writes.entry(command, config, options)
+    const reply = await this.#write(command, config, options)
     if (reply.type !== 'incremented') throw unreadable('another answer to an increment')
     return { value: reply.value, version: reply.version }
   }
@@ -159,7 +165,7 @@ export class Operations {
 
   /** What lives there; else the version of what is there though it is dead. */
   async #find(name: EntryName, timeoutMs: Millis): Promise<readonly [read: CacheRead | null, dead: number]> {
-    const line = entryLine(name.namespace, name.cache, name.key)
+    const line = lineOf(name)
     const state = this.#lines.stateOf(line)
     const held = this.#lines.read(line, timeoutMs)
     const { entry, dead } = await this.#foundAt(line, await held, timeoutMs)
@@ -172,7 +178,7 @@ export class Operations {
     const lines = [...levelLines(name, config), ...tags.map((tag) => tagLine(name.namespace, name.cache, tag))]
     const versions = await this.#versions(lines, timeoutMs)
     const command = { type: 'cache_load', ...entryNameOf(name), waitMs, staleOk, tags: versions, dead } as const
-    return this.#writes.entry(command, config, { ...options, timeoutMs: timeoutMs + waitMs })
+    return this.#throughLog(command, { ...options, timeoutMs: timeoutMs + waitMs })
   }
 
   /** The configuration of a cache, and its version; 0: none was given. */
@@ -194,16 +200,46 @@ export class Operations {
     return config
   }
 
-  /** What a conditional write has to know: the machine of the key's partition does not see its tags. */
-  async #dead(name: EntryName, timeoutMs: Millis): Promise<number> {
-    const held = await this.#lines.read(entryLine(name.namespace, name.cache, name.key), timeoutMs)
-    return (await this.#seen(held, timeoutMs)).dead
+  /**
+   * In a cache with `writeback` the node becomes the line's owner and writes it alone. What has to be found again under a key, or
+   * lives longer by being read, goes through the log there as well.
+   */
+  async #write(command: PutCommand | DeleteCommand | IncrementCommand, config: CacheConfig, options: CacheCallOptions): Promise<Done> {
+    const isLogged =
+      options.idempotencyKey !== undefined || ('loadToken' in command && (command.loadToken !== null || command.slidingMs > 0))
+    if (config.durability === 'quorum' || isLogged) return this.#throughLog(command, options)
+    const write: WriteOwned = (held, version) => {
+      if (held.slidingMs > 0) return null
+      const seen = this.#seen(held, options.timeoutMs)
+      return seen instanceof Promise ? seen : writeLocally(held, { ...command, dead: seen.dead }, version)
+    }
+    const reply = await this.#lines.writeOwned(lineOf(command), options.timeoutMs, write)
+    if (reply === null) return this.#throughLog(command, options)
+    if (reply.type === 'refused') throw refusalOf(reply)
+    return reply
   }
 
-  /** Without a condition only `created` depends on it: a copy here says it for nothing, and no other is asked for. */
-  async #deadForPut(name: EntryName, condition: Condition, timeoutMs: Millis): Promise<number> {
-    const isHere = this.#lines.stateOf(entryLine(name.namespace, name.cache, name.key)) !== 'I'
-    return condition === null && !isHere ? 0 : this.#dead(name, timeoutMs)
+  /** What another owns, or this node itself, is given back first. */
+  async #throughLog(command: PutCommand | DeleteCommand | IncrementCommand | LoadCommand, options: CacheCallOptions): Promise<Done> {
+    for (let round = 0; ; round++) {
+      const dead = command.type === 'cache_load' ? command.dead : await this.#dead(command, options.timeoutMs)
+      const reply = await this.#writes.entry({ ...command, dead }, round === 0 ? options : ofPart(options, round))
+      if (reply.type !== 'owned') return reply
+      if (round === ROUNDS_MAX)
+        throw new TricordError('OWNER_BUSY', 'other nodes write this key all the time: try again', { retryAfterMs: 100 })
+      await giveBack(this.#lines, lineOf(command), options)
+    }
+  }
+
+  /**
+   * What a write has to know before it goes into the log: the machine of the key's partition does not see its tags. Without a
+   * condition only `created` depends on it: a copy here says it for nothing, and no other node is asked.
+   */
+  async #dead(command: PutCommand | DeleteCommand | IncrementCommand, timeoutMs: Millis): Promise<number> {
+    const line = lineOf(command)
+    const isAsked = command.type !== 'cache_put' || command.condition !== null
+    if (!isAsked && this.#lines.stateOf(line) === 'I') return 0
+    return (await this.#seen(await this.#lines.read(line, timeoutMs), timeoutMs)).dead
   }
 
   /**
@@ -270,6 +306,10 @@ function tokenOf(text: string): number {
   const token = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : Number.NaN
   if (!Number.isSafeInteger(token)) throw new TricordError('STALE_TOKEN', 'this is no load token that is valid now')
   return token
+}
+
+function lineOf({ namespace, cache, key }: EntryName): LineId {
+  return entryLine(namespace, cache, key)
 }
 
 function entryNameOf({ namespace, cache, key }: EntryName): EntryName {

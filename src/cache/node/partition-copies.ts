@@ -1,15 +1,27 @@
 /**
  * This node's copies of the lines of one partition: drives a controller, and turns its tickets into promises.
  */
+import { assert } from '../../base/assert.ts'
 import { TricordError } from '../../base/errors.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
 import { Controller } from '../coherence/controller.ts'
 import { CONTROLLER_DEFAULTS } from '../coherence/controller-port.ts'
-import type { CopyStore } from '../coherence/copies.ts'
+import type { Copy, CopyStore } from '../coherence/copies.ts'
 import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
+import type { CacheReply } from '../machine/commands.ts'
 import type { LineState } from '../types.ts'
+import type { LocalWrite } from './local-write.ts'
 import { Wakeup } from './wakeup.ts'
+
+/**
+ * What a write makes of what the line holds; the same whatever the version, but for that. Null: it is not one for an owner. A promise:
+ * something else has to be there first.
+ */
+export type WriteOwned = (held: Held, version: number) => LocalWrite | null | Promise<unknown>
+
+/** To judge a write before it gets one. */
+const NO_VERSION = 0
 
 export interface CopiesDeps {
   readonly clock: Clock
@@ -60,6 +72,64 @@ export class PartitionCopies {
       if (copy.held.slidingMs > 0) onSlidingRead(line, copy.held.slidingMs)
       return copy.until === Infinity ? copy.held : { ...copy.held, ttlLeftMs: copy.until - now }
     }
+    return this.#answerTo(ticket, line)
+  }
+
+  /**
+   * Writes the line alone, as soon as this node owns it. Judged on what it holds then; null where `write` gives null: it is not one
+   * to be written so. Rejects with NO_QUORUM.
+   */
+  writeOwned(line: LineId, timeoutMs: Millis, write: WriteOwned): Promise<CacheReply | null> {
+    const { clock } = this.#deps
+    const giveUpAt = clock.now() + timeoutMs
+    return new Promise((resolve, reject) => {
+      // At once as the line comes: in the next turn it may be another's.
+      const attempt = (): void => {
+        const now = clock.now()
+        if (now >= giveUpAt) return reject(unreachable())
+        const ticket = ++this.#ticket
+        const copy = this.controller.own(line, ticket, giveUpAt, now)
+        if (copy === null) {
+          this.#asked.set(ticket, { line, resolve: attempt, reject })
+          return this.#look()
+        }
+        const reply = this.#write(line, heldAt(copy, now), write, now)
+        if (reply instanceof Promise) reply.then(attempt, reject)
+        else resolve(reply)
+      }
+      attempt()
+    })
+  }
+
+  /** Nothing comes between the look at what the line holds and the write. */
+  #write(line: LineId, held: Held, write: WriteOwned, now: Millis): CacheReply | null | Promise<unknown> {
+    const judged = write(held, NO_VERSION)
+    if (judged === null || judged instanceof Promise) return judged
+    if (judged.next === null) return judged.reply
+    let { reply } = judged
+    const make = (version: number): Held => {
+      const written = write(held, version)
+      assert(written !== null && !(written instanceof Promise) && written.next !== null, 'a write is judged alike whatever its version')
+      reply = written.reply
+      return written.next
+    }
+    assert(this.controller.write(line, make, now) !== null, 'the line was owned a moment ago')
+    this.#look()
+    return reply
+  }
+
+  giveUp(line: LineId): void {
+    this.controller.giveUp(line)
+    this.#look()
+  }
+
+  /** The node stops: all that it wrote alone goes into the log. False while some of it is on its way. */
+  giveUpOwned(): boolean {
+    for (const line of this.controller.owned.keys()) this.controller.giveUp(line)
+    return this.controller.owned.size === 0
+  }
+
+  #answerTo(ticket: number, line: LineId): Promise<Held> {
     const answer = new Promise<Held>((resolve, reject) => this.#asked.set(ticket, { line, resolve, reject }))
     this.#look()
     return answer
@@ -106,6 +176,12 @@ export class PartitionCopies {
     this.#asked.delete(ticket)
     return asked
   }
+}
+
+/** What is past its time is nothing, though the home has not said so yet. */
+function heldAt({ held, until }: Copy, now: Millis): Held {
+  if (until === Infinity) return held
+  return now < until ? { ...held, ttlLeftMs: until - now } : { ...held, value: null, ttlLeftMs: null, slidingMs: 0, tags: [] }
 }
 
 function unreachable(): TricordError {

@@ -1,7 +1,8 @@
 /** The caches of a node, put together. */
 import type { ActorSystem } from '../../actors/actor.ts'
 import type { Hash } from '../../base/hash.ts'
-import type { Directory, GroupHost } from '../../raft/group-host.ts'
+import type { Millis } from '../../base/ids.ts'
+import type { Directory, GroupHost, GroupHostOptions } from '../../raft/group-host.ts'
 import { createProposer } from '../../raft/host/proposer.ts'
 import { CACHE_PATH } from '../calls.ts'
 import type { CacheMachine } from '../machine/machine.ts'
@@ -12,6 +13,7 @@ import { Coherence } from './coherence.ts'
 import { Operations } from './operations.ts'
 import { Writes } from './writes.ts'
 
+const DRAIN_LOOK_MS: Millis = 10
 const PROPOSER_PATH = 'cache-proposer'
 /** A value with all that can be said of it. */
 const COMMAND_BYTES_MAX = CACHE_LIMITS.valueBytesMax + 65_536
@@ -24,23 +26,31 @@ export interface CachesOptions {
   readonly partitions: number
   readonly machineOf: (partition: number) => CacheMachine | null
   readonly storeBytesMax: number
+  readonly onLog: GroupHostOptions['onLog']
 }
 
 export interface NodeCaches {
   readonly coherence: Coherence
+  /** What this node wrote alone (`writeback`) goes into the log; resolves once it is there, or time is over. */
+  drain(timeoutMs: Millis): Promise<void>
   /** No call is answered after it. */
   close(): void
 }
 
-export function startCaches({ system, host, directory, hash, partitions, machineOf, storeBytesMax }: CachesOptions): NodeCaches {
+export function startCaches({ system, host, directory, hash, partitions, machineOf, storeBytesMax, onLog }: CachesOptions): NodeCaches {
   const proposer = createProposer(system, { raft: host.id, path: PROPOSER_PATH, commandBytesMax: COMMAND_BYTES_MAX })
   const writes = new Writes(proposer, { partitions, hash })
-  const coherence = new Coherence({ system, host, directory, writes, machineOf, storeBytesMax })
+  const coherence = new Coherence({ system, host, directory, writes, machineOf, storeBytesMax, onLog })
   const operations = new Operations(coherence, writes, coherence.tally)
   const answers = new Answers({ system, host, directory, proposer, writes, coherence, operations })
   system.spawn(CACHE_PATH, new CacheActor(coherence, (call) => answers.answer(call)))
   return {
     coherence,
+    async drain(timeoutMs) {
+      const { clock } = system
+      const until = clock.now() + timeoutMs
+      while (!coherence.giveUpOwned() && clock.now() < until) await new Promise<void>((resolve) => clock.after(DRAIN_LOOK_MS, resolve))
+    },
     close() {
       system.stop(CACHE_PATH)
       proposer.close()

@@ -1,5 +1,5 @@
 /**
- * The way of a cache's commands into the logs of the partitions, and what goes to all of them: sweeping, shares, counting.
+ * The way of a cache's commands into the logs of the partitions, and what goes to all of them.
  */
 import { TricordError } from '../../base/errors.ts'
 import type { Hash } from '../../base/hash.ts'
@@ -8,11 +8,11 @@ import { partitionOf } from '../../cluster/ring.ts'
 import type { Proposer, SubmitOptions, SubmitResult } from '../../raft/proposer.ts'
 import { readOr, refusalOf, unreadable } from '../../raft/unreadable.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import { configLine, entryLine, levelLine, placeOf, tagLine } from '../line-id.ts'
+import { configLine, entryLine, placeOf } from '../line-id.ts'
 import { encodeCommand } from '../machine/codec.ts'
-import type { CacheCommand, CacheReply, Refused, Share, SweepWhat } from '../machine/commands.ts'
+import type { CacheCommand, CacheReply, Refused, Share } from '../machine/commands.ts'
 import { decodeReply } from '../machine/replies.ts'
-import type { CacheCallOptions, CacheConfig, CacheName, InvalidateWhat } from '../types.ts'
+import type { CacheCallOptions, CacheConfig, CacheName } from '../types.ts'
 
 export type Done = Exclude<CacheReply, Refused>
 
@@ -67,78 +67,8 @@ export class Writes {
   }
 
   /** A command about one key. */
-  entry(command: Extract<CacheCommand, { readonly key: string }>, _config: CacheConfig, options: CacheCallOptions): Promise<Done> {
+  entry(command: Extract<CacheCommand, { readonly key: string }>, options: CacheCallOptions): Promise<Done> {
     return this.submit(this.partitionOf(entryLine(command.namespace, command.cache, command.key)), command, options)
-  }
-
-  /** How many entries are gone. Tags and declared levels have lost them with one write each, before they are counted. */
-  async invalidate(name: CacheName, what: InvalidateWhat, { levels }: CacheConfig, options: CacheCallOptions): Promise<number> {
-    const { namespace, cache } = name
-    if ('keys' in what) return this.#invalidateKeys(name, what.keys, options)
-    if ('all' in what) return this.#sweepAll(name, { all: true }, 0, options)
-    if ('tags' in what)
-      return this.#invalidateLines(
-        name,
-        what.tags.map((tag) => tagLine(namespace, cache, tag)),
-        options,
-      )
-    const { prefix } = what
-    if (levels.some((level) => prefix.endsWith(level))) await this.#bump(levelLine(namespace, cache, prefix), options)
-    // By the prefix in any case: what was put under other levels, or lies too deep, does not carry the line.
-    return this.#sweepAll(name, { prefix }, 0, options)
-  }
-
-  async #invalidateKeys({ namespace, cache }: CacheName, keys: readonly string[], options: CacheCallOptions): Promise<number> {
-    const places = new Map<number, string[]>()
-    for (const key of new Set(keys)) {
-      const partition = this.partitionOf(entryLine(namespace, cache, key))
-      places.set(partition, [...(places.get(partition) ?? []), key])
-    }
-    const removed = [...places].map(async ([partition, own]) => {
-      const command = { type: 'cache_invalidate_keys', namespace, cache, keys: own } as const
-      const reply = await this.submit(partition, command, ofPartition(options, partition))
-      return reply.type === 'invalidated' ? reply.removed : 0
-    })
-    return sum(await allOf(removed))
-  }
-
-  async #invalidateLines(name: CacheName, lines: readonly LineId[], options: CacheCallOptions): Promise<number> {
-    const counts = [...new Set(lines)].map(async (line, nth) =>
-      this.#sweepAll(name, { line }, await this.#bump(line, ofPartition(options, nth)), options),
-    )
-    return sum(await allOf(counts))
-  }
-
-  /** What carries an older version than this one is dead from now on. */
-  async #bump(line: LineId, options: CacheCallOptions): Promise<number> {
-    const reply = await this.submit(this.partitionOf(line), { type: 'cache_bump', lines: [line] }, options)
-    const [version = 0] = reply.type === 'bumped' ? reply.versions : []
-    return version
-  }
-
-  async #sweepAll(name: CacheName, what: SweepWhat, below: number, options: CacheCallOptions): Promise<number> {
-    const counts = Array.from({ length: this.#partitioning.partitions }, (_, partition) =>
-      this.#sweep(partition, name, what, below, options),
-    )
-    return sum(await allOf(counts, true))
-  }
-
-  async #sweep(
-    partition: number,
-    { namespace, cache }: CacheName,
-    what: SweepWhat,
-    from: number,
-    options: CacheCallOptions,
-  ): Promise<number> {
-    let removed = 0
-    let [after, below] = [0, from]
-    for (;;) {
-      const reply = await this.submit(partition, { type: 'cache_sweep', namespace, cache, what, below, after }, withoutKey(options))
-      if (reply.type !== 'swept') return removed
-      removed += reply.removed
-      if (!reply.more) return removed
-      ;({ after, below } = reply)
-    }
   }
 
   async configure(
@@ -179,7 +109,7 @@ function submitOptions({ type }: CacheCommand, { timeoutMs, idempotencyKey, trac
 }
 
 /** One call, several commands: each under a key of its own. */
-function ofPartition(options: CacheCallOptions, part: number): CacheCallOptions {
+export function ofPart(options: CacheCallOptions, part: number): CacheCallOptions {
   const { idempotencyKey } = options
   return idempotencyKey ? { ...options, idempotencyKey: { ...idempotencyKey, key: `${idempotencyKey.key}#${part}` } } : options
 }
@@ -190,15 +120,11 @@ export function withoutKey({ timeoutMs, traceparent }: CacheCallOptions): CacheC
 }
 
 /** Where one of several commands is refused, others may have been taken. `isPart`: others were before. */
-async function allOf<T>(works: readonly Promise<T>[], isPart = false): Promise<T[]> {
+export async function allOf<T>(works: readonly Promise<T>[], isPart = false): Promise<T[]> {
   try {
     return await Promise.all(works)
   } catch (error) {
     if ((works.length === 1 && !isPart) || !(error instanceof TricordError)) throw error
     throw new TricordError(error.code, error.message, error.details, 'unknown')
   }
-}
-
-function sum(counts: readonly number[]): number {
-  return counts.reduce((total, count) => total + count, 0)
 }

@@ -6,6 +6,8 @@ import type { Proposer } from '../../raft/proposer.ts'
 import { decodeCommand } from '../machine/decode.ts'
 import { bumped, swept } from '../machine/replies.ts'
 import { DEFAULT_CONFIG, type InvalidateWhat } from '../types.ts'
+import { Invalidations } from './invalidations.ts'
+import type { Lines } from './lines.ts'
 import { Writes } from './writes.ts'
 
 const NAME = { namespace: 'default', cache: 'c' }
@@ -14,7 +16,7 @@ const OPTIONS = { timeoutMs: 1_000 }
 const CONFIG = { ...DEFAULT_CONFIG, levels: ['/'] }
 
 /** One partition has no leader. */
-function writesWithout(broken: GroupId): Writes {
+function invalidationsWithout(broken: GroupId): Invalidations {
   const proposer: Pick<Proposer, 'submit'> = {
     submit(group, bytes, _, done) {
       const { type } = decodeCommand(bytes)
@@ -24,7 +26,8 @@ function writesWithout(broken: GroupId): Writes {
       return { cancel: () => {} }
     },
   }
-  return new Writes(proposer as Proposer, { partitions: PARTITIONS, hash: (text) => text.length })
+  const lines = {} as Lines
+  return new Invalidations(lines, new Writes(proposer as Proposer, { partitions: PARTITIONS, hash: (text) => text.length }))
 }
 
 describe('where a partition has no leader', () => {
@@ -36,7 +39,7 @@ describe('where a partition has no leader', () => {
     ['keys of several partitions', { keys: ['a', 'bb', 'ccc', 'dddd'] }],
   ])('an invalidation of %s may have been done in part, and says so', async (_, what) => {
     const works = Array.from({ length: PARTITIONS }, (_, partition) =>
-      writesWithout(partitionGroup(partition)).invalidate(NAME, what, CONFIG, OPTIONS),
+      invalidationsWithout(partitionGroup(partition)).invalidate(NAME, what, CONFIG, OPTIONS),
     )
     const outcomes = await Promise.allSettled(works)
     const unsure = outcomes.filter((one) => one.status === 'rejected' && (one.reason as TricordError).outcome === 'unknown')
@@ -45,7 +48,7 @@ describe('where a partition has no leader', () => {
   })
 
   test('an invalidation that is one command was not done', async () => {
-    const work = writesWithout(partitionGroup(1)).invalidate(NAME, { keys: ['a'] }, CONFIG, OPTIONS)
+    const work = invalidationsWithout(partitionGroup(1)).invalidate(NAME, { keys: ['a'] }, CONFIG, OPTIONS)
     await expect(work).rejects.toMatchObject({ code: 'NO_QUORUM', outcome: 'not-applied' })
   })
 })

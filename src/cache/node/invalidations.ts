@@ -1,0 +1,118 @@
+/**
+ * Invalidating by keys, tags, prefixes, or all. A tag or a declared level is one write of one line, and what carries it is dead
+ * from then on; the sweep that follows takes the bodies away, partition by partition, and counts them. What a node owns
+ * (`writeback`) is given back first: the log cannot take away what it does not have.
+ *
+ *   tags, declared level:  bump ──▶ dead everywhere ──▶ sweep, counted
+ *   keys, prefix, all:     sweep ──▶ gone
+ */
+import type { LineId } from '../coherence/protocol.ts'
+import { entryLine, levelLine, tagLine } from '../line-id.ts'
+import type { SweepWhat } from '../machine/commands.ts'
+import type { CacheCallOptions, CacheConfig, CacheName, InvalidateWhat } from '../types.ts'
+import type { Lines } from './lines.ts'
+import { type Writes, allOf, ofPart, withoutKey } from './writes.ts'
+
+/** Lines are given back and owned again: after so many rounds the rest is left as it is newer than the call. */
+const ROUNDS_MAX = 3
+
+export class Invalidations {
+  readonly #lines: Lines
+  readonly #writes: Writes
+
+  constructor(lines: Lines, writes: Writes) {
+    this.#lines = lines
+    this.#writes = writes
+  }
+
+  /** How many entries are gone. */
+  async invalidate(name: CacheName, what: InvalidateWhat, { levels }: CacheConfig, options: CacheCallOptions): Promise<number> {
+    const { namespace, cache } = name
+    if ('keys' in what) return this.#keys(name, what.keys, options)
+    if ('all' in what) return this.#sweepAll(name, { all: true }, 0, options)
+    if ('tags' in what) return this.#tags(name, new Set(what.tags), options)
+    const { prefix } = what
+    if (levels.some((level) => prefix.endsWith(level))) await this.#bump(levelLine(namespace, cache, prefix), options)
+    // By the prefix in any case: what was put under other levels, or lies too deep, does not carry the line.
+    return this.#sweepAll(name, { prefix }, 0, options)
+  }
+
+  async #keys({ namespace, cache }: CacheName, keys: readonly string[], options: CacheCallOptions): Promise<number> {
+    const places = new Map<number, string[]>()
+    for (const key of new Set(keys)) {
+      const partition = this.#writes.partitionOf(entryLine(namespace, cache, key))
+      places.set(partition, [...(places.get(partition) ?? []), key])
+    }
+    const removed = [...places].map(([partition, own]) => this.#keysOf(partition, { namespace, cache }, own, options))
+    return sum(await allOf(removed))
+  }
+
+  async #keysOf(partition: number, name: CacheName, keys: readonly string[], options: CacheCallOptions): Promise<number> {
+    let removed = 0
+    let left = keys
+    for (let round = 0; left.length > 0 && round <= ROUNDS_MAX; round++) {
+      const command = { type: 'cache_invalidate_keys', ...name, keys: left } as const
+      const key = round === 0 ? ofPart(options, partition) : withoutKey(options)
+      const reply = await this.#writes.submit(partition, command, key)
+      if (reply.type !== 'invalidated') return removed
+      removed += reply.removed
+      left = reply.owned
+      await this.#giveBack(name, left, options)
+    }
+    return removed
+  }
+
+  async #tags(name: CacheName, tags: ReadonlySet<string>, options: CacheCallOptions): Promise<number> {
+    const counts = [...tags].map(async (tag, nth) => {
+      const line = tagLine(name.namespace, name.cache, tag)
+      return this.#sweepAll(name, { line }, await this.#bump(line, ofPart(options, nth)), options)
+    })
+    return sum(await allOf(counts))
+  }
+
+  /** What carries an older version than this one is dead from now on. */
+  async #bump(line: LineId, options: CacheCallOptions): Promise<number> {
+    const reply = await this.#writes.submit(this.#writes.partitionOf(line), { type: 'cache_bump', lines: [line] }, options)
+    const [version = 0] = reply.type === 'bumped' ? reply.versions : []
+    return version
+  }
+
+  async #sweepAll({ namespace, cache }: CacheName, what: SweepWhat, below: number, options: CacheCallOptions): Promise<number> {
+    const name = { namespace, cache }
+    const counts = Array.from({ length: this.#writes.partitions }, (_, partition) => this.#sweep(partition, name, what, below, options))
+    return sum(await allOf(counts, true))
+  }
+
+  async #sweep(partition: number, name: CacheName, what: SweepWhat, from: number, options: CacheCallOptions): Promise<number> {
+    let removed = 0
+    let [after, below] = [0, from]
+    const owned: string[] = []
+    for (let round = 0; ;) {
+      const reply = await this.#writes.submit(partition, { type: 'cache_sweep', ...name, what, below, after }, withoutKey(options))
+      if (reply.type !== 'swept') return removed
+      removed += reply.removed
+      owned.push(...reply.owned)
+      ;({ after, below } = reply)
+      if (reply.more) continue
+      // By name they are newer than the sweep once they are flushed; by a line their tags say whether they are meant.
+      if (!('line' in what)) return removed + (await this.#keysOf(partition, name, owned, withoutKey(options)))
+      if (owned.length === 0 || round++ >= ROUNDS_MAX) return removed
+      await this.#giveBack(name, owned.splice(0), options)
+      after = 0
+    }
+  }
+
+  async #giveBack({ namespace, cache }: CacheName, keys: readonly string[], options: CacheCallOptions): Promise<void> {
+    await Promise.all(keys.map((key) => giveBack(this.#lines, entryLine(namespace, cache, key), options)))
+  }
+}
+
+/** Resolves once nobody owns the line: who reads it makes the home ask for it. */
+export async function giveBack(lines: Lines, line: LineId, { timeoutMs }: CacheCallOptions): Promise<void> {
+  lines.giveUp(line)
+  await lines.read(line, timeoutMs)
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0)
+}
