@@ -147,6 +147,20 @@ describe('each its own', () => {
     expect(before.length).toBeGreaterThan(0)
   })
 
+  test('the answer to an owner that flushes waits for nothing: a silent home waits for the owner', () => {
+    const bed = new Bed()
+    const line = entryLine(CACHE.namespace, CACHE.cache, 'owned')
+    const own = bed.cache({ type: 'cache_own', line, node: 'n1', count: 10, term: bed.term })
+    if (own.type !== 'own') throw new Error('nobody else owns it')
+    const { share, value, contentType, ttlMs, slidingMs, tags } = put('owned', 'x')
+    const version = own.versionFirst
+    const flush = { type: 'cache_flush', line, own: own.own, version, value, contentType, ttlMs, slidingMs, tags, share } as const
+    bed.opened = new Promise(() => {})
+    expect(decodeCache(bed.attached(bed.run(encodeCache(flush))))).toEqual({ type: 'flushed', version })
+    expect(bed.gates).toEqual([])
+    expect(() => bed.attached(bed.run(encodeCache(put('b', 'x'))))).toThrow('it waits')
+  })
+
   test('the next deadline is the earlier one of the two', () => {
     const bed = new Bed()
     bed.cache(put('a', 'x', { ttlMs: 500 }))

@@ -14,7 +14,7 @@ import { VERSION as CACHE_VERSION } from './cache/machine/codes.ts'
 import type { CacheCommand, Refused } from './cache/machine/commands.ts'
 import { decodeCommand } from './cache/machine/decode.ts'
 import { type CacheMachine, createCacheMachine } from './cache/machine/machine.ts'
-import { type Gate, gateOf, isCacheReply } from './cache/machine/replies.ts'
+import { type Gate, gateOf, isCacheReply, isFlushed } from './cache/machine/replies.ts'
 import type { CacheObserver } from './cache/machine/table.ts'
 import { type QueueMachine, type QueueMachineOptions, createQueueMachine } from './queue/machine.ts'
 import type { AttachContext, StateMachine } from './raft/machine.ts'
@@ -82,6 +82,7 @@ export function createPartitionMachine({ coherence, ...options }: PartitionMachi
     attach(reply, context) {
       const mixed = decodeMixedReply(reply)
       if (mixed === null && !isCacheReply(reply)) return queues.attach(reply, context)
+      if (isFlushed(reply)) return caches.attach(reply)
       const opened = coherence.gate(gateOf(reply))
       const complete = () => (mixed === null ? caches.attach(reply) : mixedAttached(queues, mixed, context))
       return opened === null ? complete() : opened.then(complete)

@@ -148,6 +148,14 @@ export function isCacheReply(reply: Plain): boolean {
   return Array.isArray(reply) && typeof reply[0] === 'number' && reply[0] >= KIND_MIN
 }
 
+/**
+ * What an owner flushed: nobody else learns anything from the answer, and a new home is silent until the owner has it, for only then is
+ * what it held dropped. So it waits for nothing.
+ */
+export function isFlushed(reply: Plain): boolean {
+  return (reply as readonly Plain[])[0] === FLUSHED
+}
+
 export interface Gate {
   /** Changes that the answer tells of: it leaves once no node can serve what was before any of them. */
   readonly versions: readonly number[]
