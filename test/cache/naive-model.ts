@@ -358,9 +358,9 @@ export class NaiveModel {
     }
     const inCache = this.entries.filter((entry) => entry.line.startsWith(entryLine(namespace, cache, ''))).sort((a, b) => a.at - b.at)
     const all = 'line' in what ? this.entries : inCache
-    const hit = all.filter((entry) => ('line' in what ? older(entry.tags) < below : entry.line.startsWith(prefix) && entry.at < below))
+    const hit = all.filter((entry) => ('line' in what ? older(entry.tags) < below : entry.line.startsWith(prefix) && bornOf(entry) < below))
     if ('line' in what) hit.sort((a, b) => older(a.tags) - older(b.tags) || a.at - b.at)
-    const after = 'line' in what ? 0 : Math.max(0, ...inCache.filter((entry) => entry.at < below).map((entry) => entry.at))
+    const after = 'line' in what ? 0 : Math.max(0, ...inCache.map((entry) => entry.at))
     const [owned, free] = [hit.filter((entry) => this.#isOwned(entry)), hit.filter((entry) => !this.#isOwned(entry))]
     const removed = free.filter((entry) => this.#remove(entry, 'invalidate') > 0).length
     const isNamed = (line: LineId) =>

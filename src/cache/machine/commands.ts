@@ -98,7 +98,7 @@ export interface InvalidateKeysCommand extends CacheName {
   readonly keys: readonly string[]
 }
 
-/** `line`: what carries an older version of it than `below`. Else what is older than `below` itself, and has the prefix. */
+/** `line`: what carries an older version of it than `below`. Else what was there before `below`, and has the prefix. */
 export type SweepWhat = { readonly line: LineId } | { readonly prefix: string } | { readonly all: true }
 
 /** Takes bodies away, a page at a time: the next one with `after` and `below` of the answer. */

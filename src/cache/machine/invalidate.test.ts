@@ -80,17 +80,20 @@ test('sweeps are paced', () => {
   expect(bed.changes.slice(count, count + 2)).toMatchObject([{ previous: { version: 1 } }, { previous: { version: 2 } }])
 })
 
-test('a prefix is found a page at a time; what was written after it began stays', () => {
+test('a prefix is found a page at a time; what came after it began stays, what changed goes', () => {
   const bed = new Bed()
   fill(bed, MACHINE_LIMITS.sweepScanMax + 10, () => ({}))
   const first = sweep(bed, { prefix: 'k2000' })
   expect(first).toMatchObject({ removed: 1, more: true, after: MACHINE_LIMITS.sweepScanMax, below: MACHINE_LIMITS.sweepScanMax + 11 })
-  bed.put('k20000', 'new', { share: LARGE })
+  bed.put('k20001new', 'new', { share: LARGE })
+  // Made of what is invalidated: it was there before.
+  bed.put('k20005', '41', { share: LARGE, condition: MACHINE_LIMITS.sweepScanMax + 6 })
   // One made of records, that never saw the first page.
   const copy = bed.copy()
   for (const each of [bed, copy]) {
-    expect(sweep(each, { prefix: 'k2000' }, first.below, first.after)).toMatchObject({ removed: 9, more: false })
-    expect(each.get('k20000')).toBe('new')
+    expect(sweep(each, { prefix: 'k2000' }, first.below, first.after)).toMatchObject({ removed: 10, more: false })
+    expect(each.get('k20001new')).toBe('new')
+    expect(each.get('k20005')).toBe(null)
     expect(each.get('k2001')).toBe('v')
   }
 })

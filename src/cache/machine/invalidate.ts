@@ -99,13 +99,13 @@ function sweepPrefix(table: CacheTable, ctx: ApplyContext, cache: Cache, prefix:
   const versions: number[] = []
   let [count, taken, after, more] = [0, 0, from, false]
   for (const entry of cache.ages.since(from)) {
-    if (entry.at >= below) break
     more = count === sweepScanMax || taken === sweepMax
     if (more) break
     count += 1
     after = entry.at
     cache.ages.mark = entry
-    if (!entry.key.startsWith(prefix)) continue
+    // What was there before and changed since goes, too: it may have been made of what is invalidated.
+    if (entry.born >= below || !entry.key.startsWith(prefix)) continue
     taken += 1
     if (entry.own !== 0) owned.push(entry.key)
     else take(table, ctx, entry, versions)
