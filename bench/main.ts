@@ -1,4 +1,5 @@
-/** `npm run bench -- locks` (or `caches`, `commits`, `compaction`, `join`, `million`, `queues`, `tracing`): what a cluster of three processes does on this machine, printed with what it ran on. */
+/** `npm run bench -- locks` (or `caches`, `cache-subscribers`, `commits`, `compaction`, `join`, `million`, `queues`, `tracing`): what a cluster of three processes does on this machine, printed with what it ran on. */
+import { benchCacheSubscribers } from './cache-subscribers.ts'
 import { benchCaches } from './caches.ts'
 import { benchCommits } from './commits.ts'
 import { benchCompaction } from './compaction.ts'
@@ -10,6 +11,7 @@ import { benchTracing } from './tracing.ts'
 
 const BENCHES: Readonly<Record<string, (options: ReadonlyMap<string, string>) => Promise<void>>> = {
   caches: benchCaches,
+  'cache-subscribers': benchCacheSubscribers,
   commits: benchCommits,
   compaction: benchCompaction,
   join: benchJoin,
