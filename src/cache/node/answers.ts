@@ -24,11 +24,11 @@ import type {
   LineView,
   NewValue,
 } from '../types.ts'
-import { WATCH_LIMITS, encodeAnswer } from '../watch/words.ts'
 import type { Coherence } from './coherence.ts'
 import { Invalidations } from './invalidations.ts'
 import type { Operations } from './operations.ts'
 import type { CacheCounts } from './tally.ts'
+import { type WatchArgs, WatchRelay } from './watch-relay.ts'
 import type { Writes } from './writes.ts'
 
 /** Of a look at another node: one that does not answer shows nothing. */
@@ -58,7 +58,6 @@ export interface AnswersDeps {
 type NodeCounts = Partial<CacheCounts> & { readonly M: number; readonly E: number }
 
 type Args = never[]
-type WatchArgs = readonly [asker: string, partition: number, since: number | null, interest: readonly string[], waitMs: Millis]
 
 export class Answers {
   readonly #deps: AnswersDeps
@@ -69,6 +68,7 @@ export class Answers {
     this.#deps = deps
     this.#invalidations = new Invalidations(deps.coherence, deps.writes)
     const { operations } = deps
+    const relay = new WatchRelay({ ...deps, partitions: deps.writes.partitions })
     const handlers: Omit<Caches, 'getMany' | 'putMany' | 'get'> & Pick<Operations, 'get'> = {
       get: (name, options) => operations.get(name, options),
       put: (name, value, condition, loadToken, options) => operations.put(name, value, condition, loadToken, given(options)),
@@ -85,8 +85,8 @@ export class Answers {
       plan_put: (name: EntryName, value: NewValue, options: CacheCallOptions) => operations.planPut(name, value, options),
       counts: (name: CacheName) => this.#counts(name),
       look: (line: string) => this.#look(line),
-      watch: (...args: WatchArgs) => this.#watch(args),
-      watch_home: (...args: WatchArgs) => this.#watchHere(args),
+      watch: (...args: WatchArgs) => relay.ask(args),
+      watch_home: (...args: WatchArgs) => relay.here(args),
     }
   }
 
@@ -169,23 +169,6 @@ export class Answers {
       nodes: Object.fromEntries(looks.map(([node, { state }]) => [node, state])),
       lastInvalidation,
     }
-  }
-
-  /** At the home, wherever that is now. */
-  async #watch(args: WatchArgs): Promise<Plain> {
-    const { system, coherence } = this.#deps
-    const [, partition, , , waitMs] = args
-    const home = coherence.leaderOf(partition)
-    if (home === null) throw new TricordError('NO_QUORUM', 'the home of the partition is not known now')
-    if (home === system.node) return this.#watchHere(args)
-    const { payload } = await system.ask(actorId(home, CACHE_PATH), CACHE_CALL, ['watch_home', ...args], waitMs + 2 * WATCH_LIMITS.slackMs)
-    return valueOf(payload) as Plain
-  }
-
-  async #watchHere([asker, partition, since, interest, waitMs]: WatchArgs): Promise<Plain> {
-    if (partition >= this.#deps.writes.partitions) throw new TricordError('INVALID_ARGUMENT', `there is no partition ${partition}`)
-    const question = { since, interest, waitMs: Math.min(waitMs, WATCH_LIMITS.waitMs) }
-    return encodeAnswer(await this.#deps.coherence.watch(partition, asker, question))
   }
 
   #counts({ namespace, cache }: CacheName): NodeCounts {
