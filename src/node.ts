@@ -30,7 +30,6 @@ import { type NodeReadings, createNodeMetrics } from './telemetry/metrics.ts'
 import { VERSION } from './version.ts'
 
 const DRAIN_MAX = 4_096
-const NEVER = new Promise<void>(() => {})
 const TICKS_PER_HEARTBEAT = 2
 
 export interface NodeOptions {
@@ -70,6 +69,8 @@ export async function createNode(config: Config, identity: Identity, ports: Port
   const locks = createLockMachine({ hashSeed: ports.random.below(2 ** 32) })
   const partitions = new Map<GroupId, PartitionMachine>()
   let caches: NodeCaches | null = null
+  let cachesStarted: (coherence: Coherence) => void = () => {}
+  const withCaches = new Promise<Coherence>((resolve) => (cachesStarted = resolve))
   const bodyCache = new BodyCache(config.queues.body_cache_bytes)
   const machineFor = (group: GroupId): StateMachine => {
     if (group === LOCKS_GROUP) return locks
@@ -81,8 +82,11 @@ export async function createNode(config: Config, identity: Identity, ports: Port
       coherence: {
         changed: (change) => caches?.coherence.changed(partition, change),
         preparing: (line) => caches?.coherence.preparing(partition, line),
-        // Before the coherence is there no answer leaves: whoever asked repeats.
-        gate: (gate) => (caches === null ? NEVER : caches.coherence.gate(partition, gate)),
+        // Before the coherence is there no answer leaves.
+        gate: (gate) =>
+          caches === null
+            ? withCaches.then((started) => started.gate(partition, gate) ?? undefined)
+            : caches.coherence.gate(partition, gate),
       },
     })
     partitions.set(group, machine)
@@ -106,6 +110,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     storeBytesMax: config.caches.node_bytes_max,
     onLog: (level, message, fields) => options.log[level](message, fields),
   }))
+  cachesStarted(coherence)
   routeLostLeases(host, (to, msgType, payload) => system.send(to, msgType, payload))
   const waits = endWaitsOfDeadGateways({
     clock: ports.clock,
