@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache'
 import type { Envelope } from '../src/actors/envelope.ts'
 import { createActorSystem } from '../src/actors/system.ts'
 import { createCaches } from '../src/cache/facade.ts'
-import { CACHE_PATH, type CacheCall } from '../src/cache/calls.ts'
+import { CACHE_PATH, type CacheCall, encodeRead } from '../src/cache/calls.ts'
 import type { Held, LineId, ToNode } from '../src/cache/coherence/protocol.ts'
 import { entryLine } from '../src/cache/line-id.ts'
 import { CacheActor } from '../src/cache/node/cache-actor.ts'
@@ -16,7 +16,7 @@ import { Coherence, type CoherenceDeps } from '../src/cache/node/coherence.ts'
 import { Operations } from '../src/cache/node/operations.ts'
 import { encodeMessage, typeOf } from '../src/cache/node/wire.ts'
 import { Writes } from '../src/cache/node/writes.ts'
-import type { CacheCallOptions, EntryName } from '../src/cache/types.ts'
+import type { CacheCallOptions, CacheRead, EntryName } from '../src/cache/types.ts'
 import { SystemClock } from '../src/io/clock-system.ts'
 import { loadHash } from '../src/io/hash.ts'
 import { SystemRandom } from '../src/io/random-system.ts'
@@ -144,7 +144,9 @@ measure('partition of a line', (nth) => writes.partitionOf(lineAt(nth)))
 measure('coherence: read of a copy', (nth) => coherence.read(lineAt(nth), TIMEOUT_MS))
 measure('operations: get, from the name to the answer', (nth) => operations.get(nameAt(nth), options))
 
-system.spawn(CACHE_PATH, new CacheActor(coherence, ([, name, given]: CacheCall) => operations.get(name as never, given as never)))
+const answer = ([, namespace, cache, key, timeoutMs]: CacheCall): unknown =>
+  encodeRead(operations.get({ namespace, cache, key } as EntryName, { timeoutMs: timeoutMs as number }) as CacheRead)
+system.spawn(CACHE_PATH, new CacheActor(coherence, answer))
 const caches = createCaches(system, 'n1')
 await measureCalls('facade: get, by an actor’s mailbox, one caller', 1, (nth) => caches.get(nameAt(nth), options))
 await measureCalls('facade: get, 64 callers', 64, (nth) => caches.get(nameAt(nth), options))

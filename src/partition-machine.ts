@@ -11,8 +11,8 @@ import type { Millis } from './base/ids.ts'
 import type { LineId } from './cache/coherence/protocol.ts'
 import { entryLine } from './cache/line-id.ts'
 import { VERSION as CACHE_VERSION } from './cache/machine/codes.ts'
-import type { CacheCommand, Refused } from './cache/machine/commands.ts'
-import { decodeCommand } from './cache/machine/decode.ts'
+import type { PutCommand } from './cache/machine/commands.ts'
+import { linesToChange } from './cache/machine/decode.ts'
 import { type CacheMachine, createCacheMachine } from './cache/machine/machine.ts'
 import { type Gate, gateOf, isCacheReply, isFlushed } from './cache/machine/replies.ts'
 import type { CacheObserver } from './cache/machine/table.ts'
@@ -96,27 +96,16 @@ function isCacheQuestion(request: Plain): boolean {
   return typeof request.type === 'string' && request.type.startsWith('cache_')
 }
 
+/** The lines of which copies may go now. What is refused later has cost a copy. */
 function changedByAny(command: Uint8Array): readonly LineId[] {
-  if (command[0] === CACHE_VERSION) return changedBy(decodeCommand(command))
+  if (command[0] === CACHE_VERSION) return linesToChange(command)
   if (!isMixed(command)) return NO_LINES
   const mixed = decodeMixed(command)
-  return mixed.type === 'refused' ? NO_LINES : mixed.ops.flatMap((put) => (put === null ? [] : changedBy(put.command)))
+  return mixed.type === 'refused' ? NO_LINES : mixed.ops.flatMap((put) => (put === null ? [] : [lineOf(put.command)]))
 }
 
-/** The lines of which copies may go now. What is refused later has cost a copy. */
-function changedBy(command: CacheCommand | Refused): readonly LineId[] {
-  switch (command.type) {
-    case 'cache_put':
-    case 'cache_delete':
-    case 'cache_increment':
-      return [entryLine(command.namespace, command.cache, command.key)]
-    case 'cache_invalidate_keys':
-      return command.keys.map((key) => entryLine(command.namespace, command.cache, key))
-    case 'cache_bump':
-      return command.lines
-    default:
-      return []
-  }
+function lineOf({ namespace, cache, key }: PutCommand): LineId {
+  return entryLine(namespace, cache, key)
 }
 
 /** The receipt tells who has it on disk as it leaves. */

@@ -8,7 +8,7 @@
 import type { Plain } from '../actors/envelope.ts'
 import { TricordError } from '../base/errors.ts'
 import { refusalOf, unreadable } from '../raft/unreadable.ts'
-import { CACHE_LIMITS } from './types.ts'
+import { CACHE_LIMITS, type CacheRead } from './types.ts'
 
 export const CACHE_PATH = 'cache'
 export const CACHE_CALL = 'cache_call'
@@ -30,10 +30,10 @@ const listOf =
   (check: Check): Check =>
   (value) =>
     Array.isArray(value) && value.length <= CACHE_LIMITS.keysMax && value.every((item) => check(item as Plain))
-const shape =
-  (members: Readonly<Record<string, Check>>): Check =>
-  (value) =>
-    isMap(value) && Object.entries(members).every(([name, check]) => check((value as Readonly<Record<string, Plain>>)[name]))
+const shape = (members: Readonly<Record<string, Check>>): Check => {
+  const checks = Object.entries(members)
+  return (value) => isMap(value) && checks.every(([name, check]) => check((value as Readonly<Record<string, Plain>>)[name]))
+}
 
 const isName = shape({ namespace: isText, cache: isText })
 const isEntryName = shape({ namespace: isText, cache: isText, key: isText })
@@ -45,8 +45,8 @@ const isValue = shape({
   tags: listOf(isText),
 })
 const isCondition = either(isNull, isNumber, (value) => value === 'absent' || value === 'present')
-const isOptions: Check = (value) =>
-  shape({ timeoutMs: isNumber, traceparent: isText })(value) && hasKey(value as { idempotencyKey?: Plain })
+const isKey = shape({ key: isText, fingerprint: isText })
+const isOptions = shape({ timeoutMs: isNumber, traceparent: isText, idempotencyKey: either(isNull, isKey) })
 const isWhat = either(
   shape({ keys: listOf(isText) }),
   shape({ prefix: isText }),
@@ -54,13 +54,9 @@ const isWhat = either(
   shape({ all: (value) => value === true }),
 )
 
-function hasKey({ idempotencyKey }: { readonly idempotencyKey?: Plain }): boolean {
-  return idempotencyKey === null || shape({ key: isText, fingerprint: isText })(idempotencyKey)
-}
-
-/** Operation -> its arguments. */
+/** Operation -> its arguments. The one that is asked most has no maps: [namespace, cache, key, timeoutMs] -> `encodeRead`. */
 const CALLS: Readonly<Record<string, readonly Check[]>> = {
-  get: [isEntryName, isOptions],
+  get: [isText, isText, isText, isNumber],
   put: [isEntryName, isValue, isCondition, either(isNull, isText), isOptions],
   plan_put: [isEntryName, isValue, isOptions],
   delete: [isEntryName, isCondition, isOptions],
@@ -82,9 +78,20 @@ export type CacheCall = readonly [operation: string, ...args: readonly Plain[]]
 
 export function isCall(payload: Plain): payload is CacheCall {
   if (!Array.isArray(payload)) return false
-  const [operation, ...args] = payload as readonly Plain[]
+  const call = payload as readonly Plain[]
+  const operation = call[0]
   const checks = typeof operation === 'string' && Object.hasOwn(CALLS, operation) ? CALLS[operation] : undefined
-  return checks !== undefined && args.length === checks.length && checks.every((check, at) => check(args[at]))
+  return checks !== undefined && call.length === checks.length + 1 && checks.every((check, at) => check(call[at + 1]))
+}
+
+export function encodeRead({ entry, line, hit }: CacheRead): Plain {
+  return entry === null ? [line, hit] : [line, hit, entry.version, entry.value, entry.contentType, entry.ttlLeftMs]
+}
+
+export function decodeRead(value: unknown): CacheRead {
+  const [line, hit, version, bytes, contentType, ttlLeftMs] = value as readonly Plain[]
+  const entry = version === undefined ? null : { version, value: bytes, contentType, ttlLeftMs }
+  return { entry, line, hit } as unknown as CacheRead
 }
 
 export function answered(value: unknown): Plain {

@@ -6,8 +6,8 @@ import type { ActorSystem } from '../actors/actor.ts'
 import { type Plain, actorId } from '../actors/envelope.ts'
 import { TricordError } from '../base/errors.ts'
 import type { Millis, NodeId } from '../base/ids.ts'
-import { CACHE_CALL, CACHE_PATH, valueOf } from './calls.ts'
-import type { CacheCallOptions, CacheRead, Caches, EntryName, MputResult, NewValue } from './types.ts'
+import { CACHE_CALL, CACHE_PATH, decodeRead, valueOf } from './calls.ts'
+import type { CacheCallOptions, Caches, EntryName, MputResult, NewValue } from './types.ts'
 
 /** The node gives up first, and says why. */
 const SLACK_MS: Millis = 500
@@ -17,23 +17,17 @@ export type PlanPut = (name: EntryName, value: NewValue, options: CacheCallOptio
 
 export function createCaches(system: ActorSystem, node: NodeId): Caches & { readonly planPut: PlanPut } {
   const address = actorId(node, CACHE_PATH)
-  const call = async <T>(timeoutMs: Millis, traceparent: string | undefined, tuple: readonly unknown[]): Promise<T> => {
-    const { payload } = await system.ask(address, CACHE_CALL, tuple as Plain[], timeoutMs + SLACK_MS, traceparent)
+  const call = async <T>({ timeoutMs, traceparent }: CacheCallOptions, waitMs: Millis, tuple: readonly unknown[]): Promise<T> => {
+    const { payload } = await system.ask(address, CACHE_CALL, tuple as Plain[], timeoutMs + waitMs + SLACK_MS, traceparent)
     return valueOf(payload) as T
   }
   const ask = <T>(operation: string, options: CacheCallOptions, ...args: readonly unknown[]): Promise<T> =>
-    call(options.timeoutMs, options.traceparent, [operation, ...args, plainOptions(options)])
-  /** Reading changes nothing: that no answer came is no outcome to be unsure of. */
-  const read = async <T>(operation: string, options: CacheCallOptions, ...args: readonly unknown[]): Promise<T> => {
-    try {
-      return await ask<T>(operation, options, ...args)
-    } catch (error) {
-      if (!(error instanceof TricordError) || error.code !== 'UNKNOWN_OUTCOME') throw error
-      throw new TricordError('NO_QUORUM', 'the cache of this node did not answer in time')
-    }
-  }
+    call(options, 0, [operation, ...args, plainOptions(options)])
+  const read = <T>(operation: string, options: CacheCallOptions, ...args: readonly unknown[]): Promise<T> =>
+    certain(ask<T>(operation, options, ...args))
   const caches: Caches & { readonly planPut: PlanPut } = {
-    get: (name, options) => read<CacheRead>('get', options, name),
+    get: async ({ namespace, cache, key }, options) =>
+      decodeRead(await certain(call(options, 0, ['get', namespace, cache, key, options.timeoutMs]))),
     getMany: (name, keys, options) => Promise.all(keys.map((key) => caches.get({ ...name, key }, options))),
     put: (name, value, condition, loadToken, options) => ask('put', options, name, value, condition, loadToken),
     planPut: ({ namespace, cache, key }, value, options) => read('plan_put', options, { namespace, cache, key }, value),
@@ -52,12 +46,22 @@ export function createCaches(system: ActorSystem, node: NodeId): Caches & { read
     delete: (name, condition, options) => ask('delete', options, name, condition),
     increment: (name, by, options) => ask('increment', options, name, by),
     invalidate: (name, what, options) => ask('invalidate', options, name, what),
-    load: (name, how, options) => call(options.timeoutMs + how.waitMs, options.traceparent, ['load', name, how, plainOptions(options)]),
+    load: (name, how, options) => call(options, how.waitMs, ['load', name, how, plainOptions(options)]),
     configure: (name, config, options) => ask('configure', options, name, config),
     status: (name, options) => read('status', options, name),
     line: (name, options) => read('line', options, name),
   }
   return caches
+}
+
+/** Reading changes nothing: that no answer came is no outcome to be unsure of. */
+async function certain<T>(reading: Promise<T>): Promise<T> {
+  try {
+    return await reading
+  } catch (error) {
+    if (!(error instanceof TricordError) || error.code !== 'UNKNOWN_OUTCOME') throw error
+    throw new TricordError('NO_QUORUM', 'the cache of this node did not answer in time')
+  }
 }
 
 function plainOptions({ timeoutMs, idempotencyKey, traceparent }: CacheCallOptions): Plain {

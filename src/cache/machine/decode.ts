@@ -1,4 +1,6 @@
 /** Commands off the bytes of the log, or why they are none. The format is told in `codec.ts`. Never throws. */
+import type { LineId } from '../coherence/protocol.ts'
+import { entryLine } from '../line-id.ts'
 import { CACHE_LIMITS, type CacheName, type Condition, type EntryName } from '../types.ts'
 import {
   ABSENT,
@@ -32,6 +34,7 @@ import { readConfig } from './config.ts'
 import { invalid } from './refusal.ts'
 
 const NODE_LENGTH_MAX = 128
+const NO_LINES: readonly LineId[] = []
 
 /** Whether bytes of a partition's log are for its caches. */
 export function isCacheCommand(bytes: Uint8Array): boolean {
@@ -44,6 +47,32 @@ export function decodeCommand(bytes: Uint8Array): CacheCommand | Refused {
   if (input.u8() !== VERSION) return invalid('', 'a cache command of an unknown version')
   const command = read(input, input.u8())
   return input.end() ?? command
+}
+
+/** The lines that a command means to change, where its head says so; looks no further, and may name them though the rest is malformed. */
+export function linesToChange(bytes: Uint8Array): readonly LineId[] {
+  const input = new CommandReader(bytes)
+  const kind = input.u8() === VERSION ? input.u8() : 0
+  const lines = linesIn(input, kind)
+  return input.failed ? NO_LINES : lines
+}
+
+function linesIn(input: CommandReader, kind: number): readonly LineId[] {
+  switch (kind) {
+    case KINDS.cache_put:
+    case KINDS.cache_delete:
+    case KINDS.cache_increment: {
+      const { namespace, cache, key } = readName(input)
+      return [entryLine(namespace, cache, key)]
+    }
+    case KINDS.cache_invalidate_keys: {
+      const { namespace, cache } = readCache(input)
+      return readKeys(input).map((key) => entryLine(namespace, cache, key))
+    }
+    case KINDS.cache_bump:
+      return readLines(input)
+  }
+  return NO_LINES
 }
 
 function read(input: CommandReader, kind: number): CacheCommand | Refused {

@@ -8,7 +8,7 @@ import { TricordError } from '../../base/errors.ts'
 import { type Millis, type NodeId, partitionGroup } from '../../base/ids.ts'
 import type { GroupHost, Directory as Nodes } from '../../raft/group-host.ts'
 import type { Proposer } from '../../raft/proposer.ts'
-import { CACHE_CALL, CACHE_PATH, type CacheCall, valueOf } from '../calls.ts'
+import { CACHE_CALL, CACHE_PATH, type CacheCall, encodeRead, valueOf } from '../calls.ts'
 import { entryLine, linePrefix } from '../line-id.ts'
 import type { CacheShareStatus } from '../machine/queries.ts'
 import type {
@@ -69,8 +69,7 @@ export class Answers {
     this.#invalidations = new Invalidations(deps.coherence, deps.writes)
     const { operations } = deps
     const relay = new WatchRelay({ ...deps, partitions: deps.writes.partitions })
-    const handlers: Omit<Caches, 'getMany' | 'putMany' | 'get'> & Pick<Operations, 'get'> = {
-      get: (name, options) => operations.get(name, options),
+    const handlers: Omit<Caches, 'getMany' | 'putMany' | 'get'> = {
       put: (name, value, condition, loadToken, options) => operations.put(name, value, condition, loadToken, given(options)),
       delete: (name, condition, options) => operations.delete(name, condition, given(options)),
       increment: (name, by, options) => operations.increment(name, by, given(options)),
@@ -82,6 +81,10 @@ export class Answers {
     }
     this.#handlers = {
       ...(handlers as unknown as Readonly<Record<string, (...args: Args) => unknown>>),
+      get: (namespace: string, cache: string, key: string, timeoutMs: Millis): Plain | Promise<Plain> => {
+        const read = operations.get({ namespace, cache, key }, { timeoutMs })
+        return read instanceof Promise ? read.then(encodeRead) : encodeRead(read)
+      },
       plan_put: (name: EntryName, value: NewValue, options: CacheCallOptions) => operations.planPut(name, value, options),
       counts: (name: CacheName) => this.#counts(name),
       look: (line: string) => this.#look(line),
@@ -211,7 +214,7 @@ export class Answers {
   }
 }
 
-/** Options as they come over the wire: what is not there is null. */
-function given({ timeoutMs, idempotencyKey, traceparent }: CacheCallOptions): CacheCallOptions {
-  return { timeoutMs, ...(idempotencyKey && { idempotencyKey }), ...(traceparent && { traceparent }) }
+/** Options as they come over the wire: what is not there is null. Two shapes, not one for each choice of members. */
+function given({ timeoutMs, idempotencyKey, traceparent = '' }: CacheCallOptions): CacheCallOptions {
+  return idempotencyKey ? { timeoutMs, traceparent, idempotencyKey } : { timeoutMs, traceparent }
 }

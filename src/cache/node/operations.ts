@@ -109,9 +109,12 @@ export class Operations {
   ): Promise<readonly [command: PutCommand, config: CacheConfig]> {
     const [config, version] = await this.#config(name, timeoutMs)
     const lines = [...levelLines(name, config), ...value.tags.map((tag) => tagLine(name.namespace, name.cache, tag))]
+    const { namespace, cache, key } = name
     const command: PutCommand = {
       type: 'cache_put',
-      ...entryNameOf(name),
+      namespace,
+      cache,
+      key,
       value: value.value,
       contentType: value.contentType,
       ttlMs: lifeOf(value, config),

@@ -99,13 +99,10 @@ function outcomeOf(result: SubmitResult): Done | TricordError {
   return reply.type === 'refused' ? refusalOf(reply) : reply
 }
 
-function submitOptions({ type }: CacheCommand, { timeoutMs, idempotencyKey, traceparent }: CacheCallOptions): SubmitOptions {
-  return {
-    timeoutMs,
-    ...(idempotencyKey && { key: idempotencyKey }),
-    ...(traceparent && { traceparent }),
-    ...(!TAKES_SPACE.has(type) && { essential: true }),
-  }
+function submitOptions({ type }: CacheCommand, options: CacheCallOptions): SubmitOptions {
+  const { timeoutMs, idempotencyKey: key, traceparent = '' } = options
+  const essential = !TAKES_SPACE.has(type)
+  return key ? { timeoutMs, traceparent, essential, key } : { timeoutMs, traceparent, essential }
 }
 
 /** One call, several commands: each under a key of its own. */
