@@ -11,7 +11,9 @@ import { Journal } from '../machine/journal.ts'
 import { HomeWatches } from '../node/home-watches.ts'
 import type { Invalidation, InvalidationStream, WatchWhat } from '../types.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import { GatewayInvalidations } from './invalidations.ts'
+import { CATCH_UPS_MAX, GatewayInvalidations } from './invalidations.ts'
+import type { WatchPort } from './partition-watch.ts'
+import { WATCH_LIMITS, type WatchQuestion } from './words.ts'
 
 const PARTITIONS = 3
 /** A key lives where its first digit says. */
@@ -24,6 +26,7 @@ function bed(journalMax = 10_000) {
   const versions = journals.map(() => 0)
   const way = { loses: 0, refuses: 0, delayMs: 0 }
   const polls: number[] = []
+  let [underWay, most] = [0, 0]
   const newHome = (partition: number) =>
     new HomeWatches({
       term: 1,
@@ -42,27 +45,30 @@ function bed(journalMax = 10_000) {
     })
   const homes = journals.map((_, partition) => newHome(partition))
   const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve))
-  const gateway = new GatewayInvalidations(
-    {
-      clock,
-      async poll(partition, asker, question) {
-        polls.push(partition)
-        if (way.refuses > 0) {
-          way.refuses -= 1
-          throw new TricordError('NO_QUORUM', 'no home')
-        }
-        if (way.delayMs > 0) await pause(way.delayMs)
-        const answer = await homes[partition]!.watch(asker, question)
-        if (way.loses > 0) {
-          way.loses -= 1
-          await pause(2_000)
-          throw new TricordError('UNKNOWN_OUTCOME', 'no answer')
-        }
-        return answer
-      },
-    },
-    { partitions: PARTITIONS, hash, name: 'g' },
-  )
+  const tell = async (partition: number, asker: string, question: WatchQuestion) => {
+    if (way.refuses > 0) {
+      way.refuses -= 1
+      throw new TricordError('NO_QUORUM', 'no home')
+    }
+    if (way.delayMs > 0) await pause(way.delayMs)
+    const answer = await homes[partition]!.watch(asker, question)
+    if (way.loses > 0) {
+      way.loses -= 1
+      await pause(2_000)
+      throw new TricordError('UNKNOWN_OUTCOME', 'no answer')
+    }
+    return answer
+  }
+  const poll: WatchPort['poll'] = async (...question) => {
+    polls.push(question[0])
+    most = Math.max(most, ++underWay)
+    try {
+      return await tell(...question)
+    } finally {
+      underWay -= 1
+    }
+  }
+  const gateway = new GatewayInvalidations({ clock, poll }, { partitions: PARTITIONS, hash, name: 'g' })
   const change = (key: string, cache = 'app'): number => {
     const partition = hash(key) % PARTITIONS
     const at = ++versions[partition]!
@@ -83,7 +89,7 @@ function bed(journalMax = 10_000) {
     await clock.until(() => stream !== undefined, 'the stream is open')
     return { stream: stream as InvalidationStream, heard, counts }
   }
-  return { clock, way, polls, change, failOver, open, gateway }
+  return { clock, way, polls, change, failOver, open, gateway, most: () => most }
 }
 
 const keyOf = ({ key, version }: Invalidation) => `${key}@${version}`
@@ -201,6 +207,24 @@ describe('streams', () => {
     expect(stream.ageMs()).toBeLessThanOrEqual(1_000)
     stream.pause()
     expect(stream.ageMs()).toBe(Infinity)
+  })
+
+  test('many that come back together ask a few at a time, and all of them hear everything', async () => {
+    const { clock, way, change, open, most } = bed()
+    const first = await open({ all: true })
+    const cursor = first.stream.cursor()
+    first.stream.resume()
+    for (let nth = 0; nth < 3 * WATCH_LIMITS.changesMax; nth++) for (const key of ['00', '10', '20']) change(key)
+    await clock.pass(1_000)
+    way.delayMs = 2
+    const streams = []
+    for (let nth = 0; nth < 100; nth++) streams.push(await open({ all: true }, cursor))
+    for (const { stream } of streams) stream.resume()
+    await clock.pass(5_000)
+    for (const { heard } of streams) expect(heard).toHaveLength(9 * WATCH_LIMITS.changesMax)
+    // And the watches themselves.
+    expect(most()).toBeGreaterThan(CATCH_UPS_MAX / 2)
+    expect(most()).toBeLessThanOrEqual(CATCH_UPS_MAX + PARTITIONS)
   })
 
   test('nobody interested: nobody asks', async () => {

@@ -18,11 +18,14 @@ import type { CacheName, InvalidationListener, InvalidationStream, Invalidations
 import { type Places, decodeCursor } from './cursor.ts'
 import { PartitionWatch, type WatchListener, type WatchPort } from './partition-watch.ts'
 import { Stream } from './stream.ts'
+import { Turns } from './turns.ts'
 import { WATCH_LIMITS, type LinePrefix, type WatchAnswer, decodeAnswer } from './words.ts'
 
 /** Of a gateway, over all its connections. */
 const STREAMS_MAX = 20_000
 const KEYS_MAX = 1_000_000
+/** Questions of streams that catch up, at a time. */
+export const CATCH_UPS_MAX = 64
 
 interface OfCache {
   readonly byKey: Map<string, Set<Stream>>
@@ -57,6 +60,7 @@ export function createInvalidations(
 
 export class GatewayInvalidations implements Invalidations, WatchListener {
   readonly #port: WatchPort
+  readonly #catchUpPort: WatchPort
   readonly #options: InvalidationsOptions
   readonly #watches = new Map<number, PartitionWatch>()
   readonly #caches = new Map<LinePrefix, OfCache>()
@@ -66,6 +70,11 @@ export class GatewayInvalidations implements Invalidations, WatchListener {
 
   constructor(port: WatchPort, options: InvalidationsOptions) {
     this.#port = port
+    const turns = new Turns(CATCH_UPS_MAX)
+    this.#catchUpPort = {
+      clock: port.clock,
+      poll: (partition, asker, question) => turns.take(() => port.poll(partition, asker, question)),
+    }
     this.#options = options
   }
 
@@ -83,7 +92,14 @@ export class GatewayInvalidations implements Invalidations, WatchListener {
       throw new TricordError('QUOTA', `this gateway has ${STREAMS_MAX} subscriptions of caches, or ${KEYS_MAX} keys in them`)
     }
     const prefix = linePrefix('entry', name.namespace, name.cache)
-    const stream = new Stream({ prefix, what, listener, asker: this.#nameOf(), port: this.#port, onEnd: (ended) => this.#remove(ended) })
+    const stream = new Stream({
+      prefix,
+      what,
+      listener,
+      asker: this.#nameOf(),
+      port: this.#catchUpPort,
+      onEnd: (ended) => this.#remove(ended),
+    })
     this.#add(stream)
     const parts = this.#partsOf(name, what)
     const watches = [...parts.keys()].map((partition) => this.#watchOf(partition, prefix))
