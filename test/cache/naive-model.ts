@@ -222,7 +222,7 @@ export class NaiveModel {
       const load = this.loads.find((each) => each.line === line)
       if (command.loadToken !== null && load?.token !== command.loadToken) return refusal('STALE_TOKEN')
       const byLoad = command.loadToken === null ? null : (load as NaiveLoad)
-      const current = this.#alive(command, command.dead)
+      const current = this.#alive(command, command.dead, command.tags)
       const wrong = mismatch(command.condition, current)
       if (wrong !== null) {
         if (byLoad !== null) this.#passOn(line)
@@ -244,7 +244,7 @@ export class NaiveModel {
   }
 
   #increment(command: IncrementCommand): CacheReply {
-    const current = this.#alive(command, command.dead)
+    const current = this.#alive(command, command.dead, command.tags)
     const text = current === undefined ? '0' : FROM_TEXT.decode(current.value)
     if (!/^-?\d+$/.test(text)) return refusal('INVALID_ARGUMENT')
     const value = Number(text) + command.by
@@ -256,7 +256,7 @@ export class NaiveModel {
   }
 
   #delete(name: EntryName, condition: Condition, dead: number, own: number): CacheReply {
-    const current = this.#alive(name, dead)
+    const current = this.#alive(name, dead, [])
     const wrong = mismatch(condition, current)
     if (wrong !== null) return wrong
     const there = this.entry(name)
@@ -304,9 +304,10 @@ export class NaiveModel {
     return true
   }
 
-  #alive(name: EntryName, dead: number): NaiveEntry | undefined {
+  #alive(name: EntryName, dead: number, tags: readonly LineVersion[]): NaiveEntry | undefined {
     const entry = this.entry(name)
-    return entry === undefined || entry.isStale || entry.version <= dead ? undefined : entry
+    const isOld = entry?.tags.some(([carried, version]) => tags.some(([known, newer]) => known === carried && newer > version))
+    return entry === undefined || entry.isStale || entry.version <= dead || isOld === true ? undefined : entry
   }
 
   // ---- lines, invalidations ----

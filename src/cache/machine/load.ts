@@ -42,7 +42,7 @@ export function loadEntry(table: CacheTable, ctx: ApplyContext, ticket: number, 
 }
 
 /** What the caller knows of a line is newer than what the entry carries. */
-function isOutdated(entry: Entry, tags: readonly LineVersion[]): boolean {
+export function isOutdated(entry: Entry, tags: readonly LineVersion[]): boolean {
   return entry.tags.some((group) => tags.some(([line, version]) => line === group.line && version > group.version))
 }
 

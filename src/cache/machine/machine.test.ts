@@ -53,6 +53,16 @@ test('what was seen to be dead by its tags counts as none', () => {
   expect(bed.get('a')).toBeNull()
 })
 
+test('an increment adds to nothing of which it knows that a level was invalidated', () => {
+  const bed = new Bed()
+  bed.increment('a', 5, { tags: [[TAG, 3]] })
+  // From before the invalidation, and late; then one from after it, which saw the first dead.
+  bed.increment('a', 1, { tags: [[TAG, 3]] })
+  expect(bed.increment('a', 1, { dead: 1, tags: [[TAG, 4]] })).toMatchObject({ value: 1 })
+  expect(bed.held('a').tags).toEqual([[TAG, 4]])
+  expect(bed.put('a', '9', { condition: 'absent', tags: [[TAG, 5]] })).toMatchObject({ created: true })
+})
+
 test('counting', () => {
   const bed = new Bed()
   expect(bed.increment('n', 3, { ttlMs: 500 })).toEqual({ type: 'incremented', version: 1, value: 3 })

@@ -3,11 +3,19 @@ import type { Plain } from '../../actors/envelope.ts'
 import { entryLine } from '../line-id.ts'
 import { CACHE_LIMITS, type Condition, type EntryName } from '../types.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
-import { type DeleteCommand, type IncrementCommand, MACHINE_LIMITS, type PutCommand, type Refused, type TouchCommand } from './commands.ts'
+import {
+  type DeleteCommand,
+  type IncrementCommand,
+  type LineVersion,
+  MACHINE_LIMITS,
+  type PutCommand,
+  type Refused,
+  type TouchCommand,
+} from './commands.ts'
 import type { Entry } from './entry.ts'
 import { mismatchOf, sumOf } from './judge.ts'
 import { deadlineOf, slidingDeadline } from './life.ts'
-import { endLoad, loadOf, passOn, tagsOfLoad } from './load.ts'
+import { endLoad, isOutdated, loadOf, passOn, tagsOfLoad } from './load.ts'
 import type { Load } from './loads.ts'
 import { outrun, refuseOwned } from './owned-line.ts'
 import { refuse } from './refusal.ts'
@@ -32,7 +40,7 @@ export function putEntry(table: CacheTable, ctx: ApplyContext, command: PutComma
 
 function putWith(table: CacheTable, ctx: ApplyContext, command: PutCommand, load: Load | null): Plain {
   const there = table.entry(command)
-  const current = alive(there, command.dead)
+  const current = alive(there, command.dead, command.tags)
   const wrong = mismatch(command, command.condition, current)
   if (wrong !== null) return wrong
   const { contentType, ttlMs, slidingMs } = command
@@ -50,7 +58,7 @@ export function deleteEntry(table: CacheTable, ctx: ApplyContext, command: Delet
   const ownedReply = refuseOwned(table, line, command.own)
   if (ownedReply !== null) return ownedReply
   const there = table.entry(command)
-  const current = alive(there, command.dead)
+  const current = alive(there, command.dead, [])
   const wrong = mismatch(command, command.condition, current)
   if (wrong !== null) return wrong
   const version = there === null ? 0 : table.remove(there, 'delete', ctx.time)
@@ -64,7 +72,7 @@ export function incrementEntry(table: CacheTable, ctx: ApplyContext, command: In
   const ownedReply = refuseOwned(table, line, command.own)
   if (ownedReply !== null) return ownedReply
   const there = table.entry(command)
-  const current = alive(there, command.dead)
+  const current = alive(there, command.dead, command.tags)
   const value = sumOf(current?.value ?? null, command.by)
   if (typeof value !== 'number') return refused(value, [line])
   const kept = current === null ? null : lifeOf(current)
@@ -113,9 +121,12 @@ function write(
   return version
 }
 
-/** What a write meets: not what is stale, nor what was seen to be dead by its tags. */
-function alive(entry: Entry | null, dead: number): Entry | null {
-  return entry === null || entry.isStale || entry.version <= dead ? null : entry
+/**
+ * What a write meets: not what is stale, nor what was seen to be dead by its tags, nor what carries older versions of `tags`
+ * than whoever writes knows: it came since they looked, from somebody who had looked before the invalidation.
+ */
+function alive(entry: Entry | null, dead: number, tags: readonly LineVersion[]): Entry | null {
+  return entry === null || entry.isStale || entry.version <= dead || isOutdated(entry, tags) ? null : entry
 }
 
 function mismatch(name: EntryName, condition: Condition, current: Entry | null): Plain | null {
