@@ -4,7 +4,7 @@ import { TricordError } from '../../base/errors.ts'
 import { type GroupId, partitionGroup } from '../../base/ids.ts'
 import type { Proposer } from '../../raft/proposer.ts'
 import { decodeCommand } from '../machine/decode.ts'
-import { bumped, swept } from '../machine/replies.ts'
+import { bumped, invalidated, swept } from '../machine/replies.ts'
 import { DEFAULT_CONFIG, type InvalidateWhat } from '../types.ts'
 import { Invalidations } from './invalidations.ts'
 import type { Lines } from './lines.ts'
@@ -50,5 +50,43 @@ describe('where a partition has no leader', () => {
   test('an invalidation that is one command was not done', async () => {
     const work = invalidationsWithout(partitionGroup(1)).invalidate(NAME, { keys: ['a'] }, CONFIG, OPTIONS)
     await expect(work).rejects.toMatchObject({ code: 'NO_QUORUM', outcome: 'not-applied' })
+  })
+})
+
+describe('what a node owns', () => {
+  /** One partition; an invalidation of keys finds them owned as long as `isOwned` says so. */
+  function invalidationsOf(ownedKeys: readonly string[], isOwned: () => boolean) {
+    const commands: number[] = []
+    const proposer: Pick<Proposer, 'submit'> = {
+      submit(_, bytes, __, done) {
+        const command = decodeCommand(bytes)
+        let reply = swept([], { more: false, after: 0, below: 9, owned: ownedKeys })
+        if (command.type === 'refused') throw new Error(command.message)
+        if (command.type === 'cache_invalidate_keys') {
+          commands.push(command.keys.length)
+          reply = isOwned() ? invalidated([], 0, command.keys) : invalidated([], command.keys.length, [])
+        }
+        queueMicrotask(() => done({ ok: true, reply }))
+        return { cancel: () => {} }
+      },
+    }
+    const lines = { giveUp: () => {}, read: () => ({}) } as unknown as Lines
+    const writes = new Writes(proposer as Proposer, { partitions: 1, hash: () => 0 })
+    return { commands, invalidations: new Invalidations(lines, writes) }
+  }
+
+  test('is invalidated by commands of as many keys as one takes', async () => {
+    const { commands, invalidations } = invalidationsOf(
+      Array.from({ length: 600 }, (_, nth) => `k${nth}`),
+      () => false,
+    )
+    expect(await invalidations.invalidate(NAME, { all: true }, CONFIG, OPTIONS)).toBe(600)
+    expect(commands).toEqual([256, 256, 88])
+  })
+
+  test('and is owned again each time is not said to be gone', async () => {
+    const { invalidations } = invalidationsOf([], () => true)
+    const work = invalidations.invalidate(NAME, { keys: ['a'] }, CONFIG, OPTIONS)
+    await expect(work).rejects.toMatchObject({ code: 'OVERLOADED', outcome: 'unknown' })
   })
 })

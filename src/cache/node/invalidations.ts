@@ -6,14 +6,15 @@
  *   tags, declared level:  bump ──▶ dead everywhere ──▶ sweep, counted
  *   keys, prefix, all:     sweep ──▶ gone
  */
+import { TricordError } from '../../base/errors.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { entryLine, levelLine, tagLine } from '../line-id.ts'
 import type { SweepWhat } from '../machine/commands.ts'
-import type { CacheCallOptions, CacheConfig, CacheName, InvalidateWhat } from '../types.ts'
+import { CACHE_LIMITS, type CacheCallOptions, type CacheConfig, type CacheName, type InvalidateWhat } from '../types.ts'
 import type { Lines } from './lines.ts'
 import { type Writes, allOf, ofPart, withoutKey } from './writes.ts'
 
-/** Lines are given back and owned again: after so many rounds the rest is left as it is newer than the call. */
+/** Lines are given back, and may be owned again at once: so often they are asked for. */
 const ROUNDS_MAX = 3
 
 export class Invalidations {
@@ -59,6 +60,17 @@ export class Invalidations {
       left = reply.owned
       await this.#giveBack(name, left, options)
     }
+    if (left.length === 0) return removed
+    // What is there may be as old as it was: nobody may be told that it is gone.
+    throw new TricordError('OVERLOADED', 'a node that writes a key gave it back and took it again each time', {}, 'unknown')
+  }
+
+  /** A sweep tells of more than a command takes. */
+  async #ownedKeys(partition: number, name: CacheName, keys: readonly string[], options: CacheCallOptions): Promise<number> {
+    let removed = 0
+    for (let at = 0; at < keys.length; at += CACHE_LIMITS.keysMax) {
+      removed += await this.#keysOf(partition, name, keys.slice(at, at + CACHE_LIMITS.keysMax), options)
+    }
     return removed
   }
 
@@ -95,7 +107,7 @@ export class Invalidations {
       ;({ after, below } = reply)
       if (reply.more) continue
       // By name they are newer than the sweep once they are flushed; by a line their tags say whether they are meant.
-      if (!('line' in what)) return removed + (await this.#keysOf(partition, name, owned, withoutKey(options)))
+      if (!('line' in what)) return removed + (await this.#ownedKeys(partition, name, owned, withoutKey(options)))
       if (owned.length === 0 || round++ >= ROUNDS_MAX) return removed
       await this.#giveBack(name, owned.splice(0), options)
       after = 0
