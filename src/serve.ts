@@ -22,6 +22,7 @@ export interface Serving {
   readonly url: string
   /** Resolves once the node can serve. */
   ready(): Promise<void>
+  /** More than once is once. */
   stop(): Promise<void>
 }
 
@@ -59,16 +60,18 @@ export async function serve(config: Config, identity: Identity, ports: Ports, op
     throw error
   })
   if (config.http.public_url === '') node.announce(server.url)
+  let stopped: Promise<void> | null = null
+  const stop = async (): Promise<void> => {
+    await server.close()
+    await stopNode()
+  }
   return {
     node,
     url: server.url,
     async ready() {
       while (!node.cluster.ready().ready) await new Promise<void>((resolve) => ports.clock.after(READY_POLL_MS, resolve))
     },
-    async stop() {
-      await server.close()
-      await stopNode()
-    },
+    stop: () => (stopped ??= stop()),
   }
 }
 
