@@ -5,10 +5,11 @@
 import type { ActorSystem } from '../../actors/actor.ts'
 import { type Plain, actorId } from '../../actors/envelope.ts'
 import { TricordError } from '../../base/errors.ts'
-import { type Millis, type NodeId, partitionGroup } from '../../base/ids.ts'
+import { type Millis, type NodeId, type Term, partitionGroup } from '../../base/ids.ts'
 import type { GroupHost, Directory as Nodes } from '../../raft/group-host.ts'
 import type { Proposer } from '../../raft/proposer.ts'
 import { CACHE_CALL, CACHE_PATH, type CacheCall, encodeRead, valueOf } from '../calls.ts'
+import type { LineId } from '../coherence/protocol.ts'
 import { entryLine, linePrefix } from '../line-id.ts'
 import type { CacheShareStatus } from '../machine/queries.ts'
 import type {
@@ -33,16 +34,22 @@ import type { Writes } from './writes.ts'
 
 /** Of a look at another node: one that does not answer shows nothing. */
 const LOOK_MS: Millis = 1_000
+const LOOK_AGAIN_MS: Millis = 100
 
 /** What a node says of one line. `home`: where it is the home. */
 interface Look {
   readonly state: LineState
-  readonly home: {
-    readonly version: number
-    readonly busy: boolean
-    readonly last: { readonly cause: ChangeReason; readonly wall: Millis; readonly ackMs: Millis } | null
-  } | null
+  readonly home: HomeLook | null
 }
+
+interface HomeLook {
+  readonly term: Term
+  readonly version: number
+  readonly busy: boolean
+  readonly last: { readonly cause: ChangeReason; readonly wall: Millis; readonly ackMs: Millis } | null
+}
+
+type HomeSeen = readonly [NodeId, HomeLook]
 
 export interface AnswersDeps {
   readonly system: ActorSystem
@@ -157,11 +164,8 @@ export class Answers {
   async #line({ namespace, cache, key }: EntryName, { timeoutMs }: CacheCallOptions): Promise<LineView> {
     const line = entryLine(namespace, cache, key)
     const partition = this.#deps.writes.partitionOf(line)
-    const looks = await this.#everywhere<Look>('look', line, Math.min(LOOK_MS, timeoutMs))
-    const found = looks.find(([, look]) => look.home !== null)
-    if (found === undefined) throw new TricordError('NO_QUORUM', 'the home of the key is not known now')
-    const [home, { home: view }] = found as readonly [NodeId, Look & { readonly home: NonNullable<Look['home']> }]
-    const { version, busy, last } = view
+    const looks = await this.#looks(line, timeoutMs)
+    const [home, { version, busy, last }] = newestHome(looks) as HomeSeen
     const lastInvalidation = last && { cause: last.cause, at: new Date(last.wall).toISOString(), ackMs: last.ackMs }
     return {
       key,
@@ -171,6 +175,17 @@ export class Answers {
       busy,
       nodes: Object.fromEntries(looks.map(([node, { state }]) => [node, state])),
       lastInvalidation,
+    }
+  }
+
+  /** Until a home is among them: it may be changing, or silent, or late with its answer. */
+  async #looks(line: LineId, timeoutMs: Millis): Promise<readonly (readonly [NodeId, Look])[]> {
+    const { clock } = this.#deps.system
+    for (const until = clock.now() + timeoutMs; ;) {
+      const looks = await this.#everywhere<Look>('look', line, Math.min(LOOK_MS, timeoutMs))
+      if (newestHome(looks) !== null) return looks
+      if (clock.now() + LOOK_AGAIN_MS >= until) throw new TricordError('NO_QUORUM', 'the home of the key is not known now')
+      await new Promise<void>((resolve) => clock.after(LOOK_AGAIN_MS, resolve))
     }
   }
 
@@ -190,6 +205,7 @@ export class Answers {
     return {
       state,
       home: {
+        term: home.term,
         version: home.versionOf(line),
         busy,
         last: last && { cause: last.cause, wall: Math.round(wall(last.startedAt)), ackMs: last.ackMs },
@@ -217,4 +233,11 @@ export class Answers {
 /** Options as they come over the wire: what is not there is null. Two shapes, not one for each choice of members. */
 function given({ timeoutMs, idempotencyKey, traceparent = '' }: CacheCallOptions): CacheCallOptions {
   return idempotencyKey ? { timeoutMs, traceparent, idempotencyKey } : { timeoutMs, traceparent }
+}
+
+/** One that was deposed may not know it yet. */
+function newestHome(looks: readonly (readonly [NodeId, Look])[]): HomeSeen | null {
+  let newest: HomeSeen | null = null
+  for (const [node, { home }] of looks) if (home !== null && home.term > (newest?.[1].term ?? 0)) newest = [node, home]
+  return newest
 }
