@@ -323,3 +323,17 @@ describe('a transaction of both', () => {
     )
   })
 })
+
+test('what an owner flushes is answered by a silent home as well: that waits for it', () => {
+  const bed = new Bed()
+  const line = entryLine(CACHE.namespace, CACHE.cache, 'k')
+  const own = bed.cache({ type: 'cache_own', line, node: 'n1', count: 10, term: bed.term })
+  if (own.type !== 'own') throw new Error('not given')
+  const life = { contentType: 'text/plain', ttlMs: null, slidingMs: 0, tags: [] }
+  const flush = { type: 'cache_flush', line, version: own.versionFirst, value: TEXT.encode('v'), ...life, share: SHARE } as const
+  bed.opened = new Promise(() => {})
+  bed.gates = []
+  expect(decodeCache(bed.attached(bed.run(encodeCache({ ...flush, own: own.own }))))).toMatchObject({ type: 'flushed' })
+  expect(decodeCache(bed.attached(bed.run(encodeCache({ ...flush, own: own.own + 1 }))))).toMatchObject({ code: 'FENCED' })
+  expect(bed.gates).toEqual([])
+})

@@ -67,6 +67,7 @@ class Bench {
       send: (_, message) => this.wire.push({ from: id, message }),
       answer: (ticket, { version }) => this.answers.push([id, ticket, version]),
       flush() {},
+      release() {},
       lost() {},
       failed: (ticket) => this.answers.push([id, ticket, 'failed']),
     })

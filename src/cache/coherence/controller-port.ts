@@ -6,8 +6,8 @@ import type { Held, ToHome } from './protocol.ts'
 export interface ControllerPort extends OwnedPort {
   /** null: to whoever leads the partition. */
   send(to: NodeId | null, message: ToHome): void
-  /** Of a `load` that gave null. `until`: when the value is past its time, on this node's clock. */
-  answer(ticket: number, held: Held, until: Millis): void
+  /** Of a `load` or `own` that gave null; `isRefused`: the line is not to be owned now. `until`: when the value is past its time, on this node's clock. */
+  answer(ticket: number, held: Held, until: Millis, isRefused?: boolean): void
   /** The coherent value could not be had in time. */
   failed(ticket: number): void
 }

@@ -18,9 +18,13 @@ import { createFetch, nextGiveUp, takeAsked, takeLate } from './fetch.ts'
 import { retryMs } from './lease.ts'
 import type { NodeSession } from './node-session.ts'
 import type { OwnedLine } from './owned-lines.ts'
-import { flushNow, isClean, unflushed, writable, writeOwned } from './owned-lines.ts'
+import { flushNow, idleAt, isClean, unflushed, writable, writeOwned } from './owned-lines.ts'
 import { createSession, endSession, leaseOf, nextTry } from './node-session.ts'
 import type { Held, LineId, ToNode } from './protocol.ts'
+
+/** Lines that nobody uses are given back a few at a time. */
+const GIVEN_BACK_PER_TICK = 64
+const GIVE_BACK_MORE_MS: Millis = 50
 
 export class Controller {
   readonly session: NodeSession
@@ -149,12 +153,17 @@ export class Controller {
   tick(now: Millis): Millis {
     const { session } = this
     if (session.sid !== 0 && now >= session.leaseUntil) this.breakSession(now)
-    let next = Infinity
+    let [next, given] = [Infinity, 0]
     for (const [line, fetch] of this.fetches) next = Math.min(next, this.tickFetch(line, fetch, now))
     if (now >= session.nextAt) this.keepSession(now)
     for (const [line, owned] of this.owned) {
       if (now >= owned.flushAt) flushNow(this.port, line, owned)
-      next = Math.min(next, owned.flushAt)
+      let until = idleAt(owned, this.options.idleMs, now)
+      if (now >= until) {
+        if (given++ < GIVEN_BACK_PER_TICK) this.close(line, owned)
+        until = now + GIVE_BACK_MORE_MS
+      }
+      next = Math.min(next, owned.flushAt, until)
     }
     this.dueAt = Math.min(next, session.nextAt, session.sid === 0 ? Infinity : session.leaseUntil)
     return this.dueAt
@@ -217,7 +226,8 @@ export class Controller {
     const fetch = this.answered(message, now)
     if (fetch === null) return
     const until = held.ttlLeftMs === null ? Infinity : fetch.sentAt + held.ttlLeftMs
-    if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now)
+    // Who wants to own the line and is told what it holds is not to own it.
+    if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now, fetch.wants === 'X')
     this.fetches.delete(line)
     if (now < until) this.copies.set(line, { held, g, epoch: session.epoch, until, state: 'S', hit: false })
     for (const { ticket } of fetch.waiters) this.port.answer(ticket, held, until)
@@ -244,17 +254,9 @@ export class Controller {
     if (before !== undefined) this.lose(line, before)
     const copy: Copy = { held, g, epoch: session.epoch, until, state: 'E', hit: false }
     const acks = before?.acks ?? []
-    this.owned.set(line, {
-      own,
-      copy,
-      next: versionFirst,
-      versionMax,
-      dirty: 0,
-      flushing: null,
-      flushAt: Infinity,
-      closing: false,
-      acks: [],
-    })
+    const fresh = { dirty: 0, flushing: null, flushAt: Infinity, usedAt: now, closing: false, acks: [] }
+    this.owned.set(line, { own, copy, next: versionFirst, versionMax, ...fresh })
+    this.dueAt = Math.min(this.dueAt, idleAt(this.owned.get(line) as OwnedLine, this.options.idleMs, now))
     for (const { to, t } of acks) this.port.send(to, { type: 'invAck', term: session.term, t, line })
     for (const { ticket } of fetch.waiters) this.port.answer(ticket, held, until)
   }
@@ -273,6 +275,7 @@ export class Controller {
     owned.closing = true
     if (!isClean(owned)) return flushNow(this.port, line, owned)
     this.owned.delete(line)
+    if (owned.acks.length === 0) this.port.release(line, owned.own)
     for (const { to, t } of owned.acks) this.port.send(to, { type: 'invAck', term: this.session.term, t, line })
     this.acknowledgeView()
   }
@@ -286,8 +289,8 @@ export class Controller {
   }
 
   /** The others came after it was sent: the value may be too old for them. */
-  private answerAsked(line: LineId, fetch: Fetch, held: Held, until: Millis, now: Millis): void {
-    for (const { ticket } of takeAsked(fetch)) this.port.answer(ticket, held, until)
+  private answerAsked(line: LineId, fetch: Fetch, held: Held, until: Millis, now: Millis, isRefused = false): void {
+    for (const { ticket } of takeAsked(fetch)) this.port.answer(ticket, held, until, isRefused)
     if (fetch.waiters.length > 0) this.ask(line, fetch, now)
     else this.fetches.delete(line)
   }
@@ -315,6 +318,8 @@ export class Controller {
     session.term = term
     session.home = from
     this.viewFrom = null
+    // What an older term numbered means something else in this one.
+    for (const owned of this.owned.values()) owned.acks = []
     // An open that is under way stays good: there are no copies, and whoever leads may answer it.
     if (session.sid !== 0) this.breakSession(now)
   }

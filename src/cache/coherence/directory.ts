@@ -15,7 +15,7 @@ import { createHome, isLive } from './home.ts'
 import type { Change } from './home-lines.ts'
 import { change, expectNothing, prepare, receiveGetS, receiveInvAck, sweep, tickLines } from './home-lines.ts'
 import type { Given } from './home-owners.ts'
-import { given, receiveGetM, stepIsOver, takeBack } from './home-owners.ts'
+import { given, notGiven, receiveGetM, stepIsOver, takeBack } from './home-owners.ts'
 import { catchUp, receiveViewAck, startHome, tickOpening } from './home-opening.ts'
 import { confirmed, endIfOver, holderAdded, holderGone, receiveOpen, receiveRenew, tickHolders, tickSessions } from './home-sessions.ts'
 import { retryMs } from './lease.ts'
@@ -146,7 +146,7 @@ export class Directory {
 
   /** It is certain that `port.own(line, …)` gave nothing. */
   notGiven(line: LineId, now: Millis): void {
-    stepIsOver(this.home, line, now)
+    notGiven(this.home, line, now)
     this.wake(now)
   }
 

@@ -105,6 +105,7 @@ class Cluster {
       },
       answer: (ticket, { version }) => this.seen(node, ticket, version),
       flush() {},
+      release() {},
       lost() {},
       failed: (ticket) => node.asked.delete(ticket),
     })

@@ -79,7 +79,17 @@ export function given(home: Home, id: LineId, what: Given, now: Millis): void {
   forgetIfIdle(home, id, line, now)
 }
 
-/** It is certain that the ownership was refused, or that the one before is over. */
+/** It is certain that the ownership was refused. Who asked is told what the line holds, and writes through the log. */
+export function notGiven(home: Home, id: LineId, now: Millis): void {
+  const step = home.state.lines.get(id)?.step ?? null
+  if (step !== null && step !== 'release' && sessionOf(home, step.node, step.sid, now) !== null) {
+    const { node, sid, rid } = step
+    tell(home, node, { type: 'dataU', term: home.options.term, sid, rid, line: id, held: home.port.read(id) })
+  }
+  stepIsOver(home, id, now)
+}
+
+/** It is certain that the ownership before is over. */
 export function stepIsOver(home: Home, id: LineId, now: Millis): void {
   const line = home.state.lines.get(id)
   if (line === undefined || line.step === null) return

@@ -16,6 +16,7 @@ test('a copy is not read after its lease, though nothing has ticked since', () =
     answer: () => {},
     failed: () => {},
     flush: () => {},
+    release: () => {},
     lost: () => {},
   })
   controller.load(LINE, 1, 10_000, 100)

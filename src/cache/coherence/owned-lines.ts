@@ -3,6 +3,7 @@
  * none of them is dropped before its flush came to an end.
  *
  *   E ──write──▶ M ──flushMs──▶ flush ──committed──▶ E
+ *   ├──idle──▶ gone, and released
  *                └─ taken back, session over, newer term: closing (not read, not written) ──flush──▶ gone, then the acknowledgement
  */
 import type { Millis, NodeId } from '../../base/ids.ts'
@@ -20,6 +21,8 @@ export interface OwnedLine {
   /** On its way through the log, and how many writes it has. */
   flushing: { readonly version: number; readonly count: number } | null
   flushAt: Millis
+  /** When it was written last; reads leave their mark on the copy. */
+  usedAt: Millis
   /** Given up: nothing is read or written any more. */
   closing: boolean
   /** Revocations to be acknowledged when it is gone. */
@@ -27,8 +30,13 @@ export interface OwnedLine {
 }
 
 export interface OwnedPort {
-  /** Commit what the line holds; told by `flushed`. Until that is certain. The answer must not wait at the gate of a silent home. */
-  flush(line: LineId, own: number, version: number, held: Held): void
+  /**
+   * Commit what the line holds, and lives until then on this node's clock; told by `flushed`. Until that is certain. The answer must not
+   * wait at the gate of a silent home.
+   */
+  flush(line: LineId, own: number, version: number, held: Held, until: Millis): void
+  /** Nothing is written under this ownership any more, and nobody has asked for the line: the log may know. */
+  release(line: LineId, own: number): void
   /** Acknowledged writes are gone: the line became another's before they were flushed. */
   lost(line: LineId, count: number): void
 }
@@ -45,17 +53,28 @@ export function writeOwned(owned: OwnedLine, make: (version: number) => Held, no
   owned.copy = { ...owned.copy, held, until, state: 'M' }
   owned.next += 1
   owned.dirty += 1
+  owned.usedAt = now
   if (owned.flushing === null) owned.flushAt = Math.min(owned.flushAt, flushAt)
   return owned.copy
 }
 
 export function flushNow(port: OwnedPort, line: LineId, owned: OwnedLine): void {
   if (owned.dirty === 0 || owned.flushing !== null) return
-  const { held } = owned.copy
+  const { held, until } = owned.copy
   owned.flushing = { version: held.version, count: owned.dirty }
   owned.dirty = 0
   owned.flushAt = Infinity
-  port.flush(line, owned.own, held.version, held)
+  port.flush(line, owned.own, held.version, held, until)
+}
+
+/** When it has been idle for so long; Infinity: it waits for a flush. */
+export function idleAt(owned: OwnedLine, idleMs: Millis, now: Millis): Millis {
+  if (owned.closing || !isClean(owned)) return Infinity
+  if (now >= owned.usedAt + idleMs && owned.copy.hit) {
+    owned.copy.hit = false
+    owned.usedAt = now
+  }
+  return owned.usedAt + idleMs
 }
 
 export function isClean({ dirty, flushing }: OwnedLine): boolean {

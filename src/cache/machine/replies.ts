@@ -149,11 +149,12 @@ export function isCacheReply(reply: Plain): boolean {
 }
 
 /**
- * What an owner flushed: nobody else learns anything from the answer, and a new home is silent until the owner has it, for only then is
- * what it held dropped. So it waits for nothing.
+ * What an owner flushed, or came too late to flush: nobody else learns anything from the answer, and a new home is silent until the
+ * owner has it, for only then is what it held dropped. So it waits for nothing.
  */
 export function isFlushed(reply: Plain): boolean {
-  return (reply as readonly Plain[])[0] === FLUSHED
+  const [kind, , code] = reply as readonly Plain[]
+  return kind === FLUSHED || (kind === REFUSED && code === 'FENCED')
 }
 
 export interface Gate {

@@ -214,7 +214,8 @@ export class Coherence implements Lines {
         life: this.#deps.system.incarnation,
         store: this.store,
         send: (_, to, message) => this.#toHome(partition, to, message),
-        flush: (line, own, version, held, done) => this.#flushes.flush(partition, { line, own, version, held }, done),
+        flush: (written, done) => this.#flushes.flush(partition, written, done),
+        release: (line, own) => this.#flushes.release(partition, line, own),
         onLost: (line, count) => this.#lost(line, count),
         onSlidingRead: (line, slidingMs) => this.touches.read(partition, line, slidingMs),
       })

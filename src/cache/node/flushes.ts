@@ -8,17 +8,22 @@ import type { Clock } from '../../io/clock.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import { type Line, configLine, parseLine } from '../line-id.ts'
 import { type CacheConfig, DEFAULT_CONFIG } from '../types.ts'
+import type { Share } from '../machine/commands.ts'
 import type { Lines } from './lines.ts'
 import type { Writes } from './writes.ts'
 
 const TIMEOUT_MS: Millis = 5_000
 const AGAIN_MS: Millis = 100
+/** Under way at a time. */
+const RELEASES_MAX = 32
 
-interface Flush {
+export interface Flush {
   readonly line: LineId
   readonly own: number
   readonly version: number
   readonly held: Held
+  /** Of its life, on this node's clock. */
+  readonly until: Millis
 }
 
 export class Flushes {
@@ -26,6 +31,8 @@ export class Flushes {
   readonly #writes: Writes
   readonly #lines: Lines
   #closed = false
+  #releasing = 0
+  readonly #releases: { readonly partition: number; readonly line: LineId; readonly own: number }[] = []
 
   constructor(clock: Clock, writes: Writes, lines: Lines) {
     this.#clock = clock
@@ -42,19 +49,54 @@ export class Flushes {
     this.#submit(partition, what).then(() => done(true), failed)
   }
 
+  /** A hint: where it does not come into the log, whoever asks for the line makes its home say so. */
+  release(partition: number, line: LineId, own: number): void {
+    this.#releases.push({ partition, line, own })
+    this.#releaseNext()
+  }
+
+  #releaseNext(): void {
+    while (!this.#closed && this.#releasing < RELEASES_MAX) {
+      const next = this.#releases.shift()
+      if (next === undefined) return
+      const { partition, line, own } = next
+      this.#releasing += 1
+      const done = (): void => {
+        this.#releasing -= 1
+        this.#releaseNext()
+      }
+      this.#writes.submit(partition, { type: 'cache_release', line, own }, { timeoutMs: TIMEOUT_MS }).then(done, done)
+    }
+  }
+
   /** What is not flushed then is lost, as in a crash. */
   close(): void {
     this.#closed = true
   }
 
-  async #submit(partition: number, { line, own, version, held }: Flush): Promise<void> {
+  async #submit(partition: number, { line, own, version, held, until }: Flush): Promise<void> {
     const { namespace, cache } = parseLine(line) as Line
-    const configured = await this.#lines.read(configLine(namespace, cache), TIMEOUT_MS)
-    const config = configured.value === null ? DEFAULT_CONFIG : (JSON.parse(new TextDecoder().decode(configured.value)) as CacheConfig)
-    const { value, contentType, ttlLeftMs, slidingMs, tags } = held
-    const share = this.#writes.shareOf(config, configured.version)
-    const command = { type: 'cache_flush', line, own, version, value, contentType, ttlMs: ttlLeftMs, slidingMs, tags, share } as const
+    const { value, contentType, slidingMs, tags } = held
+    const share = this.#shareOf(configLine(namespace, cache))
+    // Its life began when it was written.
+    const ttlMs = until === Infinity ? null : Math.max(1, Math.ceil(until - this.#clock.now()))
+    const command = { type: 'cache_flush', line, own, version, value, contentType, ttlMs, slidingMs, tags, share } as const
     // The same version twice is one: it needs no key.
     await this.#writes.submit(partition, command, { timeoutMs: TIMEOUT_MS })
+  }
+
+  /**
+   * What is not at hand is not waited for: it may be a silent home that has the configuration, and one is silent until this is
+   * flushed. A share of no version changes nothing of a cache that is there.
+   */
+  #shareOf(line: LineId): Share {
+    if (this.#lines.stateOf(line) === 'I') return this.#writes.shareOf(DEFAULT_CONFIG, 0)
+    const configured = this.#lines.read(line, TIMEOUT_MS)
+    if (configured instanceof Promise) {
+      configured.catch(() => {})
+      return this.#writes.shareOf(DEFAULT_CONFIG, 0)
+    }
+    const { value, version } = configured
+    return this.#writes.shareOf(value === null ? DEFAULT_CONFIG : (JSON.parse(new TextDecoder().decode(value)) as CacheConfig), version)
   }
 }

@@ -16,6 +16,7 @@ test('each read of what slides is told, the first one as well, of which there is
     store: new Map<LineId, Copy>(),
     send: (_, __, message) => void sent.push(message),
     flush: () => {},
+    release: () => {},
     onLost: () => {},
     onSlidingRead: (line, slidingMs) => void told.push([line, slidingMs]),
   })

@@ -11,6 +11,7 @@ import type { Copy, CopyStore } from '../coherence/copies.ts'
 import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
 import type { CacheReply } from '../machine/commands.ts'
 import type { LineState } from '../types.ts'
+import type { Flush } from './flushes.ts'
 import type { LocalWrite } from './local-write.ts'
 import { Wakeup } from './wakeup.ts'
 
@@ -31,7 +32,9 @@ export interface CopiesDeps {
   /** null: to whoever leads the partition. */
   readonly send: (partition: number, to: NodeId | null, message: ToHome) => void
   /** Puts into the log what this node wrote as the owner of the line; tells when it is certain whether it is there. */
-  readonly flush: (line: LineId, own: number, version: number, held: Held, done: (isCommitted: boolean) => void) => void
+  readonly flush: (written: Flush, done: (isCommitted: boolean) => void) => void
+  /** The ownership is over, in the log as well. */
+  readonly release: (line: LineId, own: number) => void
   /** Acknowledged writes of an owned line are gone. */
   readonly onLost: (line: LineId, count: number) => void
   /** What lives longer by being read was read. */
@@ -40,7 +43,7 @@ export interface CopiesDeps {
 
 interface Asked {
   readonly line: LineId
-  readonly resolve: (held: Held) => void
+  readonly resolve: (held: Held, isRefused: boolean) => void
   readonly reject: (error: TricordError) => void
 }
 
@@ -56,8 +59,10 @@ export class PartitionCopies {
     this.#wakeup = new Wakeup(deps.clock, () => this.#tick())
     this.controller = new Controller({ ...CONTROLLER_DEFAULTS, life: deps.life }, deps.store, {
       send: (to, message) => deps.send(partition, to, message),
-      answer: (ticket, held, until) => this.#answer(ticket, held, until),
-      flush: (line, own, version, held) => deps.flush(line, own, version, held, (isCommitted) => this.#flushed(line, own, isCommitted)),
+      answer: (ticket, held, until, isRefused = false) => this.#answer(ticket, held, until, isRefused),
+      flush: (line, own, version, held, until) =>
+        deps.flush({ line, own, version, held, until }, (isCommitted) => this.#flushed(line, own, isCommitted)),
+      release: deps.release,
       lost: deps.onLost,
       failed: (ticket) => this.#take(ticket)?.reject(unreachable()),
     })
@@ -76,8 +81,8 @@ export class PartitionCopies {
   }
 
   /**
-   * Writes the line alone, as soon as this node owns it. Judged on what it holds then; null where `write` gives null: it is not one
-   * to be written so. Rejects with NO_QUORUM.
+   * Writes the line alone, as soon as this node owns it. Judged on what it holds then; null where `write` gives null, or the line
+   * is not to be owned: it is to be written through the log. Rejects with NO_QUORUM.
    */
   writeOwned(line: LineId, timeoutMs: Millis, write: WriteOwned): Promise<CacheReply | null> {
     const { clock } = this.#deps
@@ -90,7 +95,7 @@ export class PartitionCopies {
         const ticket = ++this.#ticket
         const copy = this.controller.own(line, ticket, giveUpAt, now)
         if (copy === null) {
-          this.#asked.set(ticket, { line, resolve: attempt, reject })
+          this.#asked.set(ticket, { line, resolve: (_, isRefused) => (isRefused ? resolve(null) : attempt()), reject })
           return this.#look()
         }
         const reply = this.#write(line, heldAt(copy, now), write, now)
@@ -106,16 +111,12 @@ export class PartitionCopies {
     const judged = write(held, NO_VERSION)
     if (judged === null || judged instanceof Promise) return judged
     if (judged.next === null) return judged.reply
-    let { reply } = judged
-    const make = (version: number): Held => {
-      const written = write(held, version)
-      assert(written !== null && !(written instanceof Promise) && written.next !== null, 'a write is judged alike whatever its version')
-      reply = written.reply
-      return written.next
-    }
-    assert(this.controller.write(line, make, now) !== null, 'the line was owned a moment ago')
+    const { reply, next } = judged
+    // Not judged again: a tag that was at hand for the first look may not be for another.
+    const copy = this.controller.write(line, (version) => ({ ...next, version }), now)
+    assert(copy !== null, 'the line was owned a moment ago')
     this.#look()
-    return reply
+    return 'version' in reply ? { ...reply, version: copy.held.version } : reply
   }
 
   giveUp(line: LineId): void {
@@ -163,12 +164,12 @@ export class PartitionCopies {
     this.#wakeup.by(this.controller.dueAt)
   }
 
-  #answer(ticket: number, held: Held, until: Millis): void {
+  #answer(ticket: number, held: Held, until: Millis, isRefused: boolean): void {
     const ttlLeftMs = until === Infinity ? null : Math.max(0, until - this.#deps.clock.now())
     const asked = this.#take(ticket)
     if (asked === undefined) return
     if (held.slidingMs > 0) this.#deps.onSlidingRead(asked.line, held.slidingMs)
-    asked.resolve(ttlLeftMs === held.ttlLeftMs ? held : { ...held, ttlLeftMs })
+    asked.resolve(ttlLeftMs === held.ttlLeftMs ? held : { ...held, ttlLeftMs }, isRefused)
   }
 
   #take(ticket: number): Asked | undefined {

@@ -1,6 +1,7 @@
 /** The gate of a home: what it lets pass, and what never. */
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../test/manual-clock.ts'
+import { TricordError } from '../../base/errors.ts'
 import { LatencyHistogram } from '../../base/latency-histogram.ts'
 import type { ToNode } from '../coherence/protocol.ts'
 import { entryLine } from '../line-id.ts'
@@ -15,14 +16,14 @@ const LINE = entryLine('default', 'c', 'k')
 const GATE = { versions: [7], lines: [], below: 0 }
 
 /** It speaks, and the node `n2` has a copy of the line, which version 7 has replaced. */
-async function homeWithCopy() {
+async function homeWithCopy(submit: Writes['submit'] = () => Promise.resolve({ type: 'held' })) {
   const clock = new ManualClock()
   const sent: ToNode[] = []
   const machine = { read: () => NOTHING_HELD, holders: () => [], owners: () => [], ownerOf: () => null } as unknown as CacheMachine
   const home = new PartitionHome(0, TERM, machine, {
     clock,
     host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },
-    writes: { submit: () => Promise.resolve({ type: 'held' }) } as unknown as Writes,
+    writes: { submit } as unknown as Writes,
     send: (_, message) => void sent.push(message),
     gateWaits: new LatencyHistogram(),
     linesMax: LINES_MAX,
@@ -84,3 +85,20 @@ describe('what a home tracks', () => {
     expect(trackedLinesMax(1_048_576, 1_024)).toBe(1_000)
   })
 })
+
+test.each(['QUOTA', 'DISK_LOW'] as const)(
+  'who is not given a line, for %s, is told what it holds, and so is who reads it then',
+  async (code) => {
+    const { home, sent, sid } = await homeWithCopy((_, { type }) =>
+      type === 'cache_own' ? Promise.reject(new TricordError(code, 'no')) : Promise.resolve({ type: 'held' }),
+    )
+    const line = entryLine('default', 'c', 'owned')
+    home.receive('n2', { type: 'getM', term: TERM, sid, rid: 2, line })
+    await Promise.resolve()
+    await Promise.resolve()
+    expect(sent.at(-1)).toMatchObject({ type: 'dataU', rid: 2, line })
+    home.receive('n2', { type: 'getS', term: TERM, sid, rid: 3, line })
+    expect(sent.at(-1)).toMatchObject({ type: 'dataS', rid: 3, line })
+    home.close()
+  },
+)

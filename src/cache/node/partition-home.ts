@@ -233,7 +233,7 @@ export class PartitionHome {
   }
 
   /** Until it is certain what came of it, as one command however often it is asked for; null: it was refused. */
-  #commit(command: CacheCommand, nth: number, done: (reply: Done | null) => void): void {
+  #commit(command: CacheCommand, nth: number, done: (reply: Done | null) => void, tries = 0): void {
     if (this.#ended) return
     const { writes, clock } = this.#deps
     const tell = (reply: Done | null): void => {
@@ -242,8 +242,10 @@ export class PartitionHome {
       this.#look()
     }
     const failed = (error: unknown): void => {
-      if (error instanceof TricordError && REFUSED.has(error.code)) tell(null)
-      else clock.after(COMMIT_AGAIN_MS, () => this.#commit(command, nth, done))
+      // Low on space the log has not seen it; one that was sent before may be in the log all the same.
+      const isRefused = error instanceof TricordError && (REFUSED.has(error.code) || (tries === 0 && error.code === 'DISK_LOW'))
+      if (isRefused) tell(null)
+      else clock.after(COMMIT_AGAIN_MS, () => this.#commit(command, nth, done, tries + 1))
     }
     const idempotencyKey = { key: `cache/own/${this.#group}/${this.term}/${nth}`, fingerprint: '' }
     writes.submit(this.#partition, command, { timeoutMs: HOLD_TIMEOUT_MS, idempotencyKey }).then(tell, failed)

@@ -66,7 +66,7 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
     file: 'controller.ts',
     edits: [
       [
-        'if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now)\n    this.fetches.delete(line)\n    if',
+        "if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now, fetch.wants === 'X')\n    this.fetches.delete(line)\n    if",
         'if (g === 0) return this.answerAsked(line, fetch, held, until, now)\n    this.fetches.delete(line)\n    if',
       ],
     ],
@@ -100,8 +100,8 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
     file: 'controller.ts',
     edits: [
       [
-        'for (const { ticket } of takeAsked(fetch)) this.port.answer(ticket, held, until)',
-        'if (fetch.killed > 0) fetch.asked = fetch.waiters.length\n    for (const { ticket } of takeAsked(fetch)) this.port.answer(ticket, held, until)',
+        'for (const { ticket } of takeAsked(fetch)) this.port.answer',
+        'if (fetch.killed > 0) fetch.asked = fetch.waiters.length\n    for (const { ticket } of takeAsked(fetch)) this.port.answer',
       ],
     ],
     settings: { nodes: 2, loads: 4, writes: 1 },

@@ -44,7 +44,7 @@ export function createNodePart(node: string, life: number): NodePart {
   return { node, life, session, fetches, rid, owned, viewFrom, copies: new Map() }
 }
 
-const SILENT: ControllerPort = { send() {}, answer() {}, failed() {}, flush() {}, lost() {} }
+const SILENT: ControllerPort = { send() {}, answer() {}, failed() {}, flush() {}, release() {}, lost() {} }
 
 function optionsOf(life: number) {
   return { life, renewMs: 500, idleMs: Infinity, flushMs: 0 }
@@ -59,6 +59,7 @@ export function stepNode(part: NodePart, act: (controller: Controller, effects: 
     answer: (ticket, { version }) => effects.answered.push([ticket, version]),
     failed() {},
     flush: (_, own, version) => effects.sent.push({ type: 'flush', own, version }),
+    release() {},
     lost: (_, count) => (effects.lost += count),
   })
   Object.assign(controller.session, copy(part.session))

@@ -1,0 +1,127 @@
+/** Lines that this node writes alone: what it may not own, how long it keeps them, what of them goes into the log. */
+import { expect, test } from 'vitest'
+import { ManualClock } from '../../../test/manual-clock.ts'
+import type { Copy } from '../coherence/copies.ts'
+import type { Held, LineId, ToHome } from '../coherence/protocol.ts'
+import { configLine, entryLine } from '../line-id.ts'
+import type { CacheCommand } from '../machine/commands.ts'
+import { NOTHING_HELD } from '../machine/entry.ts'
+import { type Flush, Flushes } from './flushes.ts'
+import type { Lines } from './lines.ts'
+import type { LocalWrite } from './local-write.ts'
+import { PartitionCopies } from './partition-copies.ts'
+import type { Writes } from './writes.ts'
+
+const LINE = entryLine('default', 'c', 'k')
+const LEASE_MS = 2_000
+const next = (ttlLeftMs: number | null): Held => ({ ...NOTHING_HELD, value: new Uint8Array(1), ttlLeftMs })
+const putOf = (ttlLeftMs: number | null) => (): LocalWrite => ({
+  reply: { type: 'put', version: 0, created: true },
+  next: next(ttlLeftMs),
+})
+
+/** A node with a session, whose home renews it. */
+function bed() {
+  const clock = new ManualClock()
+  const sent: ToHome[] = []
+  const flushes: { written: Flush; done: (isCommitted: boolean) => void }[] = []
+  const released: number[] = []
+  const copies: PartitionCopies = new PartitionCopies(0, {
+    clock,
+    life: 1,
+    store: new Map<LineId, Copy>(),
+    send: (_, __, message) => {
+      sent.push(message)
+      const { type } = message
+      if (type === 'open') copies.receive('n1', { type: 'opened', term: 1, sid: 1, n: message.n, leaseMs: LEASE_MS })
+      if (type === 'renew') copies.receive('n1', { type: 'renewed', term: 1, sid: 1, n: message.n, leaseMs: LEASE_MS })
+    },
+    flush: (written, done) => void flushes.push({ written, done }),
+    release: (_, own) => void released.push(own),
+    onLost: () => {},
+    onSlidingRead: () => {},
+  })
+  const asked = (): { rid: number } => {
+    const last = sent.findLast(({ type }) => type === 'getM')
+    if (last?.type !== 'getM') throw new Error('nobody wants to own it')
+    return last
+  }
+  const give = (): void => {
+    const { rid } = asked()
+    const versions = { own: 7, versionFirst: 10, versionMax: 20 }
+    copies.receive('n1', { type: 'dataX', term: 1, sid: 1, rid, line: LINE, g: 1, held: NOTHING_HELD, ...versions })
+  }
+  return { clock, copies, flushes, released, asked, give }
+}
+
+test('a line that the log gives to nobody is written through the log', async () => {
+  const { copies, asked } = bed()
+  const written = copies.writeOwned(LINE, 1_000, putOf(null))
+  await Promise.resolve()
+  copies.receive('n1', { type: 'dataU', term: 1, sid: 1, rid: asked().rid, line: LINE, held: NOTHING_HELD })
+  expect(await written).toBeNull()
+  copies.close()
+})
+
+test('a write is judged once: what was at hand for the first look may not be for another', async () => {
+  const { copies, give } = bed()
+  let looks = 0
+  const written = copies.writeOwned(LINE, 1_000, () => (looks++ === 0 ? putOf(null)() : Promise.resolve()))
+  await Promise.resolve()
+  give()
+  expect(await written).toEqual({ type: 'put', version: 10, created: true })
+  copies.close()
+})
+
+test('a life begins with the write, not with its flush', async () => {
+  const { clock, copies, flushes, give } = bed()
+  const written = copies.writeOwned(LINE, 1_000, putOf(1_000))
+  await Promise.resolve()
+  give()
+  await written
+  const at = clock.now()
+  await clock.until(() => flushes.length > 0, 'a flush')
+  expect(clock.now()).toBeGreaterThan(at)
+  expect(flushes[0]?.written.until).toBe(at + 1_000)
+  copies.close()
+})
+
+test('a line that nobody uses is given back, in the log as well, though others of the partition are read', async () => {
+  const { clock, copies, flushes, released, give } = bed()
+  const written = copies.writeOwned(LINE, 1_000, putOf(null))
+  await Promise.resolve()
+  give()
+  await written
+  await clock.until(() => flushes.length > 0, 'a flush')
+  flushes[0]?.done(true)
+  for (let second = 0; second < 100 && released.length === 0; second++) {
+    Promise.resolve(copies.read('other', 500)).catch(() => {})
+    await clock.pass(1_000)
+    if (second < 50) expect(copies.stateOf(LINE)).toBe('E')
+  }
+  expect(released).toEqual([7])
+  expect(copies.controller.owned.size).toBe(0)
+  copies.close()
+})
+
+test('a flush waits for no configuration, and takes of a life what was left of it', async () => {
+  const clock = new ManualClock()
+  const commands: CacheCommand[] = []
+  const writes = {
+    shareOf: (_: unknown, configVersion: number) => ({ bytes: 1, entries: 1, policy: 'lru', configVersion }),
+    submit: (_: number, command: CacheCommand) => {
+      commands.push(command)
+      return Promise.resolve({ type: 'flushed', version: 10 })
+    },
+  } as unknown as Writes
+  const lines: Pick<Lines, 'read' | 'stateOf'> = {
+    stateOf: (line) => (line === configLine('default', 'c') ? 'I' : 'E'),
+    read: () => new Promise(() => {}),
+  }
+  const flushes = new Flushes(clock, writes, lines as Lines)
+  let committed: boolean | null = null
+  flushes.flush(0, { line: LINE, own: 7, version: 10, held: next(1_000), until: clock.now() + 400 }, (is) => (committed = is))
+  await clock.settle()
+  expect(committed).toBe(true)
+  expect(commands).toMatchObject([{ type: 'cache_flush', ttlMs: 400, share: { configVersion: 0 } }])
+})
