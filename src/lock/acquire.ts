@@ -8,9 +8,9 @@
  */
 import type { ApplyContext } from '../raft/machine.ts'
 import type { Plain } from '../actors/envelope.ts'
+import { type Refused, invalid, refuse } from '../base/refusal.ts'
 import type { Acquire } from './codec.ts'
 import type { LockTable } from './table.ts'
-import type { Refused } from './types.ts'
 import type { Tally } from './tally.ts'
 import { Grant } from './grant.ts'
 import type { Lock } from './lock.ts'
@@ -22,7 +22,6 @@ import { contentionDetails, grantView } from './views.ts'
 import { covers } from './modes.ts'
 import { findSession } from './proof.ts'
 import { grantEvent, waitingEvent } from './events.ts'
-import { invalid, refuse } from './refusal.ts'
 import { isBlocked } from './rule.ts'
 
 /** The reply, a refusal, or null: it waits. */

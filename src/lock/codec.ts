@@ -11,13 +11,13 @@
  * Session '' is none; the proof is then that of the implicit session. A mode is its index, metadata its JSON text.
  * Decoding trusts nothing: whatever is not exactly this is a refusal, so no bytes in the log can harm the machine.
  */
+import { type Refused, invalid } from '../base/refusal.ts'
 import { LIMITS, MODES } from './types.ts'
-import type { AcquireCommand, LockCommand, Refused, SessionProof } from './types.ts'
+import type { AcquireCommand, LockCommand, SessionProof } from './types.ts'
 import type { ModeIndex } from './modes.ts'
 import { modeIndex } from './modes.ts'
 import { isMetadataText, metadataText } from './metadata.ts'
 import { packer, unpackOrNull } from './codec-packer.ts'
-import { invalid } from './refusal.ts'
 
 const VERSION = 1
 const ACQUIRE = 1

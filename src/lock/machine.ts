@@ -11,8 +11,9 @@
  */
 import type { ApplyContext, StateMachine } from '../raft/machine.ts'
 import type { Plain } from '../actors/envelope.ts'
+import type { Refused } from '../base/refusal.ts'
 import type { Decoded } from './codec.ts'
-import type { LockStats, Refused } from './types.ts'
+import type { LockStats } from './types.ts'
 import { Loader } from './loader.ts'
 import { LockTable } from './table.ts'
 import { acquire } from './acquire.ts'

@@ -4,14 +4,13 @@
  *   an id nobody has (any more)                     SESSION_EXPIRED, or for a grant NOT_FOUND / LEASE_EXPIRED / STALE_GRANT
  *   an id that exists, and a proof that is not its   NOT_OWNER
  */
+import { type Refused, refuse } from '../base/refusal.ts'
 import type { GrantCommand } from './codec.ts'
 import type { LockTable } from './table.ts'
-import type { Refused } from './types.ts'
 import type { Session } from './session.ts'
 import { Grant } from './grant.ts'
 import { idOfGrant } from './views.ts'
 import { ownerTag, parseGrantId, parseImplicitId, parseSessionId } from './ids.ts'
-import { refuse } from './refusal.ts'
 
 /** The session of that id. An implicit one is its grant. */
 export function findSession(table: LockTable, id: string, proof: string): Session | Grant | Refused {

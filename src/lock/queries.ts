@@ -1,10 +1,10 @@
 /** Reads: status of a name, list of sessions, numbers. Requests come from other nodes and are not trusted. */
 import type { Millis } from '../base/ids.ts'
+import { invalid } from '../base/refusal.ts'
 import type { Plain } from '../actors/envelope.ts'
 import type { LockStats, SessionView } from './types.ts'
 import type { LockTable } from './table.ts'
 import { LIMITS } from './types.ts'
-import { invalid } from './refusal.ts'
 import { parseSessionId } from './ids.ts'
 import { refused } from './replies.ts'
 import { sessionView, statusView } from './views.ts'

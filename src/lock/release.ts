@@ -1,9 +1,9 @@
 /** Leaving a lock and keeping it: both address the grant, never just the name, so a late call cannot touch a newer hold. */
 import type { ApplyContext } from '../raft/machine.ts'
 import type { Plain } from '../actors/envelope.ts'
+import type { Refused } from '../base/refusal.ts'
 import type { GrantCommand } from './codec.ts'
 import type { LockTable } from './table.ts'
-import type { Refused } from './types.ts'
 import type { Tally } from './tally.ts'
 import { findGrant } from './proof.ts'
 import { grantEvent } from './events.ts'

@@ -7,9 +7,9 @@
  */
 import type { ApplyContext } from '../raft/machine.ts'
 import type { Plain } from '../actors/envelope.ts'
+import { type Refused, refuse } from '../base/refusal.ts'
 import type { OpenSession, SessionCommand } from './codec.ts'
 import type { LockTable } from './table.ts'
-import type { Refused } from './types.ts'
 import type { Ending, Session } from './session.ts'
 import type { Tally } from './tally.ts'
 import type { Claim, Waiter } from './waiter.ts'
@@ -20,7 +20,6 @@ import { alive, closed, opened, refused } from './replies.ts'
 import { contentionDetails } from './views.ts'
 import { findSession } from './proof.ts'
 import { grantEvent, sessionExpiredEvent } from './events.ts'
-import { refuse } from './refusal.ts'
 import { sessionId } from './ids.ts'
 
 export function openSession(table: LockTable, tally: Tally, ctx: ApplyContext, command: OpenSession): Plain | Refused {

@@ -4,8 +4,9 @@
  *
  * Sessions are proved by a bearer secret that never enters the log: the gateway hashes it (`proof`).
  */
-import type { ErrorCode, TricordError } from '../base/errors.ts'
 import type { Millis } from '../base/ids.ts'
+import type { TricordError } from '../base/errors.ts'
+import type { Refused } from '../base/refusal.ts'
 
 /** Multi-granularity modes (Gray 1976), public names. */
 export const MODES = ['intent-shared', 'intent-exclusive', 'shared', 'shared-intent-exclusive', 'update', 'exclusive'] as const
@@ -138,14 +139,6 @@ export interface WaiterView {
   readonly position: number
   readonly priority: number
   readonly waitedMs: Millis
-}
-
-/** A refusal as data: machines do not throw. */
-export interface Refused {
-  readonly type: 'refused'
-  readonly code: ErrorCode
-  readonly message: string
-  readonly details: Readonly<Record<string, unknown>>
 }
 
 export type LockReply =

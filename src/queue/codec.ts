@@ -16,10 +16,10 @@
  * Decoding trusts nothing: whatever is not exactly this is a refusal, so no bytes in the log can harm the machine. It copies
  * nothing either: a body is a view of the bytes it came in.
  */
+import { type Refused, invalid, refuse } from '../base/refusal.ts'
 import { ByteWriter } from '../raft/bytes.ts'
 import { CommandReader } from './command-reader.ts'
 import { readConfig, writeConfig } from './config-codec.ts'
-import { invalid, refuse } from './refusal.ts'
 import { QUEUE_LIMITS } from './types.ts'
 import type {
   AbandonCommand,
@@ -33,7 +33,6 @@ import type {
   NewMessage,
   QueueCommand,
   QueueName,
-  Refused,
   Settling,
   TransactionCommand,
   TransactionOp,

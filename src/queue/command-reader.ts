@@ -2,10 +2,9 @@
  * Reads the fields of a command off bytes and holds them against their limits. It never throws: the first field that is
  * wrong is remembered as the refusal, everything after it reads as 0 or empty, and the caller asks once, at the end.
  */
+import { type Refused, invalid, refuse } from '../base/refusal.ts'
 import { ByteReader } from '../raft/bytes.ts'
 import { BODY_BYTES_MAX } from './message-body.ts'
-import { invalid, refuse } from './refusal.ts'
-import type { Refused } from './types.ts'
 
 /** What begins with U+FEFF is not JSON; a decoder else swallows it. */
 const TEXT = new TextDecoder('utf-8', { ignoreBOM: true })

@@ -3,12 +3,12 @@
  * a name here; whether it is the one that the queue has is for the machine to say (CONFIG_CONFLICT).
  */
 import type { Plain } from '../actors/envelope.ts'
+import { type Refused, invalid } from '../base/refusal.ts'
 import { type ByteWriter } from '../raft/bytes.ts'
 import { readPlain, writePlain } from '../raft/plain.ts'
 import type { CommandReader } from './command-reader.ts'
-import { invalid } from './refusal.ts'
 import { QUEUE_LIMITS } from './types.ts'
-import type { PutQueueCommand, Refused } from './types.ts'
+import type { PutQueueCommand } from './types.ts'
 
 type ConfigPart = PutQueueCommand['config']
 type Range = readonly [min: number, max: number]

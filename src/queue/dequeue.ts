@@ -1,13 +1,13 @@
 /** Messages go out: at once, or to those who wait, as soon as something becomes visible. */
 import type { Plain } from '../actors/envelope.ts'
 import type { Millis } from '../base/ids.ts'
+import { type Refused, refuse } from '../base/refusal.ts'
 import type { ApplyContext } from '../raft/machine.ts'
 import { bytesOf } from './note.ts'
 import type { Queue } from './queue.ts'
-import { refuse } from './refusal.ts'
 import { addDelivery, delivered, moved } from './replies.ts'
 import type { QueueTable } from './table.ts'
-import { type AbandonCommand, type DequeueCommand, QUEUE_LIMITS, type QueueName, type Refused } from './types.ts'
+import { type AbandonCommand, type DequeueCommand, QUEUE_LIMITS, type QueueName } from './types.ts'
 import { type Demand, Waiter } from './waiter.ts'
 
 /** The deliveries, a refusal, or null: it waits. */

@@ -1,6 +1,7 @@
 /** Messages come in: all of a command, or none. */
 import type { Plain } from '../actors/envelope.ts'
 import type { Millis } from '../base/ids.ts'
+import type { Refused } from '../base/refusal.ts'
 import type { ApplyContext } from '../raft/machine.ts'
 import type { Lane } from './lane.ts'
 import { DELAYED, Note, READY, traitsOf } from './note.ts'
@@ -8,7 +9,7 @@ import type { Queue } from './queue.ts'
 import { addEnqueued, enqueued } from './replies.ts'
 import { planEnqueue } from './room.ts'
 import type { QueueTable } from './table.ts'
-import { DEFAULT_CONFIG, type EnqueueCommand, type NewMessage, QUEUE_LIMITS, type QueueConfig, type Refused } from './types.ts'
+import { DEFAULT_CONFIG, type EnqueueCommand, type NewMessage, QUEUE_LIMITS, type QueueConfig } from './types.ts'
 
 export function enqueue(table: QueueTable, ctx: ApplyContext, command: EnqueueCommand): Plain[] | Refused {
   const count = planEnqueue(table, table.find(command), command, ctx.time, null)

@@ -1,9 +1,9 @@
 /** The highest fencing token that was seen of each resource. It never sinks. */
 import type { Changes } from '../base/changes.ts'
+import { type Refused, refuse } from '../base/refusal.ts'
 import { Stored } from './stored.ts'
 import { FENCE } from './kinds.ts'
-import { refuse } from './refusal.ts'
-import { type Fence, QUEUE_LIMITS, type Refused } from './types.ts'
+import { type Fence, QUEUE_LIMITS } from './types.ts'
 
 export class FloorOfFence extends Stored {
   readonly kind = FENCE

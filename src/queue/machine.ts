@@ -12,6 +12,7 @@
  */
 import type { Plain } from '../actors/envelope.ts'
 import type { Millis } from '../base/ids.ts'
+import type { Refused } from '../base/refusal.ts'
 import type { ApplyContext, StateMachine } from '../raft/machine.ts'
 import { attach } from './attach.ts'
 import { BodyCache } from './body-cache.ts'
@@ -28,7 +29,7 @@ import { ack, extend, nack } from './settle.ts'
 import { type QueueMachineStats, statsOf } from './stats.ts'
 import { QueueTable } from './table.ts'
 import { transact } from './transaction.ts'
-import type { LoggedCommand, Refused } from './types.ts'
+import type { LoggedCommand } from './types.ts'
 import { deleteQueue, purge, putQueue, redrive } from './upkeep.ts'
 
 const METRICS_MAX = 100

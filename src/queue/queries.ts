@@ -4,11 +4,11 @@
  */
 import type { Plain } from '../actors/envelope.ts'
 import type { Millis } from '../base/ids.ts'
+import { invalid } from '../base/refusal.ts'
 import { browse } from './browse.ts'
 import { noSuchQueue } from './dequeue.ts'
 import { parseMessageId } from './ids.ts'
 import type { Queue } from './queue.ts'
-import { invalid } from './refusal.ts'
 import { refused } from './replies.ts'
 import type { QueueTable } from './table.ts'
 import { type MessageState, QUEUE_LIMITS, type QueueStatus } from './types.ts'

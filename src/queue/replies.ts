@@ -18,8 +18,9 @@ import type { Plain } from '../actors/envelope.ts'
 import { assert } from '../base/assert.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import type { LogIndex, Millis, NodeId, Term } from '../base/ids.ts'
+import type { Refused } from '../base/refusal.ts'
 import { messageId } from './ids.ts'
-import type { DeliveredMessage, EnqueuedItem, ItemOutcome, QueueConfig, QueueReply, Receipt, Refused, TransactionResult } from './types.ts'
+import type { DeliveredMessage, EnqueuedItem, ItemOutcome, QueueConfig, QueueReply, Receipt, TransactionResult } from './types.ts'
 
 const REFUSED = 0
 const PUT = 1

@@ -3,11 +3,11 @@
  * count as done; what they would do is kept in a draft.
  */
 import type { Millis } from '../base/ids.ts'
+import { type Refused, refuse } from '../base/refusal.ts'
 import type { Lane } from './lane.ts'
 import type { Queue } from './queue.ts'
-import { refuse } from './refusal.ts'
 import type { QueueTable } from './table.ts'
-import { DEFAULT_CONFIG, type EnqueueCommand, QUEUE_LIMITS, type Refused } from './types.ts'
+import { DEFAULT_CONFIG, type EnqueueCommand, QUEUE_LIMITS } from './types.ts'
 
 /** What the ops of a transaction so far would do to one queue. */
 export interface Draft {

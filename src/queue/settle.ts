@@ -11,6 +11,7 @@
 import type { Plain } from '../actors/envelope.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import type { Millis } from '../base/ids.ts'
+import type { Refused } from '../base/refusal.ts'
 import type { ApplyContext } from '../raft/machine.ts'
 import { noSuchQueue } from './dequeue.ts'
 import { comeBack } from './come-back.ts'
@@ -19,7 +20,7 @@ import { LEASED, type Note } from './note.ts'
 import type { Queue } from './queue.ts'
 import { settled } from './replies.ts'
 import type { QueueTable } from './table.ts'
-import type { AckCommand, ExtendCommand, ItemOutcome, NackCommand, Refused, Settling } from './types.ts'
+import type { AckCommand, ExtendCommand, ItemOutcome, NackCommand, Settling } from './types.ts'
 
 export function ack(table: QueueTable, ctx: ApplyContext, command: AckCommand): Plain | Refused {
   const queue = table.find(command)

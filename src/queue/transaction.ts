@@ -4,16 +4,16 @@
  */
 import type { Plain } from '../actors/envelope.ts'
 import type { Millis } from '../base/ids.ts'
+import { type Refused, refuse } from '../base/refusal.ts'
 import type { ApplyContext } from '../raft/machine.ts'
 import { noSuchQueue } from './dequeue.ts'
 import { queueFor, takeIn } from './enqueue.ts'
 import type { Note } from './note.ts'
-import { refuse } from './refusal.ts'
 import { didAck, didEnqueue, didFence, transacted } from './replies.ts'
 import { type Draft, newDraft, planEnqueue } from './room.ts'
 import { ackOne, findLeased, wasAcked } from './settle.ts'
 import type { QueueTable } from './table.ts'
-import type { AckCommand, EnqueueCommand, Fence, QueueName, Refused, TransactionCommand, TransactionOp } from './types.ts'
+import type { AckCommand, EnqueueCommand, Fence, QueueName, TransactionCommand, TransactionOp } from './types.ts'
 
 export function transact(table: QueueTable, ctx: ApplyContext, { ops }: TransactionCommand): Plain | Refused {
   const plan = new Plan(table, ctx.time)

@@ -9,6 +9,7 @@
  */
 import type { ErrorCode, TricordError } from '../base/errors.ts'
 import type { LogIndex, Millis, NodeId, Term } from '../base/ids.ts'
+import type { Refused } from '../base/refusal.ts'
 
 export const QUEUE_LIMITS = {
   nameLengthMax: 128,
@@ -193,14 +194,6 @@ export type QueueCommand =
 
 /** What the log of a partition carries. */
 export type LoggedCommand = QueueCommand | AbandonCommand
-
-/** A refusal as data: machines do not throw. */
-export interface Refused {
-  readonly type: 'refused'
-  readonly code: ErrorCode
-  readonly message: string
-  readonly details: Readonly<Record<string, unknown>>
-}
 
 export interface EnqueuedItem {
   readonly id: string

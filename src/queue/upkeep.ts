@@ -1,12 +1,12 @@
 /** What is done to a queue as a whole: configured, emptied, its dead brought back, taken away. */
 import type { Plain } from '../actors/envelope.ts'
+import { type Refused, refuse } from '../base/refusal.ts'
 import type { ApplyContext } from '../raft/machine.ts'
 import { noSuchQueue } from './dequeue.ts'
 import { deadLetterOf, defaultConfig } from './enqueue.ts'
 import { emitLost } from './expiry.ts'
 import type { Note } from './note.ts'
 import type { Queue } from './queue.ts'
-import { refuse } from './refusal.ts'
 import { deleted, moved, purged, put, refused } from './replies.ts'
 import type { QueueTable } from './table.ts'
 import {
@@ -16,7 +16,6 @@ import {
   QUEUE_LIMITS,
   type QueueConfig,
   type RedriveCommand,
-  type Refused,
 } from './types.ts'
 
 /** Of one purge so many lost leases are told: to tell is best effort, and an entry takes one turn. */

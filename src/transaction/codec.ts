@@ -6,11 +6,11 @@
  *   reply     [0x80, versions, reply of the queues, (version, created) of each put]     refusals: as the queues say them
  */
 import type { Plain } from '../actors/envelope.ts'
+import { type Refused, invalid } from '../base/refusal.ts'
 import type { PutCommand } from '../cache/machine/commands.ts'
 import { decodeCommand as decodeCacheCommand } from '../cache/machine/decode.ts'
 import { decodeCommand as decodeQueueCommand } from '../queue/codec.ts'
-import { invalid } from '../queue/refusal.ts'
-import { QUEUE_LIMITS, type Refused } from '../queue/types.ts'
+import { QUEUE_LIMITS } from '../queue/types.ts'
 import { ByteReader, ByteWriter } from '../raft/bytes.ts'
 
 const VERSION = 0x81

@@ -8,13 +8,12 @@
  */
 import type { Plain } from '../actors/envelope.ts'
 import { assert } from '../base/assert.ts'
+import { type Refused, refuse } from '../base/refusal.ts'
 import { entryLine } from '../cache/line-id.ts'
 import type { CacheMachine } from '../cache/machine/machine.ts'
 import { decodeReply as decodeCacheReply } from '../cache/machine/replies.ts'
 import { CACHE_LIMITS } from '../cache/types.ts'
-import { refuse } from '../queue/refusal.ts'
 import { decodeReply as decodeQueueReply, receiptIndex, refused, transacted } from '../queue/replies.ts'
-import type { Refused } from '../queue/types.ts'
 import type { ApplyContext, StateMachine } from '../raft/machine.ts'
 import { type Put, decodeMixed, encodeReply } from './codec.ts'
 

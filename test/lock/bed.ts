@@ -1,7 +1,8 @@
 /** A lock machine on a test bed: time by hand, a store in memory, answers and events in the order they came. */
 import type { ApplyContext } from '../../src/raft/machine.ts'
 import type { Plain } from '../../src/actors/envelope.ts'
-import type { AcquireCommand, GrantView, LockCommand, LockReply, LockStatus, Mode, Refused } from '../../src/lock/types.ts'
+import type { Refused } from '../../src/base/refusal.ts'
+import type { AcquireCommand, GrantView, LockCommand, LockReply, LockStatus, Mode } from '../../src/lock/types.ts'
 import type { LockEvent, SessionEvent } from '../../src/lock/events.ts'
 import { createLockMachine } from '../../src/lock/machine.ts'
 import type { LockMachine } from '../../src/lock/machine.ts'

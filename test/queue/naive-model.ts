@@ -3,6 +3,7 @@
  * cleverness. Written from the semantics (docs/queues.md), not from the machine.
  */
 import type { ErrorCode } from '../../src/base/errors.ts'
+import type { Refused } from '../../src/base/refusal.ts'
 import { messageId } from '../../src/queue/ids.ts'
 import { DEFAULT_CONFIG } from '../../src/queue/types.ts'
 import type {
@@ -22,7 +23,6 @@ import type {
   QueueReply,
   Receipt,
   RedriveCommand,
-  Refused,
   Settling,
   TransactionCommand,
   TransactionOp,

@@ -2,12 +2,11 @@
  * Reads the fields of a command off bytes and holds them against their limits. It never throws: the first field that is
  * wrong is remembered as the refusal, everything after it reads as 0 or empty, and the caller asks once, at the end.
  */
+import { type Refused, invalid, refuse } from '../../base/refusal.ts'
 import { ByteReader } from '../../raft/bytes.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { type LineKind, parseLine } from '../line-id.ts'
 import { CACHE_LIMITS } from '../types.ts'
-import type { Refused } from './commands.ts'
-import { invalid, refuse } from './refusal.ts'
 
 export class CommandReader {
   readonly #in: ByteReader

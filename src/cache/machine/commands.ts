@@ -4,8 +4,8 @@
  * Who sends a command has looked at lines on other partitions for it: the cache's configuration (`share`, a default life),
  * the versions of the tags, and whether what is there was alive (`dead`). The machine sees its own partition only.
  */
-import type { ErrorCode } from '../../base/errors.ts'
 import type { Millis, NodeId, Term } from '../../base/ids.ts'
+import type { Refused } from '../../base/refusal.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import type { CacheConfig, CacheName, Condition, EntryName } from '../types.ts'
 
@@ -189,13 +189,6 @@ export type CacheCommand =
   | OwnCommand
   | FlushCommand
   | ReleaseCommand
-
-export interface Refused {
-  readonly type: 'refused'
-  readonly code: ErrorCode
-  readonly message: string
-  readonly details: Readonly<Record<string, unknown>>
-}
 
 export type CacheReply =
   | Refused

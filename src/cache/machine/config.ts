@@ -1,10 +1,10 @@
 /** The configuration of a cache as a client gives it: any part of it, each within its bounds. */
 import type { Plain } from '../../actors/envelope.ts'
+import { invalid } from '../../base/refusal.ts'
 import type { ByteWriter } from '../../raft/bytes.ts'
 import { readPlain, writePlain } from '../../raft/plain.ts'
 import { CACHE_LIMITS, type CacheConfig, DEFAULT_CONFIG } from '../types.ts'
 import type { CommandReader } from './command-reader.ts'
-import { invalid } from './refusal.ts'
 
 type Range = readonly [min: number, max: number]
 

@@ -1,4 +1,5 @@
 /** Commands off the bytes of the log, or why they are none. The format is told in `codec.ts`. Never throws. */
+import { type Refused, invalid } from '../../base/refusal.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { entryLine } from '../line-id.ts'
 import { CACHE_LIMITS, type CacheName, type Condition, type EntryName } from '../types.ts'
@@ -26,12 +27,10 @@ import {
   MACHINE_LIMITS,
   type OwnCommand,
   type PutCommand,
-  type Refused,
   type Share,
   type SweepWhat,
 } from './commands.ts'
 import { readConfig } from './config.ts'
-import { invalid } from './refusal.ts'
 
 const NODE_LENGTH_MAX = 128
 const NO_LINES: readonly LineId[] = []

@@ -1,9 +1,9 @@
 /** Which nodes may hold copies of lines of this partition: a new home asks them first (ADR 0006, 5). */
 import type { Plain } from '../../actors/envelope.ts'
+import { refuse } from '../../base/refusal.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
 import { type HoldCommand, MACHINE_LIMITS, type UnholdCommand } from './commands.ts'
 import { Holder } from './marks.ts'
-import { refuse } from './refusal.ts'
 import { held, refused } from './replies.ts'
 import type { CacheTable } from './table.ts'
 

@@ -3,6 +3,7 @@
  * holds up the partition. What a node owns stays, and is told: it has to be given back first.
  */
 import type { Plain } from '../../actors/envelope.ts'
+import { invalid } from '../../base/refusal.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { type Line, entryLine, parseLine } from '../line-id.ts'
@@ -11,7 +12,6 @@ import { type InvalidateKeysCommand, MACHINE_LIMITS, type SweepCommand } from '.
 import type { Entry } from './entry.ts'
 import { passOn } from './load.ts'
 import type { Load } from './loads.ts'
-import { invalid } from './refusal.ts'
 import { invalidated, refused, swept, sweptNames } from './replies.ts'
 import type { CacheTable } from './table.ts'
 

@@ -1,7 +1,6 @@
 /** What a write has to hold against, judged alike by the machine and by an owner that writes on its own. */
+import { type Refused, invalid, refuse } from '../../base/refusal.ts'
 import type { Condition } from '../types.ts'
-import type { Refused } from './commands.ts'
-import { invalid, refuse } from './refusal.ts'
 
 const INTEGER = /^-?(0|[1-9]\d{0,15})$/
 const INTEGER_BYTES_MAX = 20

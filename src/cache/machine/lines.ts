@@ -1,11 +1,11 @@
 /** Lines that are no entries: tags and levels, whose version is all they have, and the configurations of caches. */
 import type { Plain } from '../../actors/envelope.ts'
+import { refuse } from '../../base/refusal.ts'
 import { configLine } from '../line-id.ts'
 import { type BumpCommand, type ConfigureCommand, MACHINE_LIMITS } from './commands.ts'
 import { mergeConfig } from './config.ts'
 import { NOTHING_HELD } from './entry.ts'
 import { ConfigLine, Marker } from './marks.ts'
-import { refuse } from './refusal.ts'
 import { bumped, configured, refused } from './replies.ts'
 import type { CacheTable } from './table.ts'
 

@@ -6,15 +6,15 @@
  *                        │ deleted, invalidated, refused, or the lease is over: the token is void, the next in line gets one
  */
 import type { Plain } from '../../actors/envelope.ts'
+import { type Refused, refuse } from '../../base/refusal.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { entryLine } from '../line-id.ts'
 import type { EntryName } from '../types.ts'
-import { type LineVersion, type LoadCommand, MACHINE_LIMITS, type PutCommand, type Refused } from './commands.ts'
+import { type LineVersion, type LoadCommand, MACHINE_LIMITS, type PutCommand } from './commands.ts'
 import type { Entry } from './entry.ts'
 import { Load, LoadWaiter } from './loads.ts'
 import { refuseOwned } from './owned-line.ts'
-import { refuse } from './refusal.ts'
 import { found, load as granted, refused, stale } from './replies.ts'
 import type { CacheTable } from './table.ts'
 

@@ -1,9 +1,9 @@
 /** That a line is a node's to write, and what that means for everybody else. What becomes of it: `ownership.ts`. */
 import type { Plain } from '../../actors/envelope.ts'
 import type { NodeId } from '../../base/ids.ts'
+import { refuse } from '../../base/refusal.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { OWNERSHIP } from './kinds.ts'
-import { refuse } from './refusal.ts'
 import { owned, refused } from './replies.ts'
 import { Stored } from './stored.ts'
 import type { CacheTable } from './table.ts'

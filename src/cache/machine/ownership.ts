@@ -8,6 +8,7 @@
  * the entry is at `version`, its change at a place `at` of its own.
  */
 import type { Plain } from '../../actors/envelope.ts'
+import { invalid, refuse } from '../../base/refusal.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
 import { type Line, parseLine } from '../line-id.ts'
 import { CACHE_LIMITS } from '../types.ts'
@@ -15,7 +16,6 @@ import { type FlushCommand, MACHINE_LIMITS, type OwnCommand, type ReleaseCommand
 import { deadlineOf } from './life.ts'
 import { yieldLoad } from './load.ts'
 import { Ownership } from './owned-line.ts'
-import { invalid, refuse } from './refusal.ts'
 import { flushed, owned, ownership, refused, released } from './replies.ts'
 import { evict } from './share.ts'
 import type { CacheTable } from './table.ts'

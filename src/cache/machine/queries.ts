@@ -1,6 +1,6 @@
 /** Reads of what no line says: how much a cache holds here. Requests come from other nodes and are not trusted. */
 import type { Plain } from '../../actors/envelope.ts'
-import { invalid } from './refusal.ts'
+import { invalid } from '../../base/refusal.ts'
 import { refused } from './replies.ts'
 import type { CacheTable } from './table.ts'
 

@@ -18,9 +18,10 @@ import type { Plain } from '../../actors/envelope.ts'
 import { assert } from '../../base/assert.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
+import type { Refused } from '../../base/refusal.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import type { CacheConfig } from '../types.ts'
-import type { CacheReply, FoundValue, Refused } from './commands.ts'
+import type { CacheReply, FoundValue } from './commands.ts'
 
 const KIND_MIN = 64
 const REFUSED = 64

@@ -1,5 +1,6 @@
 /** Writes of one key: put, delete, increment; and that keys were read. */
 import type { Plain } from '../../actors/envelope.ts'
+import { type Refused, refuse } from '../../base/refusal.ts'
 import { entryLine } from '../line-id.ts'
 import { CACHE_LIMITS, type Condition, type EntryName } from '../types.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
@@ -9,7 +10,6 @@ import {
   type LineVersion,
   MACHINE_LIMITS,
   type PutCommand,
-  type Refused,
   type TouchCommand,
 } from './commands.ts'
 import type { Entry } from './entry.ts'
@@ -18,7 +18,6 @@ import { deadlineOf, slidingDeadline } from './life.ts'
 import { endLoad, isOutdated, loadOf, passOn, tagsOfLoad } from './load.ts'
 import type { Load } from './loads.ts'
 import { outrun, refuseOwned } from './owned-line.ts'
-import { refuse } from './refusal.ts'
 import { deleted, incremented, nothingDeleted, put, refused, touched } from './replies.ts'
 import { evict } from './share.ts'
 import type { CacheTable, NewContent } from './table.ts'

@@ -1,6 +1,12 @@
 /** Refusals as data: what a machine answers where another part would throw. */
-import type { ErrorCode } from '../base/errors.ts'
-import type { Refused } from './types.ts'
+import type { ErrorCode } from './errors.ts'
+
+export interface Refused {
+  readonly type: 'refused'
+  readonly code: ErrorCode
+  readonly message: string
+  readonly details: Readonly<Record<string, unknown>>
+}
 
 const NO_DETAILS = Object.freeze({})
 
