@@ -73,7 +73,7 @@ const PACKAGES: readonly (readonly [prefix: string, files: RegExp])[] = [
 
 /** Pure cores: no clock, chance, promise or node:*; only other pure files. */
 const PURE =
-  /^(base\/|raft\/core\/|raft\/batch|raft\/bytes|raft\/plain|raft\/host\/(request|answer-pages|cluster-clock)|cluster\/(types|ring|placement|meta-machine)|lock\/(?!facade)|queue\/(?!facade|lost-leases)|cache\/(types|line-id|machine\/|coherence\/))/
+  /^(base\/|raft\/core\/|raft\/batch|raft\/bytes|raft\/command-reader|raft\/plain|raft\/host\/(request|answer-pages|cluster-clock)|cluster\/(types|ring|placement|meta-machine)|lock\/(?!facade)|queue\/(?!facade|lost-leases)|cache\/(types|line-id|machine\/|coherence\/))/
 const PURE_BANS: readonly RegExp[] = [
   /\bDate\b/,
   /\bMath\.random\b/,

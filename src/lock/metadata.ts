@@ -2,6 +2,7 @@
  * Metadata rests as the JSON text it came as ('' for none): one string per grant instead of an object tree, the same
  * bytes on every replica, parsed only when somebody looks.
  */
+import { utf8Length } from '../base/utf8.ts'
 import { LIMITS } from './types.ts'
 import type { Metadata } from './types.ts'
 
@@ -27,14 +28,4 @@ export function isMetadataText(text: string): boolean {
 /** Reads text that `isMetadataText` has accepted. */
 export function parseMetadata(text: string): Metadata {
   return text === '' ? NONE : (JSON.parse(text) as Metadata)
-}
-
-function utf8Length(text: string): number {
-  let bytes = 0
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    // A surrogate pair is 4 bytes: 2 for each half.
-    bytes += unit < 0x80 ? 1 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 2 : 3
-  }
-  return bytes
 }

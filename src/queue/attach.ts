@@ -10,6 +10,7 @@
  */
 import type { Plain } from '../actors/envelope.ts'
 import { assert } from '../base/assert.ts'
+import { type Eventually, after } from '../base/eventually.ts'
 import type { AttachContext, ColdReads } from '../raft/machine.ts'
 import { type StoredBody, decodeStored } from './bodies.ts'
 import type { BareMessage, BarePage } from './browse.ts'
@@ -21,7 +22,6 @@ import type { QueueTable } from './table.ts'
 import { type BrowsedMessage, QUEUE_LIMITS } from './types.ts'
 
 type Found = StoredBody | undefined
-type Eventually<T> = T | Promise<T>
 
 /** No message: numbers begin with 1. */
 const GONE = 0
@@ -56,10 +56,6 @@ function isLeased(queue: Queue, seq: number, token: number): boolean {
 
 function isPage(reply: Plain): reply is Plain & BarePage {
   return typeof reply === 'object' && reply !== null && 'bare' in reply
-}
-
-function after<T, U>(value: Eventually<T>, then: (value: T) => U): Eventually<U> {
-  return value instanceof Promise ? value.then(then) : then(value)
 }
 
 /** What is stored of these messages, in their order; undefined for one that is gone. */
@@ -120,7 +116,7 @@ function browsed(table: QueueTable, page: BarePage, cold: ColdReads, from = 0, s
     }
     return browsed(table, page, cold, from + slice.length, shown, total)
   }
-  return after(find(queue, seqs, cold, false), next) as Eventually<Plain>
+  return after(find(queue, seqs, cold, false), next)
 }
 
 function cursorAfter({ messages, queue, cursor }: BarePage, nth: number): string | null {

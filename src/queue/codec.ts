@@ -18,7 +18,7 @@
  */
 import { type Refused, invalid, refuse } from '../base/refusal.ts'
 import { ByteWriter } from '../raft/bytes.ts'
-import { CommandReader } from './command-reader.ts'
+import { QueueCommandReader } from './command-reader.ts'
 import { readConfig, writeConfig } from './config-codec.ts'
 import { QUEUE_LIMITS } from './types.ts'
 import type {
@@ -183,14 +183,14 @@ function writeFence({ resource, token }: Fence): void {
 
 /** Reads a command, or says why it is none. Never throws. The bodies are views of `bytes`. */
 export function decodeCommand(bytes: Uint8Array): LoggedCommand | Refused {
-  const input = new CommandReader(bytes)
+  const input = new QueueCommandReader(bytes)
   if (input.u8() !== VERSION) return invalid('', 'a queue command of an unknown version')
   const kind = input.u8()
   const command = kind === TX ? readTransaction(input) : kind === ABANDON ? readAbandon(input) : readCommand(input, kind)
   return input.end() ?? command
 }
 
-function readCommand(input: CommandReader, kind: number): QueueCommand | Refused {
+function readCommand(input: QueueCommandReader, kind: number): QueueCommand | Refused {
   const name = readName(input)
   switch (kind) {
     case PUT:
@@ -223,15 +223,15 @@ function readCommand(input: CommandReader, kind: number): QueueCommand | Refused
   }
 }
 
-function readName(input: CommandReader): QueueName {
+function readName(input: QueueCommandReader): QueueName {
   const namespace = input.text('namespace', 1, QUEUE_LIMITS.nameLengthMax)
   return { namespace, queue: input.text('queue', 1, QUEUE_LIMITS.nameLengthMax) }
 }
 
-function readEnqueue(input: CommandReader, { namespace, queue }: QueueName): EnqueueCommand {
+function readEnqueue(input: QueueCommandReader, { namespace, queue }: QueueName): EnqueueCommand {
   const messages: NewMessage[] = []
   let bytes = 0
-  for (let left = input.length('messages', QUEUE_LIMITS.batchMax); left > 0 && !input.failed; left--) {
+  for (let left = input.length('messages', 1, QUEUE_LIMITS.batchMax); left > 0 && !input.failed; left--) {
     const message = readMessage(input)
     bytes += message.body.length
     messages.push(message)
@@ -240,7 +240,7 @@ function readEnqueue(input: CommandReader, { namespace, queue }: QueueName): Enq
   return { type: 'queue_enqueue', namespace, queue, messages }
 }
 
-function readMessage(input: CommandReader): NewMessage {
+function readMessage(input: QueueCommandReader): NewMessage {
   const flags = input.u8()
   if (flags > FLAGS_ALL) input.refuse(invalid('messages', 'a message of an unknown kind'))
   const group = flags & HAS_GROUP ? input.text('group', 1, QUEUE_LIMITS.groupLengthMax) : ''
@@ -251,7 +251,7 @@ function readMessage(input: CommandReader): NewMessage {
   return { body: input.body('data'), group, dedupId, delayMs, priority, ttlMs }
 }
 
-function readDequeue(input: CommandReader, { namespace, queue }: QueueName): DequeueCommand {
+function readDequeue(input: QueueCommandReader, { namespace, queue }: QueueName): DequeueCommand {
   const max = input.count('max', 1, QUEUE_LIMITS.dequeueMax)
   const waitMs = input.count('waitMs', 0, QUEUE_LIMITS.waitMsMax)
   const visibilityMs = input.count('visibilityMs', 0, QUEUE_LIMITS.visibilityMsMax)
@@ -260,31 +260,31 @@ function readDequeue(input: CommandReader, { namespace, queue }: QueueName): Deq
   return { type: 'queue_dequeue', namespace, queue, max, waitMs, visibilityMs: visibilityMs === 0 ? null : visibilityMs, consumer, watcher }
 }
 
-function readAbandon(input: CommandReader): AbandonCommand {
+function readAbandon(input: QueueCommandReader): AbandonCommand {
   return { type: 'queue_abandon', gateway: readGateway(input) }
 }
 
-function readGateway(input: CommandReader): string {
+function readGateway(input: QueueCommandReader): string {
   return input.text('gateway', 1, GATEWAY_LENGTH_MAX)
 }
 
-function readAck(input: CommandReader, { namespace, queue }: QueueName): AckCommand {
+function readAck(input: QueueCommandReader, { namespace, queue }: QueueName): AckCommand {
   const fence = input.flag('fence') ? readFence(input) : null
   return { type: 'queue_ack', namespace, queue, items: readItems(input, readSettling), fence }
 }
 
-function readItems<T>(input: CommandReader, read: (input: CommandReader) => T): T[] {
+function readItems<T>(input: QueueCommandReader, read: (input: QueueCommandReader) => T): T[] {
   const items: T[] = []
-  for (let left = input.length('items', QUEUE_LIMITS.itemsMax); left > 0 && !input.failed; left--) items.push(read(input))
+  for (let left = input.length('items', 1, QUEUE_LIMITS.itemsMax); left > 0 && !input.failed; left--) items.push(read(input))
   return items
 }
 
-function readSettling(input: CommandReader): Settling {
+function readSettling(input: QueueCommandReader): Settling {
   const id = input.text('id', 1, ID_LENGTH_MAX)
   return { id, token: input.count('token', 1, TOKEN_MAX) }
 }
 
-function readNack(input: CommandReader): NackCommand['items'][number] {
+function readNack(input: QueueCommandReader): NackCommand['items'][number] {
   const { id, token } = readSettling(input)
   const delay = input.count('delayMs', 0, QUEUE_LIMITS.delayMsMax + 1)
   const countAttempt = input.flag('countAttempt')
@@ -292,23 +292,23 @@ function readNack(input: CommandReader): NackCommand['items'][number] {
   return { id, token, delayMs: delay === 0 ? null : delay - 1, reason, countAttempt }
 }
 
-function readExtension(input: CommandReader): ExtendCommand['items'][number] {
+function readExtension(input: QueueCommandReader): ExtendCommand['items'][number] {
   const { id, token } = readSettling(input)
   const visibilityMs = input.count('visibilityMs', QUEUE_LIMITS.visibilityMsMin, QUEUE_LIMITS.visibilityMsMax)
   const checkpoint = input.flag('checkpoint') ? input.json('checkpoint', QUEUE_LIMITS.checkpointBytesMax) : null
   return { id, token, visibilityMs, checkpoint }
 }
 
-function readFence(input: CommandReader): Fence {
+function readFence(input: QueueCommandReader): Fence {
   const resource = input.text('fence.resource', 1, FENCE_RESOURCE_LENGTH_MAX)
   return { resource, token: input.count('fence.token', 1, TOKEN_MAX) }
 }
 
 /** The limits of one enqueue and of one ack hold over all the ops together: it is one entry of the log. */
-function readTransaction(input: CommandReader): TransactionCommand {
+function readTransaction(input: QueueCommandReader): TransactionCommand {
   const ops: TransactionOp[] = []
   let [messages, items, bytes] = [0, 0, 0]
-  for (let left = input.length('ops', QUEUE_LIMITS.itemsMax); left > 0 && !input.failed; left--) {
+  for (let left = input.length('ops', 1, QUEUE_LIMITS.itemsMax); left > 0 && !input.failed; left--) {
     const op = readOp(input)
     if (op.type === 'queue_enqueue') for (const { body } of op.messages) bytes += body.length
     if (op.type === 'queue_enqueue') messages += op.messages.length
@@ -321,7 +321,7 @@ function readTransaction(input: CommandReader): TransactionCommand {
   return { type: 'tx', ops }
 }
 
-function readOp(input: CommandReader): TransactionOp {
+function readOp(input: QueueCommandReader): TransactionOp {
   const kind = input.u8()
   if (kind === ENQUEUE) return readEnqueue(input, readName(input))
   if (kind === ACK) return readAck(input, readName(input))

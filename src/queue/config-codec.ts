@@ -6,7 +6,7 @@ import type { Plain } from '../actors/envelope.ts'
 import { type Refused, invalid } from '../base/refusal.ts'
 import { type ByteWriter } from '../raft/bytes.ts'
 import { readPlain, writePlain } from '../raft/plain.ts'
-import type { CommandReader } from './command-reader.ts'
+import type { QueueCommandReader } from './command-reader.ts'
 import { QUEUE_LIMITS } from './types.ts'
 import type { PutQueueCommand } from './types.ts'
 
@@ -50,7 +50,7 @@ function given(value: object): Plain {
   return Object.fromEntries(members)
 }
 
-export function readConfig(reader: CommandReader): ConfigPart {
+export function readConfig(reader: QueueCommandReader): ConfigPart {
   const config = readPlain(reader.input)
   const wrong = wrongIn(config, 'config', wrongMember)
   if (wrong !== null) reader.refuse(wrong)

@@ -6,8 +6,8 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { Millis } from '../../base/ids.ts'
+import { utf8Length } from '../../base/utf8.ts'
 import type { Cache } from './cache.ts'
-import { utf8Length } from './command-reader.ts'
 import type { Entry } from './entry.ts'
 import type { CacheTable } from './table.ts'
 

@@ -4,7 +4,7 @@ import { invalid } from '../../base/refusal.ts'
 import type { ByteWriter } from '../../raft/bytes.ts'
 import { readPlain, writePlain } from '../../raft/plain.ts'
 import { CACHE_LIMITS, type CacheConfig, DEFAULT_CONFIG } from '../types.ts'
-import type { CommandReader } from './command-reader.ts'
+import type { CacheCommandReader } from './command-reader.ts'
 
 type Range = readonly [min: number, max: number]
 
@@ -24,7 +24,7 @@ export function writeConfig(out: ByteWriter, config: Partial<CacheConfig>): void
   writePlain(out, Object.fromEntries(given) as Plain)
 }
 
-export function readConfig(reader: CommandReader): Partial<CacheConfig> {
+export function readConfig(reader: CacheCommandReader): Partial<CacheConfig> {
   const config = readPlain(reader.input)
   if (typeof config !== 'object' || config === null || Array.isArray(config) || config instanceof Uint8Array) {
     reader.refuse(invalid('config', 'an object'))

@@ -17,7 +17,7 @@ import {
   VERSIONED,
   VERSION_MAX,
 } from './codes.ts'
-import { CommandReader } from './command-reader.ts'
+import { CacheCommandReader } from './command-reader.ts'
 import {
   type CacheCommand,
   type FlushCommand,
@@ -42,7 +42,7 @@ export function isCacheCommand(bytes: Uint8Array): boolean {
 
 /** Reads a command, or says why it is none. Values are views of `bytes`. */
 export function decodeCommand(bytes: Uint8Array): CacheCommand | Refused {
-  const input = new CommandReader(bytes)
+  const input = new CacheCommandReader(bytes)
   if (input.u8() !== VERSION) return invalid('', 'a cache command of an unknown version')
   const command = read(input, input.u8())
   return input.end() ?? command
@@ -50,13 +50,13 @@ export function decodeCommand(bytes: Uint8Array): CacheCommand | Refused {
 
 /** The lines that a command means to change, where its head says so; looks no further, and may name them though the rest is malformed. */
 export function linesToChange(bytes: Uint8Array): readonly LineId[] {
-  const input = new CommandReader(bytes)
+  const input = new CacheCommandReader(bytes)
   const kind = input.u8() === VERSION ? input.u8() : 0
   const lines = linesIn(input, kind)
   return input.failed ? NO_LINES : lines
 }
 
-function linesIn(input: CommandReader, kind: number): readonly LineId[] {
+function linesIn(input: CacheCommandReader, kind: number): readonly LineId[] {
   switch (kind) {
     case KINDS.cache_put:
     case KINDS.cache_delete:
@@ -74,7 +74,7 @@ function linesIn(input: CommandReader, kind: number): readonly LineId[] {
   return NO_LINES
 }
 
-function read(input: CommandReader, kind: number): CacheCommand | Refused {
+function read(input: CacheCommandReader, kind: number): CacheCommand | Refused {
   switch (kind) {
     case KINDS.cache_put:
       return readPut(input)
@@ -113,22 +113,22 @@ function read(input: CommandReader, kind: number): CacheCommand | Refused {
   return invalid('', 'a cache command of an unknown kind')
 }
 
-function readCache(input: CommandReader): CacheName {
+function readCache(input: CacheCommandReader): CacheName {
   const namespace = input.text('namespace', 1, CACHE_LIMITS.nameLengthMax)
   return { namespace, cache: input.text('cache', 1, CACHE_LIMITS.nameLengthMax) }
 }
 
-function readName(input: CommandReader): EntryName {
+function readName(input: CacheCommandReader): EntryName {
   const { namespace, cache } = readCache(input)
   return { namespace, cache, key: input.key('key', 1) }
 }
 
-function readBefore(input: CommandReader): { readonly own: number; readonly dead: number } {
+function readBefore(input: CacheCommandReader): { readonly own: number; readonly dead: number } {
   const own = input.count('own', 0, VERSION_MAX)
   return { own, dead: input.count('dead', 0, VERSION_MAX) }
 }
 
-function readPut(input: CommandReader): PutCommand {
+function readPut(input: CacheCommandReader): PutCommand {
   const name = readName(input)
   const before = readBefore(input)
   const condition = readCondition(input)
@@ -152,21 +152,21 @@ function readPut(input: CommandReader): PutCommand {
   }
 }
 
-function readLife(input: CommandReader): { readonly ttlMs: number | null; readonly slidingMs: number } {
+function readLife(input: CacheCommandReader): { readonly ttlMs: number | null; readonly slidingMs: number } {
   const ttlMs = readTtl(input)
   return { ttlMs, slidingMs: input.count('slidingMs', 0, CACHE_LIMITS.ttlMsMax) }
 }
 
-function readTtl(input: CommandReader): number | null {
+function readTtl(input: CacheCommandReader): number | null {
   const ttlMs = input.count('ttlMs', 0, CACHE_LIMITS.ttlMsMax)
   return ttlMs === 0 ? null : ttlMs
 }
 
-function readContentType(input: CommandReader): string {
+function readContentType(input: CacheCommandReader): string {
   return input.text('contentType', 0, CACHE_LIMITS.contentTypeLengthMax)
 }
 
-function readIncrement(input: CommandReader): IncrementCommand {
+function readIncrement(input: CacheCommandReader): IncrementCommand {
   const name = readName(input)
   const before = readBefore(input)
   const isNegative = input.flag('by')
@@ -176,7 +176,7 @@ function readIncrement(input: CommandReader): IncrementCommand {
   return { type: 'cache_increment', ...name, ...before, by: isNegative && by > 0 ? -by : by, ttlMs, tags, share: readShare(input) }
 }
 
-function readTags(input: CommandReader): LineVersion[] {
+function readTags(input: CacheCommandReader): LineVersion[] {
   const tags: LineVersion[] = []
   for (let left = input.length('tags', 0, MACHINE_LIMITS.tagsPerEntryMax); left > 0 && !input.failed; left--) {
     const line = input.line('tags', ['tag', 'level'])
@@ -186,13 +186,13 @@ function readTags(input: CommandReader): LineVersion[] {
   return tags
 }
 
-function readKeys(input: CommandReader): string[] {
+function readKeys(input: CacheCommandReader): string[] {
   const keys: string[] = []
   for (let left = input.length('keys', 1, CACHE_LIMITS.keysMax); left > 0 && !input.failed; left--) keys.push(input.key('keys', 1))
   return keys
 }
 
-function readLines(input: CommandReader): string[] {
+function readLines(input: CacheCommandReader): string[] {
   const lines: string[] = []
   for (let left = input.length('lines', 1, MACHINE_LIMITS.linesPerCommandMax); left > 0 && !input.failed; left--) {
     lines.push(input.line('lines', ['tag', 'level']))
@@ -200,7 +200,7 @@ function readLines(input: CommandReader): string[] {
   return lines
 }
 
-function readShare(input: CommandReader): Share {
+function readShare(input: CacheCommandReader): Share {
   const bytes = input.count('share.bytes', 0, OUT_OF_RANGE)
   const entries = input.count('share.entries', 0, OUT_OF_RANGE)
   const policy = SHARE_POLICIES[input.u8()]
@@ -208,7 +208,7 @@ function readShare(input: CommandReader): Share {
   return { bytes, entries, policy: policy ?? 'lru', configVersion: input.count('share.configVersion', 0, VERSION_MAX) }
 }
 
-function readCondition(input: CommandReader): Condition {
+function readCondition(input: CacheCommandReader): Condition {
   switch (input.u8()) {
     case ANY:
       return null
@@ -223,7 +223,7 @@ function readCondition(input: CommandReader): Condition {
   return null
 }
 
-function readWhat(input: CommandReader): SweepWhat {
+function readWhat(input: CacheCommandReader): SweepWhat {
   switch (input.u8()) {
     case SWEEP_LINE:
       return { line: input.line('line', ['tag', 'level']) }
@@ -236,7 +236,7 @@ function readWhat(input: CommandReader): SweepWhat {
   return { all: true }
 }
 
-function readLoad(input: CommandReader): LoadCommand {
+function readLoad(input: CacheCommandReader): LoadCommand {
   const name = readName(input)
   const dead = input.count('dead', 0, VERSION_MAX)
   const waitMs = input.count('waitMs', 0, CACHE_LIMITS.loadWaitMsMax)
@@ -244,11 +244,11 @@ function readLoad(input: CommandReader): LoadCommand {
   return { type: 'cache_load', ...name, dead, waitMs, staleOk, tags: readTags(input) }
 }
 
-function readNode(input: CommandReader): string {
+function readNode(input: CacheCommandReader): string {
   return input.text('node', 1, NODE_LENGTH_MAX)
 }
 
-function readOwn(input: CommandReader): OwnCommand {
+function readOwn(input: CacheCommandReader): OwnCommand {
   const line = input.line('line', ['entry'])
   const node = readNode(input)
   return {
@@ -260,7 +260,7 @@ function readOwn(input: CommandReader): OwnCommand {
   }
 }
 
-function readFlush(input: CommandReader): FlushCommand {
+function readFlush(input: CacheCommandReader): FlushCommand {
   const line = input.line('line', ['entry'])
   const own = input.count('own', 1, VERSION_MAX)
   const version = input.count('version', 1, VERSION_MAX)

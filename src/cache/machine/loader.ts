@@ -4,12 +4,12 @@
  * that a machine made of records goes on as the one that wrote them.
  */
 import { assert } from '../../base/assert.ts'
+import { utf8Length } from '../../base/utf8.ts'
 import { ByteReader } from '../../raft/bytes.ts'
 import { readPlain } from '../../raft/plain.ts'
 import type { CacheConfig, EntryName } from '../types.ts'
 import { Cache } from './cache.ts'
 import { SHARE_POLICIES } from './codes.ts'
-import { utf8Length } from './command-reader.ts'
 import type { LineVersion, Share } from './commands.ts'
 import { Entry, EntryUse } from './entry.ts'
 import { GhostPage } from './ghosts.ts'

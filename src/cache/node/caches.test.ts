@@ -224,7 +224,8 @@ describe('writeback', () => {
     const { version } = await put(2, 'wb', 'c', 'one', {}, 'absent')
     expect((await refusal(put(2, 'wb', 'c', 'two', {}, 'absent'))).code).toBe('VERSION_MISMATCH')
     await put(2, 'wb', 'c', 'two', {}, version)
-    await expect.poll(() => state(2, 'wb', 'c'), { timeout: 5_000 }).toBe('E')
+    // E; or nothing, where its session ended meanwhile.
+    await expect.poll(() => state(2, 'wb', 'c'), { timeout: 5_000 }).not.toBe('M')
     const keyed = { ...OPTIONS, idempotencyKey: { key: 'default/put/wb', fingerprint: 'f' } }
     const once = await on(0).increment(named('wb', 'keyed'), 1, keyed)
     expect(await on(1).increment(named('wb', 'keyed'), 1, keyed)).toEqual(once)

@@ -7,6 +7,7 @@
  *   put   config ─▶ tags and levels ─▶ log ─▶ gate ─▶ answer
  */
 import { TricordError } from '../../base/errors.ts'
+import { type Eventually, after } from '../../base/eventually.ts'
 import type { Millis } from '../../base/ids.ts'
 import { refusalOf, unreadable } from '../../raft/unreadable.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
@@ -65,7 +66,7 @@ export class Operations {
   }
 
   /** At once where everything is at hand. */
-  get({ namespace, cache, key }: EntryName, { timeoutMs }: CacheCallOptions): CacheRead | Promise<CacheRead> {
+  get({ namespace, cache, key }: EntryName, { timeoutMs }: CacheCallOptions): Eventually<CacheRead> {
     const line = entryLine(namespace, cache, key)
     const state = this.#lines.stateOf(line)
     const held = this.#lines.read(line, timeoutMs)
@@ -249,7 +250,7 @@ export class Operations {
    * What was there alive at one moment of this read; or the version of what was there dead. What is found dead may have been
    * replaced before its tag was invalidated: then there was something alive all the time, and it is looked for again.
    */
-  #foundAt(line: LineId, held: Held, timeoutMs: Millis, triesLeft = FIND_TRIES): Seen | Promise<Seen> {
+  #foundAt(line: LineId, held: Held, timeoutMs: Millis, triesLeft = FIND_TRIES): Eventually<Seen> {
     return after(this.#seen(held, timeoutMs), (seen) => {
       if (seen.dead === 0) return seen
       if (triesLeft === 0)
@@ -259,12 +260,12 @@ export class Operations {
     })
   }
 
-  #seen(held: Held, timeoutMs: Millis): Seen | Promise<Seen> {
+  #seen(held: Held, timeoutMs: Millis): Eventually<Seen> {
     if (held.value === null) return { entry: null, dead: 0 }
     return this.#alive(held, 0, timeoutMs)
   }
 
-  #alive(held: Held, from: number, timeoutMs: Millis): Seen | Promise<Seen> {
+  #alive(held: Held, from: number, timeoutMs: Millis): Eventually<Seen> {
     for (let at = from; at < held.tags.length; at++) {
       const [line, version] = held.tags[at] as LineVersion
       const tag = this.#lines.read(line, timeoutMs)
@@ -317,8 +318,4 @@ function lineOf({ namespace, cache, key }: EntryName): LineId {
 
 function entryNameOf({ namespace, cache, key }: EntryName): EntryName {
   return { namespace, cache, key }
-}
-
-function after<T, U>(value: T | Promise<T>, then: (value: T) => U | Promise<U>): U | Promise<U> {
-  return value instanceof Promise ? value.then(then) : then(value)
 }
