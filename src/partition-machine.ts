@@ -62,7 +62,10 @@ export function createPartitionMachine({ coherence, ...options }: PartitionMachi
     },
     // A ticket is unique in the group: the machine that does not know it does nothing.
     cancel: (ctx, ticket) => both.forEach((machine) => machine.cancel(ctx, ticket)),
-    advance: (ctx) => both.forEach((machine) => machine.advance(ctx)),
+    advance(ctx) {
+      queues.advance(ctx)
+      caches.advance(ctx)
+    },
     nextDeadline: (): Millis => Math.min(queues.nextDeadline(), caches.nextDeadline()),
     query: (request, time) => (isCacheQuestion(request) ? caches : queues).query(request, time),
     get valueBytes() {

@@ -19,6 +19,8 @@ import type { StateStore } from './state-store.ts'
 /** So many changes are drained at once, even while batches wait: a drain is one turn, so it has to stay small. */
 const DIRTY_DRAIN = 2_000
 const DIRTY_BYTES_DRAIN = 1024 * 1024
+/** An entry is one turn's commands of one group: few of them do not make it urgent, and the next tick looks at all. */
+const WEIGHED_ENTRIES = 4
 /** Held in memory for the store by all groups of the node, beyond which it takes no commands (intake.ts). */
 const OWED_BYTES_MAX = 256 * 1024 * 1024
 /** Room for seconds in which the store stalls (compaction): a quarter of a million records, some 60 MiB. */
@@ -72,6 +74,14 @@ export class Checkpoints {
     }
     if (plain.length > 0) this.#drain(plain, false, NOTHING)
     if (synced.length > 0) this.#drain(synced, true, NOTHING)
+  }
+
+  /** Whether a group whose turn is over is urgent; looked at after some of its entries only, for it is asked at every turn. */
+  noticed(group: Group): boolean {
+    const { index } = group.applier
+    if (index - group.weighedAt < WEIGHED_ENTRIES) return false
+    group.weighedAt = index
+    return Checkpoints.urgent(group)
   }
 
   static urgent(group: Group): boolean {

@@ -56,6 +56,8 @@ export class Group implements ApplySink {
   ailing = false
   /** How often it will still try to hand over what it leads, ailing. */
   handOvers = 0
+  /** The applied index when it was last seen how much the store is owed. */
+  weighedAt: LogIndex = 0
   readonly #shared: HostShared
   #backlog: Entry[] = []
   /** When `advance` has something to do. */

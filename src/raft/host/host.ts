@@ -180,7 +180,7 @@ export class Host implements Actor {
       this.#dirty = new Set()
       for (const group of groups) {
         group.turn(this.#gathered)
-        if (Checkpoints.urgent(group)) busy.add(group)
+        if (this.checkpoints.noticed(group)) busy.add(group)
       }
     }
     this.#append(ctx)

@@ -96,6 +96,10 @@ export class RequestTable {
   keysEvicted = 0
   /** The counter behind tickets and every order; persisted by the host with the applied index. */
   ordinal = 0
+  /** The last of `clients`. */
+  #newest: Client | null = null
+  /** Nothing is due before it; what comes meanwhile is due later. */
+  #quietUntil: Millis = -Infinity
 
   /** A parcel of `id` is applied at `time`. */
   touch(id: number, low: number, acks: readonly number[], time: Millis): Client {
@@ -103,8 +107,9 @@ export class RequestTable {
     if (client === undefined) {
       if (this.clients.size >= CLIENTS_MAX) this.#evictClient()
       client = { id, low: 0, touchedAt: 0, touch: 0, answers: new Map(), deferred: new Map(), waits: 0 }
-    } else this.clients.delete(id)
-    this.clients.set(id, client)
+    } else if (client !== this.#newest) this.clients.delete(id)
+    if (client !== this.#newest) this.clients.set(id, client)
+    this.#newest = client
     client.touchedAt = time
     client.touch = ++this.ordinal
     this.#raiseLow(client, low)
@@ -260,6 +265,7 @@ export class RequestTable {
 
   /** Forgets what is due, oldest first, a bounded number per entry. */
   advance(time: Millis): void {
+    if (time < this.#quietUntil) return
     let left = EXPIRED_PER_ENTRY_MAX
     for (const [key, entry] of this.keys) {
       if (entry.expiresAt > time || left-- === 0) break
@@ -270,6 +276,7 @@ export class RequestTable {
       if (client.waits > 0) this.touch(client.id, client.low, [], time)
       else this.#forgetClient(client)
     }
+    this.#quietUntil = Math.min(this.nextExpiry(), time + Math.min(KEY_LIFE_MS, CLIENT_IDLE_MS))
   }
 
   /** When `advance` would have something to do; Infinity for never. */
