@@ -58,7 +58,7 @@ const isWhat = either(
 const CALLS: Readonly<Record<string, readonly Check[]>> = {
   get: [isText, isText, isText, isNumber],
   put: [isEntryName, isValue, isCondition, either(isNull, isText), isOptions],
-  plan_put: [isEntryName, isValue, isOptions],
+  plan_put: [isEntryName, isValue, isBoolean, isOptions],
   delete: [isEntryName, isCondition, isOptions],
   increment: [isEntryName, isNumber, isOptions],
   invalidate: [isName, isWhat, isOptions],

@@ -12,8 +12,11 @@ import type { CacheCallOptions, Caches, EntryName, MputResult, NewValue } from '
 /** The node gives up first, and says why. */
 const SLACK_MS: Millis = 500
 
-/** What a put into a cache says to the log of its partition, as a command of that; for a transaction. Changes nothing. */
-export type PlanPut = (name: EntryName, value: NewValue, options: CacheCallOptions) => Promise<Uint8Array>
+/**
+ * What a put into a cache says to the log of its partition, as a command of that; for a transaction. Changes nothing. `isOwned`: the log
+ * has said that a node writes the key alone: it gives it back first.
+ */
+export type PlanPut = (name: EntryName, value: NewValue, isOwned: boolean, options: CacheCallOptions) => Promise<Uint8Array>
 
 export function createCaches(system: ActorSystem, node: NodeId): Caches & { readonly planPut: PlanPut } {
   const address = actorId(node, CACHE_PATH)
@@ -30,7 +33,7 @@ export function createCaches(system: ActorSystem, node: NodeId): Caches & { read
       decodeRead(await certain(call(options, 0, ['get', namespace, cache, key, options.timeoutMs]))),
     getMany: (name, keys, options) => Promise.all(keys.map((key) => caches.get({ ...name, key }, options))),
     put: (name, value, condition, loadToken, options) => ask('put', options, name, value, condition, loadToken),
-    planPut: ({ namespace, cache, key }, value, options) => read('plan_put', options, { namespace, cache, key }, value),
+    planPut: ({ namespace, cache, key }, value, isOwned, options) => read('plan_put', options, { namespace, cache, key }, value, isOwned),
     putMany: (name, entries, options) =>
       Promise.all(
         entries.map(async ({ key, value }, nth): Promise<MputResult> => {

@@ -43,11 +43,12 @@ const planned: PlanPut = ({ namespace, cache, key }, { value }) =>
     }),
   )
 
-function bed(reply: Plain | TricordError = null, planPut: PlanPut = planned) {
+function bed(answer: Plain | TricordError | ((nth: number) => Plain) = null, planPut: PlanPut = planned) {
   const sent: { group: number; bytes: Uint8Array; options: SubmitOptions }[] = []
   const own: unknown[] = []
   const proposer = {
     submit(group: number, bytes: Uint8Array, options: SubmitOptions, done: (result: SubmitResult) => void) {
+      const reply = typeof answer === 'function' ? answer(sent.length) : answer
       sent.push({ group, bytes, options })
       done(reply instanceof TricordError ? { ok: false, error: reply } : { ok: true, reply })
       return { cancel() {} }
@@ -107,6 +108,26 @@ describe('a transaction', () => {
       details: { queues: ['q'], keys: ['a', 'b', 'c'] },
     })
     expect(sent).toEqual([])
+  })
+
+  test('whose key another owns is tried again when it is given back, under a key of that try', async () => {
+    const planning: boolean[] = []
+    const plan: PlanPut = (name, value, isOwned, options) => {
+      planning.push(isOwned)
+      return planned(name, value, isOwned, options)
+    }
+    const busy = refused({ type: 'refused', code: 'OWNER_BUSY', message: 'n2 writes it', details: { op: 0, key: 'a' } })
+    const done = encodeReply({ queues: transacted(9, 2, []), puts: [{ version: 5, created: true }] })
+    const { sent, run } = bed((nth) => (nth === 0 ? busy : done), plan)
+    expect(await run(put('a'))).toMatchObject({ type: 'transacted' })
+    expect(planning).toEqual([false, true])
+    expect(sent.map(({ options }) => options.key)).toEqual([
+      { key: 'k', fingerprint: 'f' },
+      { key: 'k#1', fingerprint: 'f' },
+    ])
+    const hot = bed(busy, plan)
+    expect(await hot.run(put('a'))).toMatchObject({ code: 'OWNER_BUSY' })
+    expect(hot.sent.length).toBe(3)
   })
 
   test('of which a put cannot be planned is refused as that is, and nothing is sent', async () => {

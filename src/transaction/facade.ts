@@ -3,6 +3,8 @@
  * the log has to say: the cache's configuration and the tags live on other partitions.
  *
  *   ops ─▶ one partition? ─▶ puts planned by the node's cache ─▶ the log of the partition ─▶ gate ─▶ answer
+ *                              ▲                                    │ OWNER_BUSY: a node writes a key alone (`writeback`, once)
+ *                              └──── the keys are given back ◀──────┘
  */
 import type { Plain } from '../actors/envelope.ts'
 import { TricordError } from '../base/errors.ts'
@@ -26,6 +28,9 @@ export interface TransactionsOptions {
   readonly planPut: PlanPut
 }
 
+/** Keys that are given back may be owned again at once: so often a transaction is tried. */
+const TRIES = 3
+
 /** A transaction is done or refused as it is applied. */
 const NOTHING_WAITS: Submission = { cancel() {} }
 
@@ -46,17 +51,20 @@ export function createTransactions({ queues, proposer, partitioning, planPut }: 
         queueMicrotask(() => done(crossPartition(ops)))
         return NOTHING_WAITS
       }
-      Promise.all(puts.map((put) => planPut(put, put.value, planOptions(options)))).then(
-        (commands) => {
-          proposer.submit(partitionGroup(partition), encode(ops, commands), submitOptions(options), (result) =>
-            done(result.ok ? outcomeOf(result.reply, partition, ops) : result.error),
-          )
-        },
-        (error: unknown) => {
-          if (!(error instanceof TricordError)) throw error
-          done(error)
-        },
-      )
+      const attempt = async (nth: number): Promise<void> => {
+        const commands = await Promise.all(puts.map((put) => planPut(put, put.value, nth > 0, planOptions(options))))
+        proposer.submit(partitionGroup(partition), encode(ops, commands), submitOptions(options, nth), (result) => {
+          const outcome = result.ok ? outcomeOf(result.reply, partition, ops) : result.error
+          const isOwned = outcome instanceof TricordError && outcome.code === 'OWNER_BUSY'
+          if (isOwned && nth + 1 < TRIES) attempt(nth + 1).catch(refuse)
+          else done(outcome)
+        })
+      }
+      const refuse = (error: unknown): void => {
+        if (!(error instanceof TricordError)) throw error
+        done(error)
+      }
+      attempt(0).catch(refuse)
       return NOTHING_WAITS
     },
   }
@@ -112,6 +120,9 @@ function planOptions({ timeoutMs, traceparent }: CommandOptions) {
   return { timeoutMs, ...(traceparent && { traceparent }) }
 }
 
-function submitOptions({ timeoutMs, idempotencyKey, traceparent = '' }: CommandOptions): SubmitOptions {
-  return { timeoutMs, traceparent, ...(idempotencyKey && { key: idempotencyKey }) }
+/** Each try has a key of its own: under that of the one before its refusal would be repeated. */
+function submitOptions({ timeoutMs, idempotencyKey, traceparent = '' }: CommandOptions, nth: number): SubmitOptions {
+  if (!idempotencyKey) return { timeoutMs, traceparent }
+  const key = nth === 0 ? idempotencyKey : { ...idempotencyKey, key: `${idempotencyKey.key}#${nth}` }
+  return { timeoutMs, traceparent, key }
 }

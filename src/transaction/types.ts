@@ -33,7 +33,7 @@ export interface Transacted {
 export interface Transactions {
   /**
    * CROSS_PARTITION where the queues and the keys do not share one. The first op that would be refused refuses all (`op`: which).
-   * OWNER_BUSY: a node writes the line of a key alone.
+   * OWNER_BUSY: nodes that write the line of a key alone (`writeback`) gave it back and took it again each time.
    */
   submit(transaction: Transaction, options: CommandOptions, done: (reply: Transacted | TricordError) => void): { cancel(): void }
 }

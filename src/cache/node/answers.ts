@@ -92,7 +92,8 @@ export class Answers {
         const read = operations.get({ namespace, cache, key }, { timeoutMs })
         return read instanceof Promise ? read.then(encodeRead) : encodeRead(read)
       },
-      plan_put: (name: EntryName, value: NewValue, options: CacheCallOptions) => operations.planPut(name, value, options),
+      plan_put: (name: EntryName, value: NewValue, isOwned: boolean, options: CacheCallOptions) =>
+        operations.planPut(name, value, isOwned, options),
       counts: (name: CacheName) => this.#counts(name),
       look: (line: string) => this.#look(line),
       watch: (...args: WatchArgs) => relay.ask(args),

@@ -6,6 +6,8 @@ import { loadHash } from '../../io/hash.ts'
 import { createProposer } from '../../raft/host/proposer.ts'
 import { createCaches } from '../facade.ts'
 import type { CacheRead, Caches, Condition, NewValue } from '../types.ts'
+import { createTransactions } from '../../transaction/facade.ts'
+import type { Queues } from '../../queue/types.ts'
 import { Writes } from './writes.ts'
 
 const cluster = clusterForAll(3, () => ['cluster.partitions=8', 'consensus.segment_bytes=1048576'])
@@ -238,6 +240,23 @@ describe('writeback', () => {
     await put(0, 'wb', 'e', 'x')
     expect(await on(0).delete(named('wb', 'e'), null, OPTIONS)).toMatchObject({ existed: true })
     expect(await everywhere('wb', 'e')).toEqual([null, null, null])
+  })
+
+  test('what is owned still, though the cache says so no more, is given back for a transaction', async () => {
+    await on(0).configure(named('was'), { durability: 'writeback' }, OPTIONS)
+    await put(1, 'was', 'a', 'mine')
+    await on(0).configure(named('was'), { durability: 'quorum' }, OPTIONS)
+    const { node } = cluster().nodes[2]!
+    const proposer = createProposer(node.system, { raft: node.host.id, path: 'test-transactions' })
+    const { planPut } = createCaches(node.system, node.id)
+    const queues = {} as Queues
+    const transactions = createTransactions({ queues, proposer, partitioning: { partitions: 8, hash: await loadHash() }, planPut })
+    const done = await new Promise<unknown>((resolve) =>
+      transactions.submit({ type: 'tx', ops: [{ type: 'cache_put', ...named('was'), value: value('theirs') }] }, OPTIONS, resolve),
+    )
+    proposer.close()
+    expect(done).toMatchObject({ type: 'transacted' })
+    expect(await everywhere('was')).toEqual(['theirs', 'theirs', 'theirs'])
   })
 
   test('a node that stops has flushed what it wrote', async () => {

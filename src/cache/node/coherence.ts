@@ -47,25 +47,6 @@ export interface CoherenceDeps {
   readonly onLog: GroupHostOptions['onLog']
 }
 
-/** As the metrics tell it (`telemetry/cache-metrics.ts` says what each is). */
-export interface CoherenceStats {
-  readonly lines: Readonly<Record<LineState, number>>
-  readonly bytes: number
-  readonly evictedLines: number
-  readonly hits: number
-  readonly misses: number
-  readonly falseInvalidations: number
-  readonly sessionBreaks: number
-  readonly homes: number
-  readonly silentHomes: number
-  readonly trackedLines: number
-  readonly pingPongLines: number
-  readonly watches: number
-  readonly messages: Readonly<Record<string, number>>
-  readonly gateWaits: LatencyHistogram
-  readonly lostWrites: number
-}
-
 /** The coherence of a node, without the calls. */
 export class Coherence implements Lines {
   readonly store: LineStore<Copy>
@@ -85,6 +66,8 @@ export class Coherence implements Lines {
   /** Which host of a partition is asked next, where its leader is not known here. */
   #tries = 0
   #closed = false
+  /** The node stops: what is written now goes through the log. */
+  #isLeaving = false
 
   constructor(deps: CoherenceDeps) {
     this.#deps = deps
@@ -103,15 +86,22 @@ export class Coherence implements Lines {
   }
 
   writeOwned(line: LineId, timeoutMs: Millis, write: WriteOwned): Promise<CacheReply | null> {
-    return this.#copiesOf(this.#deps.writes.partitionOf(line)).writeOwned(line, timeoutMs, write)
+    if (this.#isLeaving) return Promise.resolve(null)
+    const copies = this.#copiesOf(this.#deps.writes.partitionOf(line))
+    // A line that was asked for before may come afterwards.
+    return copies.writeOwned(line, timeoutMs, (held, version) => (this.#isLeaving ? null : write(held, version)))
   }
 
   giveUp(line: LineId): void {
     this.copies.get(this.#deps.writes.partitionOf(line))?.giveUp(line)
   }
 
-  /** Before the node stops: what it wrote alone goes into the log. False while some of it is on its way. */
+  /**
+   * Before the node stops: it writes no line alone any more, and what it wrote so goes into the log. False while some of it is on its
+   * way.
+   */
   giveUpOwned(): boolean {
+    this.#isLeaving = true
     return [...this.copies.values()].map((copies) => copies.giveUpOwned()).every(Boolean)
   }
 
@@ -138,7 +128,6 @@ export class Coherence implements Lines {
 
   /** NO_QUORUM where this node is not its home. */
   watch(partition: number, asker: string, question: WatchQuestion): Promise<WatchAnswer> {
-    this.#groupChanged(partitionGroup(partition))
     const home = this.homes.get(partition)
     if (home === undefined) return Promise.reject(new TricordError('NO_QUORUM', 'this is not the home of the partition'))
     return home.watches.watch(asker, question)
@@ -165,8 +154,8 @@ export class Coherence implements Lines {
     for (const copies of this.copies.values()) copies.close()
   }
 
-  /** For who asks how it goes; the entries are the machines' to tell. */
-  stats(): CoherenceStats {
+  /** For the metrics (`telemetry/cache-metrics.ts` says what each is); the entries are the machines' to tell. */
+  stats() {
     const homes = [...this.homes.values()]
     const controllers = [...this.copies.values()].map(({ controller }) => controller)
     const sum = (member: keyof ControllerCounts): number => controllers.reduce((total, { counts }) => total + counts[member], 0)
@@ -209,11 +198,11 @@ export class Coherence implements Lines {
   #copiesOf(partition: number): PartitionCopies {
     let copies = this.copies.get(partition)
     if (copies === undefined) {
-      copies = new PartitionCopies(partition, {
+      copies = new PartitionCopies({
         clock: this.#clock,
         life: this.#deps.system.incarnation,
         store: this.store,
-        send: (_, to, message) => this.#toHome(partition, to, message),
+        send: (to, message) => this.#toHome(partition, to, message),
         flush: (written, done) => this.#flushes.flush(partition, written, done),
         release: (line, own) => this.#flushes.release(partition, line, own),
         onLost: (line, count) => this.#lost(line, count),

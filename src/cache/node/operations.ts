@@ -94,10 +94,13 @@ export class Operations {
     return { version: reply.version, created: reply.created }
   }
 
-  /** The command of an unconditional put, as bytes: for who joins it with others. */
-  async planPut(name: EntryName, value: NewValue, options: CacheCallOptions): Promise<Uint8Array> {
+  /**
+   * The command of an unconditional put, as bytes: for who joins it with others. `isOwned`: the log has refused it for that. What was
+   * owned once is so whatever the cache's configuration says now.
+   */
+  async planPut(name: EntryName, value: NewValue, isOwned: boolean, options: CacheCallOptions): Promise<Uint8Array> {
     const [command, config] = await this.#putCommand(name, value, null, null, options)
-    if (config.durability === 'writeback') await giveBack(this.#lines, lineOf(name), options)
+    if (isOwned || config.durability === 'writeback') await giveBack(this.#lines, lineOf(name), options)
     return encodeCommand({ ...command, dead: await this.#dead(command, options.timeoutMs) })
   }
 

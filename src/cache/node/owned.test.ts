@@ -26,11 +26,11 @@ function bed() {
   const sent: ToHome[] = []
   const flushes: { written: Flush; done: (isCommitted: boolean) => void }[] = []
   const released: number[] = []
-  const copies: PartitionCopies = new PartitionCopies(0, {
+  const copies: PartitionCopies = new PartitionCopies({
     clock,
     life: 1,
     store: new Map<LineId, Copy>(),
-    send: (_, __, message) => {
+    send: (_, message) => {
       sent.push(message)
       const { type } = message
       if (type === 'open') copies.receive('n1', { type: 'opened', term: 1, sid: 1, n: message.n, leaseMs: LEASE_MS })

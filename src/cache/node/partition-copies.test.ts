@@ -10,11 +10,11 @@ const HELD: Held = { version: 1, value: new Uint8Array(1), contentType: '', ttlL
 test('each read of what slides is told, the first one as well, of which there is no copy', async () => {
   const told: [LineId, number][] = []
   const sent: ToHome[] = []
-  const copies = new PartitionCopies(0, {
+  const copies = new PartitionCopies({
     clock: new ManualClock(),
     life: 1,
     store: new Map<LineId, Copy>(),
-    send: (_, __, message) => void sent.push(message),
+    send: (_, message) => void sent.push(message),
     flush: () => {},
     release: () => {},
     onLost: () => {},

@@ -8,6 +8,7 @@ import type { Clock } from '../../io/clock.ts'
 import { Controller } from '../coherence/controller.ts'
 import { CONTROLLER_DEFAULTS } from '../coherence/controller-port.ts'
 import type { Copy, CopyStore } from '../coherence/copies.ts'
+import { unflushed } from '../coherence/owned-lines.ts'
 import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
 import type { CacheReply } from '../machine/commands.ts'
 import type { LineState } from '../types.ts'
@@ -30,7 +31,7 @@ export interface CopiesDeps {
   readonly life: number
   readonly store: CopyStore
   /** null: to whoever leads the partition. */
-  readonly send: (partition: number, to: NodeId | null, message: ToHome) => void
+  readonly send: (to: NodeId | null, message: ToHome) => void
   /** Puts into the log what this node wrote as the owner of the line; tells when it is certain whether it is there. */
   readonly flush: (written: Flush, done: (isCommitted: boolean) => void) => void
   /** The ownership is over, in the log as well. */
@@ -54,11 +55,11 @@ export class PartitionCopies {
   readonly #asked = new Map<number, Asked>()
   #ticket = 0
 
-  constructor(partition: number, deps: CopiesDeps) {
+  constructor(deps: CopiesDeps) {
     this.#deps = deps
     this.#wakeup = new Wakeup(deps.clock, () => this.#tick())
     this.controller = new Controller({ ...CONTROLLER_DEFAULTS, life: deps.life }, deps.store, {
-      send: (to, message) => deps.send(partition, to, message),
+      send: deps.send,
       answer: (ticket, held, until, isRefused = false) => this.#answer(ticket, held, until, isRefused),
       flush: (line, own, version, held, until) =>
         deps.flush({ line, own, version, held, until }, (isCommitted) => this.#flushed(line, own, isCommitted)),
@@ -145,8 +146,13 @@ export class PartitionCopies {
     this.#look()
   }
 
+  /** What is written and not in the log is told as lost: what is on its way may come there, but nobody here will know. */
   close(): void {
     this.#wakeup.cancel()
+    for (const [line, owned] of this.controller.owned) {
+      const count = unflushed(owned)
+      if (count > 0) this.#deps.onLost(line, count)
+    }
     for (const ticket of this.#asked.keys()) this.#take(ticket)?.reject(new TricordError('STARTING', 'this node is stopping'))
   }
 
