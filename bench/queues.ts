@@ -2,7 +2,7 @@
  * Queues: enqueue, consume, end to end, half load, and a deep backlog drained. fsync on, three replicas; every message is
  * leased and acknowledged through the log. Load, NATS and nodes share this machine.
  *
- * `--only NAME` of a load, or `memory`: what a backlog takes (`--backlog N`); `--seconds N`, `--json FILE`, `--profiles DIRECTORY`.
+ * `--only NAME` of a load, or `memory`: what a backlog takes (`--backlog N`); `--rate N`: a row more at so many calls a second; `--seconds N`, `--json FILE`, `--profiles DIRECTORY`.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -40,6 +40,8 @@ interface Row extends Load {
   readonly enqueueMs: readonly [p50: number, p99: number]
   readonly deliveryMs: readonly [p50: number, p99: number]
   readonly redelivered: number
+  /** Still in the queues: enqueued when their consumer had found them empty for the last time, and gone. */
+  readonly left: number
   readonly lost: number
   /** CPU microseconds per message: nats, n1, n2, n3, load. */
   readonly cpuMicros: readonly number[]
@@ -102,7 +104,9 @@ export async function benchQueues(options: ReadonlyMap<string, string>): Promise
       if (one.name === 'end to end' && one.batch === 1 && one.kind === 'ws' && one.queues > 1 && one.bytes === 256)
         fastest = row.acknowledgedPerSecond
     }
-    if (fastest > 0) await run(load('half load', { rate: Math.floor(fastest / 2) }))
+    const rate = Number(options.get('rate') ?? 0)
+    if (rate > 0) await run(load('fixed rate', { rate }))
+    else if (fastest > 0) await run(load('half load', { rate: Math.floor(fastest / 2) }))
   } finally {
     await cluster.stop()
   }
@@ -153,6 +157,7 @@ async function measure(cluster: BenchCluster, one: Load, seconds: number, prefix
   const elapsed = Math.max(...outcomes.map(({ elapsedMs }) => elapsedMs)) / 1_000
   const spent = [...cluster.cpuSeconds().map((now, at) => now - (cpuBefore[at] ?? 0)), total(({ cpuSeconds }) => cpuSeconds)]
   const [enqueued, acknowledged] = [total((outcome) => outcome.enqueued), total((outcome) => outcome.acknowledged)]
+  const left = await messagesIn(cluster.urls[0] ?? '', queues)
   return {
     ...one,
     enqueuedPerSecond: Math.round(enqueued / elapsed),
@@ -160,10 +165,18 @@ async function measure(cluster: BenchCluster, one: Load, seconds: number, prefix
     enqueueMs: quantiles(outcomes.flatMap(({ enqueueMs }) => enqueueMs)),
     deliveryMs: quantiles(outcomes.flatMap(({ deliveryMs }) => deliveryMs)),
     redelivered: total(({ redelivered }) => redelivered),
-    lost: one.consumers === 0 ? 0 : filled.reduce((sum, outcome) => sum + outcome.enqueued, 0) + enqueued - acknowledged,
+    left,
+    lost: filled.reduce((sum, outcome) => sum + outcome.enqueued, 0) + enqueued - acknowledged - left,
     cpuMicros: spent.map((second) => Math.round((second * 1e6) / Math.max(enqueued, acknowledged))),
     fsyncsPerSecond: Math.round(((await cluster.counter('tricord_wal_fsyncs_total')) - fsyncsBefore) / elapsed),
   }
+}
+
+async function messagesIn(url: string, queues: readonly string[]): Promise<number> {
+  const totals = queues.map(
+    async (queue) => ((await (await fetch(`${url}/v1/queues/${queue}`)).json()) as { readonly total: number }).total,
+  )
+  return (await Promise.all(totals)).reduce((sum, total) => sum + total, 0)
 }
 
 async function declare(url: string, queue: string): Promise<void> {
@@ -216,12 +229,12 @@ function quantiles(values: number[]): readonly [number, number] {
 }
 
 const HEAD =
-  'load          kind  queues batch bytes   enqueued/s   acked/s  enqueue p50/p99 ms  delivery p50/p99 ms  redelivered lost  fsyncs/s  CPU us/message: nats n1 n2 n3 load'
+  'load          kind  queues batch bytes   enqueued/s   acked/s  enqueue p50/p99 ms  delivery p50/p99 ms  redelivered   left lost  fsyncs/s  CPU us/message: nats n1 n2 n3 load'
 
 function format(row: Row): string {
   const ms = ([p50, p99]: readonly [number, number]): string => `${p50.toFixed(1)} / ${p99.toFixed(1)}`.padStart(19)
   const head = `${row.name.padEnd(13)} ${row.kind.padEnd(5)} ${String(row.queues).padStart(6)} ${String(row.batch).padStart(5)} ${String(row.bytes).padStart(5)}`
   const rates = `${String(row.enqueuedPerSecond).padStart(12)} ${String(row.acknowledgedPerSecond).padStart(9)}`
-  const tail = `${String(row.redelivered).padStart(12)} ${String(row.lost).padStart(4)} ${String(row.fsyncsPerSecond).padStart(9)}  ${row.cpuMicros.join(' ')}`
+  const tail = `${String(row.redelivered).padStart(12)} ${String(row.left).padStart(6)} ${String(row.lost).padStart(4)} ${String(row.fsyncsPerSecond).padStart(9)}  ${row.cpuMicros.join(' ')}`
   return `${head} ${rates} ${ms(row.enqueueMs)}  ${ms(row.deliveryMs)} ${tail}`
 }
