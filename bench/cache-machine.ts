@@ -34,7 +34,7 @@ interface PutOptions {
 }
 
 function putOf(key: string, { share, ttlMs, tags, value }: PutOptions): Uint8Array {
-  const before = { condition: null, loadToken: null, dead: 0, own: 0, slidingMs: 0 }
+  const before = { condition: null, loadToken: null, dead: 0, known: null, own: 0, slidingMs: 0 }
   const rest = { value: value ?? VALUE, contentType: 'application/json', ttlMs: ttlMs ?? null, tags: tags ?? [], share }
   return encodeCommand({ type: 'cache_put', ...NAME, key, ...before, ...rest })
 }

@@ -32,6 +32,7 @@ const put = (key: string, value: string, more: Partial<PutCommand> = {}): PutCom
   loadToken: null,
   share: SHARE,
   dead: 0,
+  known: null,
   own: 0,
   ...more,
 })
@@ -240,7 +241,7 @@ describe('a transaction of both', () => {
     bed.machine.apply(
       bed,
       ++bed.index,
-      encodeCache({ type: 'cache_delete', ...CACHE, cache: 'c5', key: 'k', condition: null, dead: 0, own: 0 }),
+      encodeCache({ type: 'cache_delete', ...CACHE, cache: 'c5', key: 'k', condition: null, dead: 0, known: null, own: 0 }),
     )
     expect(decodeMixedReply(bed.run(mixed(both)))?.puts.length).toBe(2)
     const third = [put('k', 'x', { cache: 'three' })]

@@ -81,7 +81,8 @@ export function decodeMixed(bytes: Uint8Array): Decoded | Refused {
 function readPut(bytes: Uint8Array, op: number): Put | Refused {
   const command = decodeCacheCommand(bytes)
   if (command.type === 'refused') return { ...command, details: { ...command.details, op } }
-  const isPlain = command.type === 'cache_put' && command.condition === null && command.loadToken === null && command.own === 0
+  const isPlain =
+    command.type === 'cache_put' && command.condition === null && command.loadToken === null && command.known === null && command.own === 0
   return isPlain ? { command, bytes } : malformed()
 }
 

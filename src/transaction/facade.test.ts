@@ -39,6 +39,7 @@ const planned: PlanPut = ({ namespace, cache, key }, { value }) =>
       loadToken: null,
       share: { bytes: 100, entries: 1, policy: 'lru', configVersion: 0 },
       dead: 0,
+      known: null,
       own: 0,
     }),
   )

@@ -24,7 +24,7 @@ const share = fc.record({
 const keys = fc.array(text(1), { minLength: 1, maxLength: 5 })
 const node = text(1)
 const of = <T extends string>(type: T) => fc.constant(type)
-const before = { dead: number, own: number }
+const before = { dead: number, known: fc.option(tags), own: number }
 
 function named<T extends object>(type: string, rest: fc.Arbitrary<T>, base: fc.Arbitrary<object> = name): fc.Arbitrary<CacheCommand> {
   return fc.tuple(base, rest).map(([first, more]) => ({ type, ...first, ...more }) as unknown as CacheCommand)

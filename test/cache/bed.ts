@@ -91,12 +91,12 @@ export class Bed implements ApplyContext {
   }
 
   delete(key: string, over: Partial<DeleteCommand> = {}): CacheReply {
-    return this.run({ type: 'cache_delete', ...NAME, key, condition: null, dead: 0, own: 0, ...over }) as CacheReply
+    return this.run({ type: 'cache_delete', ...NAME, key, condition: null, dead: 0, known: null, own: 0, ...over }) as CacheReply
   }
 
   increment(key: string, by: number, over: Partial<IncrementCommand> = {}): CacheReply {
-    const command: CacheCommand = { type: 'cache_increment', ...NAME, key, by, ttlMs: null, tags: [], share: SHARE, dead: 0, own: 0 }
-    return this.run({ ...command, ...over }) as CacheReply
+    const plain = { ttlMs: null, tags: [], share: SHARE, dead: 0, known: null, own: 0 }
+    return this.run({ type: 'cache_increment', ...NAME, key, by, ...plain, ...over }) as CacheReply
   }
 
   touch(...keys: string[]): CacheReply {
@@ -168,6 +168,6 @@ export class Bed implements ApplyContext {
 }
 
 export function putOf(key: string, value: string, over: Partial<PutCommand> = {}): PutCommand {
-  const plain = { ttlMs: null, slidingMs: 0, tags: [], condition: null, loadToken: null, share: SHARE, dead: 0, own: 0 }
+  const plain = { ttlMs: null, slidingMs: 0, tags: [], condition: null, loadToken: null, share: SHARE, dead: 0, known: null, own: 0 }
   return { type: 'cache_put', ...NAME, key, value: TEXT.encode(value), contentType: 'text/plain', ...plain, ...over }
 }

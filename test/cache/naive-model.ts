@@ -7,6 +7,7 @@ import { configLine, entryLine, parseLine } from '../../src/cache/line-id.ts'
 import type {
   CacheCommand,
   CacheReply,
+  DeleteCommand,
   FlushCommand,
   IncrementCommand,
   LineVersion,
@@ -31,6 +32,8 @@ const STALE_MS_MAX = 60_000
 const NOTHING: Held = { version: 0, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
 const TEXT = new TextEncoder()
 const FROM_TEXT = new TextDecoder()
+
+type Write = PutCommand | DeleteCommand | IncrementCommand
 
 export interface NaiveEntry {
   readonly line: LineId
@@ -96,7 +99,7 @@ export class NaiveModel {
       case 'cache_put':
         return this.#put(command)
       case 'cache_delete':
-        return this.#guarded(command, command.own, () => this.#delete(command, command.condition, command.dead, command.own))
+        return this.#guarded(command, command.own, () => this.#delete(command))
       case 'cache_increment':
         return this.#guarded(command, command.own, () => this.#increment(command))
       case 'cache_touch':
@@ -219,10 +222,11 @@ export class NaiveModel {
   #put(command: PutCommand): CacheReply | null {
     return this.#guarded(command, command.own, () => {
       const line = lineOf(command)
+      if (this.#isUnjudged(command, command.tags)) return { type: 'unjudged' }
       const load = this.loads.find((each) => each.line === line)
       if (command.loadToken !== null && load?.token !== command.loadToken) return refusal('STALE_TOKEN')
       const byLoad = command.loadToken === null ? null : (load as NaiveLoad)
-      const current = this.#alive(command, command.dead, command.tags)
+      const current = this.#alive(command, command.tags)
       const wrong = mismatch(command.condition, current)
       if (wrong !== null) {
         if (byLoad !== null) this.#passOn(line)
@@ -244,7 +248,8 @@ export class NaiveModel {
   }
 
   #increment(command: IncrementCommand): CacheReply {
-    const current = this.#alive(command, command.dead, command.tags)
+    if (this.#isUnjudged(command, command.tags)) return { type: 'unjudged' }
+    const current = this.#alive(command, command.tags)
     const text = current === undefined ? '0' : FROM_TEXT.decode(current.value)
     if (!/^-?\d+$/.test(text)) return refusal('INVALID_ARGUMENT')
     const value = Number(text) + command.by
@@ -255,14 +260,15 @@ export class NaiveModel {
     return { type: 'incremented', value, version: this.#write(command, command.share, command.own, content) }
   }
 
-  #delete(name: EntryName, condition: Condition, dead: number, own: number): CacheReply {
-    const current = this.#alive(name, dead, [])
-    const wrong = mismatch(condition, current)
+  #delete(command: DeleteCommand): CacheReply {
+    if (this.#isUnjudged(command, [])) return { type: 'unjudged' }
+    const current = this.#alive(command, [])
+    const wrong = mismatch(command.condition, current)
     if (wrong !== null) return wrong
-    const there = this.entry(name)
+    const there = this.entry(command)
     const version = there === undefined ? 0 : this.#remove(there, 'delete')
-    if (own !== 0) this.#outrun(lineOf(name))
-    this.#passOn(lineOf(name))
+    if (command.own !== 0) this.#outrun(lineOf(command))
+    this.#passOn(lineOf(command))
     return { type: 'deleted', version: current === undefined ? 0 : version, existed: current !== undefined }
   }
 
@@ -304,10 +310,17 @@ export class NaiveModel {
     return true
   }
 
-  #alive(name: EntryName, dead: number, tags: readonly LineVersion[]): NaiveEntry | undefined {
+  #alive({ dead, known, ...name }: Write, tags: readonly LineVersion[]): NaiveEntry | undefined {
     const entry = this.entry(name)
-    const isOld = entry?.tags.some(([carried, version]) => tags.some(([known, newer]) => known === carried && newer > version))
+    const seen = [...tags, ...(known ?? [])]
+    const isOld = entry?.tags.some(([carried, version]) => seen.some(([line, newer]) => line === carried && newer > version))
     return entry === undefined || entry.isStale || entry.version <= dead || isOld === true ? undefined : entry
+  }
+
+  #isUnjudged(command: Write, tags: readonly LineVersion[]): boolean {
+    if (command.known === null) return false
+    const seen = new Set([...tags, ...command.known].map(([line]) => line))
+    return this.#alive(command, tags)?.tags.some(([carried]) => !seen.has(carried)) === true
   }
 
   // ---- lines, invalidations ----

@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
 import { configLine, entryLine } from '../../src/cache/line-id.ts'
-import type { CacheCommand, CacheReply, LineVersion, Share } from '../../src/cache/machine/commands.ts'
+import type { CacheCommand, CacheReply, LineVersion, PutCommand, Share } from '../../src/cache/machine/commands.ts'
 import type { Condition, EntryName } from '../../src/cache/types.ts'
 import { Bed, SHARE } from './bed.ts'
 import { NaiveModel, type NaiveOwner } from './naive-model.ts'
@@ -18,6 +18,8 @@ const ALL_LINES = [
   ...LINES,
 ]
 type CommandStep = Exclude<Step, { type: 'pass' | 'cancel' | 'copy' | 'reload' }>
+/** Of the tags of what is there: as it carries them, or others. */
+type Known = Extract<Step, { type: 'put' }>['known']
 type Reload = Extract<Step, { type: 'reload' }>
 
 export class Run {
@@ -147,9 +149,9 @@ export class Run {
   #commandOf(next: CommandStep): CacheCommand {
     switch (next.type) {
       case 'put': {
-        const { type, name, isDead, own, share, condition, loadToken, tags, value, ...rest } = next
+        const { type, name, isDead, known, own, share, condition, loadToken, tags, value, ...rest } = next
         const entry = { ...name, key: next.key }
-        const before = { ...this.#before(entry, isDead, own), condition: this.#condition(entry, condition) }
+        const before = { ...this.#before(entry, isDead, known, own), condition: this.#condition(entry, condition) }
         const token = this.#token(entry, loadToken)
         const common = { contentType: 'text/plain', tags: this.#tags(tags), share: this.#share(entry, share), value: TEXT.encode(value) }
         return { type: `cache_${type}`, ...entry, ...rest, ...before, ...common, loadToken: token }
@@ -159,14 +161,14 @@ export class Run {
         return {
           type: 'cache_delete',
           ...entry,
-          ...this.#before(entry, next.isDead, next.own),
+          ...this.#before(entry, next.isDead, next.known, next.own),
           condition: this.#condition(entry, next.condition),
         }
       }
       case 'increment': {
         const entry = { ...next.name, key: next.key }
         const common = { by: next.by, ttlMs: next.ttlMs, tags: this.#tags(next.tags), share: this.#share(entry, next.share) }
-        return { type: 'cache_increment', ...entry, ...this.#before(entry, next.isDead, next.own), ...common }
+        return { type: 'cache_increment', ...entry, ...this.#before(entry, next.isDead, next.known, next.own), ...common }
       }
       case 'touch':
         return { type: 'cache_touch', ...next.name, keys: next.keys }
@@ -184,7 +186,7 @@ export class Run {
         return { type: 'cache_limits', ...next.name, share: next.share }
       case 'load': {
         const entry = { ...next.name, key: next.key }
-        const { dead } = this.#before(entry, next.isDead, null)
+        const { dead } = this.#before(entry, next.isDead, null, null)
         return { type: 'cache_load', ...entry, dead, waitMs: next.waitMs, staleOk: next.staleOk, tags: this.#tags(next.tags) }
       }
       case 'hold':
@@ -217,11 +219,12 @@ export class Run {
     return this.#owners[back] ?? { line: entryLine('default', 'orders', 'a'), own: 1 }
   }
 
-  #before(name: EntryName, isDead: boolean, own: null | 'true' | number): { readonly dead: number; readonly own: number } {
+  #before(name: EntryName, isDead: boolean, known: Known, own: null | 'true' | number): Pick<PutCommand, 'dead' | 'known' | 'own'> {
     const line = entryLine(name.namespace, name.cache, name.key)
     const current = this.model.owners.find((owner) => owner.line === line)?.own ?? 0
     return {
       dead: isDead ? (this.model.entry(name)?.version ?? 1) : 0,
+      known: known === 'true' ? (this.model.entry(name)?.tags ?? []) : known === null ? null : this.#tags(known),
       own: own === null ? 0 : own === 'true' ? current : (this.#owners[own]?.own ?? 0),
     }
   }
@@ -248,7 +251,7 @@ export class Run {
 
 function reload({ name, key, tags }: Reload): readonly Step[] {
   const load = { type: 'load', name, key, tags, waitMs: 0, staleOk: false, isDead: false } as const
-  const before = { condition: null, isDead: false, own: null, loadToken: 'true', share: null } as const
+  const before = { condition: null, isDead: false, known: null, own: null, loadToken: 'true', share: null } as const
   return [load, { type: 'put', name, key, tags, value: '1', ttlMs: 100, slidingMs: 0, ...before }, { type: 'pass', ms: 100 }, load]
 }
 

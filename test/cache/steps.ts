@@ -30,6 +30,8 @@ const condition = fc.oneof(
 )
 /** What is there was seen to be dead. */
 const isDead = rarely(false, false, true)
+/** Of tags: nothing, what the entry carries, or something. */
+const known = fc.oneof({ weight: 2, arbitrary: fc.constantFrom(null, null, 'true' as const) }, { weight: 1, arbitrary: tags })
 /** null: none; else the nth of those given last, or the true one. */
 const own = rarely<null | 'true' | number>(null, null, null, 'true', 'true', 0, 1)
 const loadToken = rarely<null | 'true' | number>(null, null, 'true', 'true', 'true', 0, 1)
@@ -52,9 +54,23 @@ const of = <T extends string>(type: T) => fc.constant(type)
 export const step = fc.oneof(
   {
     weight: 24,
-    arbitrary: fc.record({ type: of('put'), name, key, value, ttlMs, slidingMs, tags, condition, loadToken, isDead, own, share: itsShare }),
+    arbitrary: fc.record({
+      type: of('put'),
+      name,
+      key,
+      value,
+      ttlMs,
+      slidingMs,
+      tags,
+      condition,
+      loadToken,
+      isDead,
+      known,
+      own,
+      share: itsShare,
+    }),
   },
-  { weight: 7, arbitrary: fc.record({ type: of('delete'), name, key, condition, isDead, own }) },
+  { weight: 7, arbitrary: fc.record({ type: of('delete'), name, key, condition, isDead, known, own }) },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -65,6 +81,7 @@ export const step = fc.oneof(
       ttlMs,
       tags,
       isDead,
+      known,
       own,
       share: itsShare,
     }),

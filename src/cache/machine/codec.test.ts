@@ -23,6 +23,7 @@ const increment = (over: Partial<IncrementCommand>): CacheCommand => ({
   tags: [],
   share: SHARE,
   dead: 0,
+  known: null,
   own: 0,
   ...over,
 })
@@ -53,6 +54,12 @@ test('a plain put costs twenty-one bytes more than its value, its names and its 
   const command = putOf('user/7', 'x'.repeat(100))
   const texts = command.namespace.length + command.cache.length + command.key.length + command.contentType.length
   expect(encodeCommand(command).length).toBe(100 + texts + 21)
+})
+
+test('a write that says what it knows of tags is of another kind: logs hold both', () => {
+  const kinds = (known: PutCommand['known']) => [put({ known }), increment({ known })].map((command) => encodeCommand(command)[1])
+  expect(kinds(null)).toEqual([0x40, 0x42])
+  expect(kinds([])).toEqual([0x50, 0x52])
 })
 
 test('the commands of queues are told from those of caches by their first byte', () => {
@@ -129,7 +136,7 @@ const bytes = fc.oneof(
   fc.uint8Array({ maxLength: 200 }),
   // Past the first two bytes, which nearly all would fail on.
   fc
-    .tuple(fc.integer({ min: 0x3f, max: 0x50 }), fc.uint8Array({ maxLength: 200 }))
+    .tuple(fc.integer({ min: 0x3f, max: 0x53 }), fc.uint8Array({ maxLength: 200 }))
     .map(([kind, rest]) => Uint8Array.of(0x41, kind, ...rest)),
   fc.tuple(anyCommand, fc.nat(), fc.nat(255), fc.boolean()).map(([command, at, value, cut]) => {
     const whole = encodeCommand(command)

@@ -6,6 +6,7 @@
  *   put         name  own dead  condition?  loadToken+1 (0: none)  ttlMs (0: for ever) slidingMs contentType  tags  share  value
  *   delete      name  own dead  condition?
  *   increment   name  own dead  sign (u8) |by|  ttlMs  tags  share
+ *               each of the three has a second kind: with what is known, as tags, after `dead`
  *   touch, invalidate_keys   cache  n, then n times: key         bump   n, then n times: line
  *   configure   cache  config (plain)                             limits cache  share
  *   sweep       cache  below after  what (u8): line | prefix | nothing
@@ -23,6 +24,7 @@ import {
   ABSENT,
   ANY,
   KINDS,
+  KNOWING_KINDS,
   OUT_OF_RANGE,
   PRESENT,
   SHARE_POLICIES,
@@ -32,7 +34,7 @@ import {
   VERSION,
   VERSIONED,
 } from './codes.ts'
-import type { CacheCommand, FlushCommand, LineVersion, PutCommand, Share, SweepWhat } from './commands.ts'
+import type { CacheCommand, DeleteCommand, FlushCommand, IncrementCommand, LineVersion, PutCommand, Share, SweepWhat } from './commands.ts'
 import { writeConfig } from './config.ts'
 
 const out = new ByteWriter(2048)
@@ -42,7 +44,7 @@ export function encodeCommand(command: CacheCommand): Uint8Array {
   // One that was no command, and threw, has left its beginning behind.
   if (out.length > 0) out.take()
   out.u8(VERSION)
-  out.u8(KINDS[command.type])
+  out.u8('known' in command && command.known !== null ? KNOWING_KINDS[command.type] : KINDS[command.type])
   write(command)
   return out.take()
 }
@@ -52,14 +54,10 @@ function write(c: CacheCommand): void {
     case 'cache_put':
       return writePut(c)
     case 'cache_delete':
-      writeName(c)
-      number(c.own)
-      number(c.dead)
+      writeBefore(c)
       return writeCondition(c.condition)
     case 'cache_increment':
-      writeName(c)
-      number(c.own)
-      number(c.dead)
+      writeBefore(c)
       out.u8(c.by < 0 ? 1 : 0)
       number(Math.abs(c.by))
       number(c.ttlMs ?? 0)
@@ -106,10 +104,15 @@ function write(c: CacheCommand): void {
   }
 }
 
-function writePut(c: PutCommand): void {
+function writeBefore(c: PutCommand | DeleteCommand | IncrementCommand): void {
   writeName(c)
   number(c.own)
   number(c.dead)
+  if (c.known !== null) writeTags(c.known)
+}
+
+function writePut(c: PutCommand): void {
+  writeBefore(c)
   writeCondition(c.condition)
   number(c.loadToken === null ? 0 : c.loadToken + 1)
   number(c.ttlMs ?? 0)

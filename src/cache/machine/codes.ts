@@ -22,6 +22,13 @@ export const KINDS = {
   cache_release: 0x4e,
 } as const satisfies Readonly<Record<CacheCommand['type'], number>>
 
+/** Writes that say what is known of tags. */
+export const KNOWING_KINDS = {
+  cache_put: 0x50,
+  cache_delete: 0x51,
+  cache_increment: 0x52,
+} as const
+
 export const ANY = 0
 export const ABSENT = 1
 export const PRESENT = 2

@@ -2,7 +2,7 @@
  * What the log says to the caches of a partition, and what they answer.
  *
  * Who sends a command has looked at lines on other partitions for it: the cache's configuration (`share`, a default life),
- * the versions of the tags, and whether what is there was alive (`dead`). The machine sees its own partition only.
+ * the versions of the tags, and whether what is there was alive (`dead`, `known`). The machine sees its own partition only.
  */
 import type { Millis, NodeId, Term } from '../../base/ids.ts'
 import type { Refused } from '../../base/refusal.ts'
@@ -40,7 +40,20 @@ export interface Share {
   readonly configVersion: number
 }
 
-export interface PutCommand extends EntryName {
+/** A write of an entry. Whether what it meets is alive, tags on other partitions say: as it was seen before it was sent. */
+interface WriteCommand extends EntryName {
+  /** An entry of this version or an older one was seen to be dead by its tags: it counts as none. 0: nothing was seen. */
+  readonly dead: number
+  /**
+   * Versions of lines as they were seen. What carries an older one is dead; what carries a line that is neither here nor among the
+   * command's `tags` came since, and cannot be judged: the answer is `unjudged`. Null: nothing depends on it, and nobody looked.
+   */
+  readonly known: readonly LineVersion[] | null
+  /** The ownership under which it is written; 0: none, and it is answered with `owned` where there is one. */
+  readonly own: number
+}
+
+export interface PutCommand extends WriteCommand {
   readonly type: 'cache_put'
   readonly value: Uint8Array
   readonly contentType: string
@@ -52,28 +65,20 @@ export interface PutCommand extends EntryName {
   /** Of a load that was granted: without that, and without change since, it is STALE_TOKEN. Its tags are those of the grant. */
   readonly loadToken: number | null
   readonly share: Share
-  /** An entry of this version or an older one was seen to be dead by its tags: it counts as none. 0: nothing was seen. */
-  readonly dead: number
-  /** The ownership under which it is written; 0: none, and it is answered with `owned` where there is one. */
-  readonly own: number
 }
 
-export interface DeleteCommand extends EntryName {
+export interface DeleteCommand extends WriteCommand {
   readonly type: 'cache_delete'
   readonly condition: Condition
-  readonly dead: number
-  readonly own: number
 }
 
 /** Keeps the life and the tags of what is there; what is given here is for what is not. */
-export interface IncrementCommand extends EntryName {
+export interface IncrementCommand extends WriteCommand {
   readonly type: 'cache_increment'
   readonly by: number
   readonly ttlMs: Millis | null
   readonly tags: readonly LineVersion[]
   readonly share: Share
-  readonly dead: number
-  readonly own: number
 }
 
 /** They were read. */
@@ -194,6 +199,8 @@ export type CacheReply =
   | Refused
   /** The line is another's to write: nothing was done. Recall it, or name its ownership. */
   | { readonly type: 'owned'; readonly line: LineId; readonly node: NodeId; readonly own: number }
+  /** Nothing was done: what is there carries tags that whoever wrote had not seen. Look again. */
+  | { readonly type: 'unjudged' }
   | { readonly type: 'put'; readonly version: number; readonly created: boolean }
   /** `version`: of the deletion; 0 where there was none. */
   | { readonly type: 'deleted'; readonly version: number; readonly existed: boolean }

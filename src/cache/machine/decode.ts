@@ -7,6 +7,7 @@ import {
   ABSENT,
   ANY,
   KINDS,
+  KNOWING_KINDS,
   OUT_OF_RANGE,
   PRESENT,
   SHARE_POLICIES,
@@ -20,6 +21,7 @@ import {
 import { CacheCommandReader } from './command-reader.ts'
 import {
   type CacheCommand,
+  type DeleteCommand,
   type FlushCommand,
   type IncrementCommand,
   type LineVersion,
@@ -60,7 +62,10 @@ function linesIn(input: CacheCommandReader, kind: number): readonly LineId[] {
   switch (kind) {
     case KINDS.cache_put:
     case KINDS.cache_delete:
-    case KINDS.cache_increment: {
+    case KINDS.cache_increment:
+    case KNOWING_KINDS.cache_put:
+    case KNOWING_KINDS.cache_delete:
+    case KNOWING_KINDS.cache_increment: {
       const { namespace, cache, key } = readName(input)
       return [entryLine(namespace, cache, key)]
     }
@@ -77,11 +82,17 @@ function linesIn(input: CacheCommandReader, kind: number): readonly LineId[] {
 function read(input: CacheCommandReader, kind: number): CacheCommand | Refused {
   switch (kind) {
     case KINDS.cache_put:
-      return readPut(input)
+      return readPut(input, false)
+    case KNOWING_KINDS.cache_put:
+      return readPut(input, true)
     case KINDS.cache_delete:
-      return { type: 'cache_delete', ...readName(input), ...readBefore(input), condition: readCondition(input) }
+      return readDelete(input, false)
+    case KNOWING_KINDS.cache_delete:
+      return readDelete(input, true)
     case KINDS.cache_increment:
-      return readIncrement(input)
+      return readIncrement(input, false)
+    case KNOWING_KINDS.cache_increment:
+      return readIncrement(input, true)
     case KINDS.cache_touch:
       return { type: 'cache_touch', ...readCache(input), keys: readKeys(input) }
     case KINDS.cache_invalidate_keys:
@@ -123,14 +134,21 @@ function readName(input: CacheCommandReader): EntryName {
   return { namespace, cache, key: input.key('key', 1) }
 }
 
-function readBefore(input: CacheCommandReader): { readonly own: number; readonly dead: number } {
+function readBefore(input: CacheCommandReader, isKnowing: boolean): Pick<PutCommand, 'own' | 'dead' | 'known'> {
   const own = input.count('own', 0, VERSION_MAX)
-  return { own, dead: input.count('dead', 0, VERSION_MAX) }
+  const dead = input.count('dead', 0, VERSION_MAX)
+  return { own, dead, known: isKnowing ? readTags(input) : null }
 }
 
-function readPut(input: CacheCommandReader): PutCommand {
+function readDelete(input: CacheCommandReader, isKnowing: boolean): DeleteCommand {
   const name = readName(input)
-  const before = readBefore(input)
+  const before = readBefore(input, isKnowing)
+  return { type: 'cache_delete', ...name, ...before, condition: readCondition(input) }
+}
+
+function readPut(input: CacheCommandReader, isKnowing: boolean): PutCommand {
+  const name = readName(input)
+  const before = readBefore(input, isKnowing)
   const condition = readCondition(input)
   const loadToken = input.count('loadToken', 0, VERSION_MAX)
   const life = readLife(input)
@@ -166,9 +184,9 @@ function readContentType(input: CacheCommandReader): string {
   return input.text('contentType', 0, CACHE_LIMITS.contentTypeLengthMax)
 }
 
-function readIncrement(input: CacheCommandReader): IncrementCommand {
+function readIncrement(input: CacheCommandReader, isKnowing: boolean): IncrementCommand {
   const name = readName(input)
-  const before = readBefore(input)
+  const before = readBefore(input, isKnowing)
   const isNegative = input.flag('by')
   const by = input.count('by', 0, VERSION_MAX)
   const ttlMs = readTtl(input)

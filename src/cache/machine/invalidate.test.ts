@@ -101,7 +101,7 @@ test('a prefix is found a page at a time; what came after it began stays, what c
 test('who sweeps by name waits for what was taken away before, and may be served still', () => {
   const bed = new Bed()
   bed.put('a', '1')
-  bed.run({ type: 'cache_delete', ...NAME, key: 'a', condition: null, dead: 0, own: 0 })
+  bed.run({ type: 'cache_delete', ...NAME, key: 'a', condition: null, dead: 0, known: null, own: 0 })
   bed.put('b', '1')
   const gate = (what: SweepWhat, below = 0) => {
     const command = { type: 'cache_sweep', ...NAME, what, below, after: 0 } as const

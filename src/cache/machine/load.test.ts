@@ -59,7 +59,7 @@ test('a caller that is gone waits no more', () => {
   expect(bed.settledLog).toHaveLength(1)
 })
 
-const EDIT = { ...NAME, dead: 0, own: 0 }
+const EDIT = { ...NAME, dead: 0, known: null, own: 0 }
 test.each<[string, CacheCommand, string]>([
   ['a delete', { type: 'cache_delete', ...EDIT, key: 'a/b', condition: null }, 'load'],
   ['an invalidation of the key', { type: 'cache_invalidate_keys', ...NAME, keys: ['a/b'] }, 'load'],

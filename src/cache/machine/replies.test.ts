@@ -9,7 +9,7 @@ import { type Gate, decodeReply, gateOf, isCacheReply } from './replies.ts'
 const LINE = entryLine(NAME.namespace, NAME.cache, 'a')
 const TAG = tagLine(NAME.namespace, NAME.cache, 't')
 const NONE: Gate = { versions: [], lines: [], below: 0 }
-const gone = { ...NAME, key: 'a', dead: 0, own: 0 } as const
+const gone = { ...NAME, key: 'a', dead: 0, known: null, own: 0 } as const
 const load: LoadCommand = { type: 'cache_load', ...NAME, key: 'a', waitMs: 0, staleOk: true, tags: [], dead: 0 }
 
 /** After a put of `a` (1) and its deletion (2), another `b` (3) and an ownership of `o` (1), with versions 4 to 13. */
@@ -45,6 +45,7 @@ test.each<[string, readonly CacheCommand[], Partial<Gate>]>([
   ['a load that finds a value', [putOf('a', '1'), load], { versions: [14] }],
   ['a touch', [{ type: 'cache_touch', ...NAME, keys: ['b'] }], NONE],
   ['the line of an owner', [putOf('o', '1')], NONE],
+  ['what cannot be judged', [putOf('a', '1', { tags: [[TAG, 0]] }), putOf('a', '1', { condition: 'present', known: [] })], NONE],
   ['a node that may hold copies', [{ type: 'cache_hold', node: 'n1' }], NONE],
 ])('%s', (_, commands, gate) => {
   expect(gateAfter(...commands)).toEqual({ ...NONE, ...gate })

@@ -4,7 +4,7 @@
  *
  *   [kind, gate, …]     gate: what the answer waits for before it leaves the leader: versions that it made or tells of, and
  *                       lines of which it tells that nothing is there; -v: whatever has changed before v
- *   [REFUSED, gate, code, message, details]      [OWNED, gate, line, node, own]
+ *   [REFUSED, gate, code, message, details]      [OWNED, gate, line, node, own]      [UNJUDGED, gate]
  *   [PUT, gate, version, created]                [DELETED, gate, version, existed]      [INCREMENTED, gate, version, value]
  *   [TOUCHED, gate, n]    [BUMPED, gate]         [CONFIGURED, gate, version, created, config]
  *   [INVALIDATED, gate, removed, owned]          [SWEPT, gate, removed, more, after, below, owned]      [LIMITED, gate]
@@ -42,6 +42,7 @@ const HELD = 78
 const OWN = 79
 const FLUSHED = 80
 const RELEASED = 81
+const UNJUDGED = 82
 
 const FOUND_HEAD = 4
 const NOTHING: readonly never[] = []
@@ -57,6 +58,10 @@ export function refused({ code, message, details }: Refused, gate: GateList = NO
 
 export function owned(line: LineId, node: NodeId, own: number): Plain {
   return [OWNED, NOTHING, line, node, own]
+}
+
+export function unjudged(): Plain {
+  return [UNJUDGED, NOTHING]
 }
 
 export function put(version: number, created: boolean): Plain {
@@ -199,6 +204,8 @@ export function decodeReply(reply: Plain): CacheReply {
       return { type: 'refused', code: a as ErrorCode, message: b as string, details: c as Readonly<Record<string, unknown>> }
     case OWNED:
       return { type: 'owned', line: a as LineId, node: b as NodeId, own: c as number }
+    case UNJUDGED:
+      return { type: 'unjudged' }
     case PUT:
       return { type: 'put', version: a as number, created: b as boolean }
     case DELETED:

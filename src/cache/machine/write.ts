@@ -1,6 +1,7 @@
 /** Writes of one key: put, delete, increment; and that keys were read. */
 import type { Plain } from '../../actors/envelope.ts'
 import { type Refused, refuse } from '../../base/refusal.ts'
+import type { LineId } from '../coherence/protocol.ts'
 import { entryLine } from '../line-id.ts'
 import { CACHE_LIMITS, type Condition, type EntryName } from '../types.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
@@ -18,28 +19,32 @@ import { deadlineOf, slidingDeadline } from './life.ts'
 import { endLoad, isOutdated, loadOf, passOn, tagsOfLoad } from './load.ts'
 import type { Load } from './loads.ts'
 import { outrun, refuseOwned } from './owned-line.ts'
-import { deleted, incremented, nothingDeleted, put, refused, touched } from './replies.ts'
+import { deleted, incremented, nothingDeleted, put, refused, touched, unjudged } from './replies.ts'
 import { evict } from './share.ts'
 import type { CacheTable, NewContent } from './table.ts'
 
 const JSON_TYPE = 'application/json'
 const TEXT = new TextEncoder()
+const NO_TAGS: readonly LineVersion[] = []
+const UNJUDGED = 'unjudged'
 
 export function putEntry(table: CacheTable, ctx: ApplyContext, command: PutCommand): Plain {
   const line = lineOf(command)
   const ownedReply = refuseOwned(table, line, command.own)
   if (ownedReply !== null) return ownedReply
+  const current = alive(table.entry(command), command, command.tags)
+  // Before its token is looked at: it is not used up.
+  if (current === UNJUDGED) return unjudged()
   const load = command.loadToken === null ? null : loadOf(table, command)
   if (load !== null && 'code' in load) return refused(load, [line])
-  const reply = putWith(table, ctx, command, load)
+  const reply = putWith(table, ctx, command, current, load)
   // Who was to load it has failed.
   if (load !== null && table.loads.find(line) === load) passOn(table, ctx, line)
   return reply
 }
 
-function putWith(table: CacheTable, ctx: ApplyContext, command: PutCommand, load: Load | null): Plain {
+function putWith(table: CacheTable, ctx: ApplyContext, command: PutCommand, current: Entry | null, load: Load | null): Plain {
   const there = table.entry(command)
-  const current = alive(there, command.dead, command.tags)
   const wrong = mismatch(command, command.condition, current)
   if (wrong !== null) return wrong
   const { contentType, ttlMs, slidingMs } = command
@@ -57,7 +62,8 @@ export function deleteEntry(table: CacheTable, ctx: ApplyContext, command: Delet
   const ownedReply = refuseOwned(table, line, command.own)
   if (ownedReply !== null) return ownedReply
   const there = table.entry(command)
-  const current = alive(there, command.dead, [])
+  const current = alive(there, command, NO_TAGS)
+  if (current === UNJUDGED) return unjudged()
   const wrong = mismatch(command, command.condition, current)
   if (wrong !== null) return wrong
   const version = there === null ? 0 : table.remove(there, 'delete', ctx.time)
@@ -71,7 +77,8 @@ export function incrementEntry(table: CacheTable, ctx: ApplyContext, command: In
   const ownedReply = refuseOwned(table, line, command.own)
   if (ownedReply !== null) return ownedReply
   const there = table.entry(command)
-  const current = alive(there, command.dead, command.tags)
+  const current = alive(there, command, command.tags)
+  if (current === UNJUDGED) return unjudged()
   const value = sumOf(current?.value ?? null, command.by)
   if (typeof value !== 'number') return refused(value, [line])
   const kept = current === null ? null : lifeOf(current)
@@ -121,11 +128,19 @@ function write(
 }
 
 /**
- * What a write meets: not what is stale, nor what was seen to be dead by its tags, nor what carries older versions of `tags`
+ * What a write meets: not what is stale, nor what was seen to be dead by its tags, nor what carries older versions of lines
  * than whoever writes knows: it came since they looked, from somebody who had looked before the invalidation.
  */
-function alive(entry: Entry | null, dead: number, tags: readonly LineVersion[]): Entry | null {
-  return entry === null || entry.isStale || entry.version <= dead || isOutdated(entry, tags) ? null : entry
+function alive(
+  entry: Entry | null,
+  { dead, known }: Pick<PutCommand, 'dead' | 'known'>,
+  tags: readonly LineVersion[],
+): Entry | null | typeof UNJUDGED {
+  if (entry === null || entry.isStale || entry.version <= dead || isOutdated(entry, tags)) return null
+  if (known === null || entry.tags.length === 0) return entry
+  if (isOutdated(entry, known)) return null
+  const isSeen = (carried: LineId): boolean => known.some(([line]) => line === carried) || tags.some(([line]) => line === carried)
+  return entry.tags.every(({ line }) => isSeen(line)) ? entry : UNJUDGED
 }
 
 function mismatch(name: EntryName, condition: Condition, current: Entry | null): Plain | null {

@@ -1,15 +1,19 @@
-/** What a read makes of lines that change between its looks at them. */
+/** What reads and writes make of lines that change between their looks at them. */
 import { describe, expect, test } from 'vitest'
+import { Bed, NAME, SHARE } from '../../../test/cache/bed.ts'
+import { refusalOf } from '../../raft/unreadable.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import { entryLine, tagLine } from '../line-id.ts'
+import type { CacheCommand } from '../machine/commands.ts'
+import type { NewValue } from '../types.ts'
 import type { Lines } from './lines.ts'
 import { Operations } from './operations.ts'
 import { Tally } from './tally.ts'
 import type { Writes } from './writes.ts'
 
-const NAME = { namespace: 'default', cache: 'c', key: 'k' }
-const ENTRY = entryLine('default', 'c', 'k')
-const TAG = tagLine('default', 'c', 't')
+const ENTRY_NAME = { ...NAME, key: 'k' }
+const ENTRY = entryLine(NAME.namespace, NAME.cache, 'k')
+const TAG = tagLine(NAME.namespace, NAME.cache, 't')
 const NOTHING: Held = { version: 0, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
 const entryAt = (version: number, tags: Held['tags']): Held => ({ ...NOTHING, version, value: new Uint8Array([version]), tags })
 
@@ -25,7 +29,7 @@ function operationsOn(look: (line: LineId, nth: number) => Held): Operations {
   return new Operations(lines, {} as Writes, new Tally())
 }
 
-const versionRead = async (operations: Operations) => (await operations.get(NAME, { timeoutMs: 1_000 })).entry?.version ?? null
+const versionRead = async (operations: Operations) => (await operations.get(ENTRY_NAME, { timeoutMs: 1_000 })).entry?.version ?? null
 
 describe('a read of an entry with a tag', () => {
   test('finds nothing where its tag was invalidated', async () => {
@@ -43,4 +47,82 @@ describe('a read of an entry with a tag', () => {
     const operations = operationsOn((line, nth) => (line === ENTRY ? entryAt(5 + nth, [[TAG, nth]]) : { ...NOTHING, version: 100 + nth }))
     await expect(versionRead(operations)).rejects.toMatchObject({ code: 'OVERLOADED' })
   })
+})
+
+/**
+ * Operations on a partition of its own, tags included. `between` is done once a write has looked at everything, before its command is
+ * applied; it is told how often that was.
+ */
+function operationsBefore(bed: Bed, between: (nth: number) => void): Operations {
+  let nth = 0
+  const lines = { read: (line: LineId) => bed.machine.read(line, bed.time), stateOf: () => 'S' } as unknown as Lines
+  const writes = {
+    shareOf: () => SHARE,
+    entry: async (command: CacheCommand) => {
+      between(nth++)
+      const reply = bed.run(command)
+      if (reply?.type === 'refused') throw refusalOf(reply)
+      return reply
+    },
+  } as unknown as Writes
+  return new Operations(lines, writes, new Tally())
+}
+
+describe('a write of what gets other tags while the write is under way', () => {
+  const OPTIONS = { timeoutMs: 1_000 }
+  const [T, U] = [TAG, tagLine(NAME.namespace, NAME.cache, 'u')]
+  const name = ENTRY_NAME
+  const value: NewValue = { value: new Uint8Array([1]), contentType: 'x/y', ttlMs: null, slidingMs: 0, tags: [] }
+  /** 7, alive; `u` was invalidated once. */
+  const start = (): Bed => {
+    const bed = new Bed()
+    bed.put('k', '7', { tags: [[T, 0]] })
+    bed.run({ type: 'cache_bump', lines: [U] })
+    return bed
+  }
+  /** By somebody who had looked at `u` before it was invalidated: dead as it comes. */
+  const bury = (bed: Bed) => void bed.put('k', '100', { tags: [[U, 0]] })
+  const replace = (bed: Bed, text: string) => void bed.put('k', text, { tags: [[U, bed.machine.read(U, 0).version]] })
+
+  test('an increment does not count on from what was dead as it came', async () => {
+    const bed = start()
+    const { value: sum } = await operationsBefore(bed, (nth) => nth === 0 && bury(bed)).increment(name, 1, OPTIONS)
+    expect(sum).toBe(1)
+  })
+
+  test('it counts on from what is alive', async () => {
+    const bed = start()
+    expect((await operationsBefore(bed, (nth) => nth === 0 && replace(bed, '100')).increment(name, 1, OPTIONS)).value).toBe(101)
+    expect(bed.held('k').tags).toEqual([[U, bed.machine.read(U, 0).version]])
+  })
+
+  test('a condition does not hold of what was dead as it came, and a deletion of it is none', async () => {
+    const put = operationsBefore(...buried()).put(name, value, 'present', null, OPTIONS)
+    await expect(put).rejects.toMatchObject({ code: 'VERSION_MISMATCH', details: { version: 0 } })
+    await expect(operationsBefore(...buried()).delete(name, 'present', OPTIONS)).rejects.toMatchObject({ code: 'VERSION_MISMATCH' })
+    expect(await operationsBefore(...buried()).delete(name, null, OPTIONS)).toEqual({ existed: false, version: 0 })
+    expect((await operationsBefore(...buried()).put(name, value, 'absent', null, OPTIONS)).created).toBe(true)
+  })
+
+  test('what was only written again is judged by the tags that were seen', async () => {
+    const bed = start()
+    let asked = 0
+    const operations = operationsBefore(bed, () => {
+      asked += 1
+      bed.put('k', '8', { tags: [[T, 0]] })
+    })
+    expect((await operations.increment(name, 1, OPTIONS)).value).toBe(9)
+    expect(asked).toBe(1)
+  })
+
+  test('gives up where that goes on', async () => {
+    const bed = start()
+    const retag = (nth: number) => void bed.put('k', '1', { tags: [[tagLine(NAME.namespace, NAME.cache, `t${nth}`), 0]] })
+    await expect(operationsBefore(bed, retag).increment(name, 1, OPTIONS)).rejects.toMatchObject({ code: 'OVERLOADED' })
+  })
+
+  function buried(): [Bed, (nth: number) => void] {
+    const bed = start()
+    return [bed, (nth) => nth === 0 && bury(bed)]
+  }
 })

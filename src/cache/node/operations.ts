@@ -36,7 +36,9 @@ import type { Tally } from './tally.ts'
 import { type Done, type Writes, ofPart, withoutKey } from './writes.ts'
 
 /** Tries to write a line through the log that others own again and again. */
-const ROUNDS_MAX = 5
+const OWNED_MAX = 5
+/** Tries to write what is given other tags each time it was looked at. */
+const UNJUDGED_MAX = 16
 
 interface HowToLoad {
   readonly waitMs: Millis
@@ -51,7 +53,13 @@ interface Seen {
   readonly entry: CacheEntry | null
   /** Version of what is there though it is dead; 0: nothing. */
   readonly dead: number
+  /** What it is dead by, as it is now. */
+  readonly killer: LineVersion | null
 }
+
+const NOTHING_SEEN: Seen = { entry: null, dead: 0, killer: null }
+/** As a command is before it was looked whether what it meets is alive. */
+const UNSEEN = { dead: 0, known: null, own: 0 } as const
 
 export class Operations {
   readonly #lines: Lines
@@ -101,7 +109,7 @@ export class Operations {
   async planPut(name: EntryName, value: NewValue, isOwned: boolean, options: CacheCallOptions): Promise<Uint8Array> {
     const [command, config] = await this.#putCommand(name, value, null, null, options)
     if (isOwned || config.durability === 'writeback') await giveBack(this.#lines, lineOf(name), options)
-    return encodeCommand({ ...command, dead: await this.#dead(command, options.timeoutMs) })
+    return encodeCommand({ ...command, ...(await this.#judged(command, options.timeoutMs)) })
   }
 
   async #putCommand(
@@ -127,15 +135,14 @@ export class Operations {
       condition,
       loadToken: loadToken === null ? null : tokenOf(loadToken),
       share: this.#writes.shareOf(config, version),
-      dead: 0,
-      own: 0,
+      ...UNSEEN,
     }
     return [command, config]
   }
 
   async delete(name: EntryName, condition: Condition, options: CacheCallOptions): Promise<{ existed: boolean; version: number }> {
     const [config] = await this.#config(name, options.timeoutMs)
-    const reply = await this.#write({ type: 'cache_delete', ...entryNameOf(name), condition, dead: 0, own: 0 }, config, options)
+    const reply = await this.#write({ type: 'cache_delete', ...entryNameOf(name), condition, ...UNSEEN }, config, options)
     if (reply.type !== 'deleted') throw unreadable('another answer to a delete')
     return { existed: reply.existed, version: reply.version }
   }
@@ -149,8 +156,7 @@ export class Operations {
       ttlMs: config.ttlMs === 0 ? null : config.ttlMs,
       tags: await this.#versions(levelLines(name, config), options.timeoutMs),
       share: this.#writes.shareOf(config, version),
-      dead: 0,
-      own: 0,
+      ...UNSEEN,
     } as const
     const reply = await this.#write(command, config, options)
     if (reply.type !== 'incremented') throw unreadable('another answer to an increment')
@@ -226,13 +232,18 @@ export class Operations {
     return reply
   }
 
-  /** What another owns, or this node itself, is given back first. */
+  /** What another owns, or this node itself, is given back first; what has got other tags is looked at again. */
   async #throughLog(command: PutCommand | DeleteCommand | IncrementCommand | LoadCommand, options: CacheCallOptions): Promise<Done> {
+    let [owned, unjudged] = [0, 0]
     for (let round = 0; ; round++) {
-      const dead = command.type === 'cache_load' ? command.dead : await this.#dead(command, options.timeoutMs)
-      const reply = await this.#writes.entry({ ...command, dead }, round === 0 ? options : ofPart(options, round))
+      const whole = command.type === 'cache_load' ? command : { ...command, ...(await this.#judged(command, options.timeoutMs)) }
+      const reply = await this.#writes.entry(whole, round === 0 ? options : ofPart(options, round))
+      if (reply.type === 'unjudged') {
+        if (unjudged++ < UNJUDGED_MAX) continue
+        throw new TricordError('OVERLOADED', 'the key is given other tags faster than they are looked at', { retryAfterMs: 0 })
+      }
       if (reply.type !== 'owned') return reply
-      if (round === ROUNDS_MAX)
+      if (owned++ === OWNED_MAX)
         throw new TricordError('OWNER_BUSY', 'other nodes write this key all the time: try again', { retryAfterMs: 100 })
       await giveBack(this.#lines, lineOf(command), options)
     }
@@ -242,11 +253,14 @@ export class Operations {
    * What a write has to know before it goes into the log: the machine of the key's partition does not see its tags. Without a
    * condition only `created` depends on it: a copy here says it for nothing, and no other node is asked.
    */
-  async #dead(command: PutCommand | DeleteCommand | IncrementCommand, timeoutMs: Millis): Promise<number> {
+  async #judged(command: PutCommand | DeleteCommand | IncrementCommand, timeoutMs: Millis): Promise<Pick<PutCommand, 'dead' | 'known'>> {
     const line = lineOf(command)
     const isAsked = command.type !== 'cache_put' || command.condition !== null
-    if (!isAsked && this.#lines.stateOf(line) === 'I') return 0
-    return (await this.#seen(await this.#lines.read(line, timeoutMs), timeoutMs)).dead
+    if (!isAsked && this.#lines.stateOf(line) === 'I') return { dead: 0, known: null }
+    const held = await this.#lines.read(line, timeoutMs)
+    const { dead, killer } = await this.#seen(held, timeoutMs)
+    // What is alive carries its tags as they are.
+    return { dead, known: !isAsked ? null : killer === null ? held.tags : [killer] }
   }
 
   /**
@@ -264,7 +278,7 @@ export class Operations {
   }
 
   #seen(held: Held, timeoutMs: Millis): Eventually<Seen> {
-    if (held.value === null) return { entry: null, dead: 0 }
+    if (held.value === null) return NOTHING_SEEN
     return this.#alive(held, 0, timeoutMs)
   }
 
@@ -273,17 +287,21 @@ export class Operations {
       const [line, version] = held.tags[at] as LineVersion
       const tag = this.#lines.read(line, timeoutMs)
       if (tag instanceof Promise)
-        return tag.then((found) => (found.version === version ? this.#alive(held, at + 1, timeoutMs) : { entry: null, dead: held.version }))
-      if (tag.version !== version) return { entry: null, dead: held.version }
+        return tag.then((now) => (now.version === version ? this.#alive(held, at + 1, timeoutMs) : deadBy(held, [line, now.version])))
+      if (tag.version !== version) return deadBy(held, [line, tag.version])
     }
     const { version, value, contentType, ttlLeftMs } = held
-    return { entry: { version, value: value as Uint8Array, contentType, ttlLeftMs }, dead: 0 }
+    return { entry: { version, value: value as Uint8Array, contentType, ttlLeftMs }, dead: 0, killer: null }
   }
 
   async #versions(lines: readonly LineId[], timeoutMs: Millis): Promise<readonly LineVersion[]> {
     if (lines.length === 0) return []
     return Promise.all(lines.map(async (line): Promise<LineVersion> => [line, (await this.#lines.read(line, timeoutMs)).version]))
   }
+}
+
+function deadBy({ version }: Held, killer: LineVersion): Seen {
+  return { entry: null, dead: version, killer }
 }
 
 /** Of a load that found nothing alive. */
