@@ -7,8 +7,9 @@ import type { Millis } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import { type Line, configLine, parseLine } from '../line-id.ts'
-import { type CacheConfig, DEFAULT_CONFIG } from '../types.ts'
 import type { Share } from '../machine/commands.ts'
+import { DEFAULT_CONFIG } from '../types.ts'
+import { configIn } from './configs.ts'
 import type { Lines } from './lines.ts'
 import type { Writes } from './writes.ts'
 
@@ -96,7 +97,6 @@ export class Flushes {
       configured.catch(() => {})
       return this.#writes.shareOf(DEFAULT_CONFIG, 0)
     }
-    const { value, version } = configured
-    return this.#writes.shareOf(value === null ? DEFAULT_CONFIG : (JSON.parse(new TextDecoder().decode(value)) as CacheConfig), version)
+    return this.#writes.shareOf(configIn(configured), configured.version)
   }
 }

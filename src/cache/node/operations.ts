@@ -23,11 +23,11 @@ import {
   type CacheRead,
   type CacheWritten,
   type Condition,
-  DEFAULT_CONFIG,
   type EntryName,
   type LoadOutcome,
   type NewValue,
 } from '../types.ts'
+import { configIn } from './configs.ts'
 import { giveBack } from './invalidations.ts'
 import type { Lines } from './lines.ts'
 import type { WriteOwned } from './partition-copies.ts'
@@ -65,7 +65,6 @@ export class Operations {
   readonly #lines: Lines
   readonly #writes: Writes
   readonly #tally: Tally
-  readonly #configs = new WeakMap<Uint8Array, CacheConfig>()
 
   constructor(lines: Lines, writes: Writes, tally: Tally) {
     this.#lines = lines
@@ -200,17 +199,8 @@ export class Operations {
   }
 
   async #config({ namespace, cache }: CacheName, timeoutMs: Millis): Promise<readonly [config: CacheConfig, version: number]> {
-    const { value, version } = await this.#lines.read(configLine(namespace, cache), timeoutMs)
-    return [value === null ? DEFAULT_CONFIG : this.#parsed(value), version]
-  }
-
-  /** A copy of the line is one buffer as long as it lasts. */
-  #parsed(value: Uint8Array): CacheConfig {
-    const known = this.#configs.get(value)
-    if (known !== undefined) return known
-    const config = JSON.parse(new TextDecoder().decode(value)) as CacheConfig
-    this.#configs.set(value, config)
-    return config
+    const held = await this.#lines.read(configLine(namespace, cache), timeoutMs)
+    return [configIn(held), held.version]
   }
 
   /**
