@@ -102,6 +102,14 @@ export function placeOf(line: LineId): string {
   return line.replaceAll('{', '(')
 }
 
+/** What lines of one cache have in common, the kind left out: `7.6.defaultorders`. */
+export function cachePart(line: LineId): string {
+  const first = line.indexOf('.')
+  const second = line.indexOf('.', first + 1)
+  const length = Number(line.slice(1, first)) + Number(line.slice(first + 1, second))
+  return line.slice(1, second + 1 + length)
+}
+
 function isInsidePair(text: string, at: number): boolean {
   const before = text.charCodeAt(at - 1)
   const after = text.charCodeAt(at)

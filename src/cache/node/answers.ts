@@ -61,8 +61,8 @@ export interface AnswersDeps {
   readonly operations: Operations
 }
 
-/** What a node did for a cache, and the lines of it that it owns. */
-type NodeCounts = Partial<CacheCounts> & { readonly M: number; readonly E: number }
+/** What a node did for a cache, the lines of it that it may read, and those that it owns. */
+type NodeCounts = Partial<CacheCounts> & { readonly lines: number; readonly M: number; readonly E: number }
 
 type Args = never[]
 
@@ -192,7 +192,8 @@ export class Answers {
 
   #counts({ namespace, cache }: CacheName): NodeCounts {
     const { coherence } = this.#deps
-    return { ...coherence.tally.find({ namespace, cache }), ...coherence.ownedStates(linePrefix('entry', namespace, cache)) }
+    const prefix = linePrefix('entry', namespace, cache)
+    return { ...coherence.tally.find({ namespace, cache }), lines: coherence.kept.ofCache(prefix), ...coherence.ownedStates(prefix) }
   }
 
   #look(line: string): Look {

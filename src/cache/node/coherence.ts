@@ -24,6 +24,7 @@ import type { ObservedChange } from '../machine/table.ts'
 import type { LineState } from '../types.ts'
 import type { WatchAnswer, WatchQuestion } from '../watch/words.ts'
 import { Flushes } from './flushes.ts'
+import { KeptLines } from './kept-lines.ts'
 import { LineStore } from './line-store.ts'
 import type { Lines } from './lines.ts'
 import { PartitionCopies, type WriteOwned } from './partition-copies.ts'
@@ -50,6 +51,7 @@ export interface CoherenceDeps {
 /** The coherence of a node, without the calls. */
 export class Coherence implements Lines {
   readonly store: LineStore<Copy>
+  readonly kept: KeptLines
   readonly homes = new Map<number, PartitionHome>()
   readonly copies = new Map<number, PartitionCopies>()
   readonly touches: Touches
@@ -72,7 +74,11 @@ export class Coherence implements Lines {
   constructor(deps: CoherenceDeps) {
     this.#deps = deps
     this.#clock = deps.system.clock
-    this.store = new LineStore({ bytesMax: deps.storeBytesMax, onCount: (line, change) => this.tally.line(line, change) })
+    this.kept = new KeptLines((partition) => this.copies.get(partition)?.epochNow() ?? null)
+    this.store = new LineStore({
+      bytesMax: deps.storeBytesMax,
+      onCount: (line, { epoch }, change) => this.kept.note(deps.writes.partitionOf(line), epoch, line, change),
+    })
     this.#flushes = new Flushes(this.#clock, deps.writes, this)
     this.touches = new Touches(this.#clock, deps.writes)
     deps.host.onChange((group) => this.#groupChanged(group))
@@ -162,7 +168,7 @@ export class Coherence implements Lines {
     const messages: Record<string, number> = { ...this.#messagesBefore }
     for (const { directory } of homes) addTo(messages, directory.counts)
     return {
-      lines: { ...this.ownedStates(''), S: this.store.size, I: 0 },
+      lines: { ...this.ownedStates(''), S: this.kept.total(), I: 0 },
       lostWrites: this.lostWrites,
       bytes: this.store.bytes,
       evictedLines: this.store.evictions,

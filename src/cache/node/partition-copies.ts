@@ -141,6 +141,12 @@ export class PartitionCopies {
     return this.controller.stateOf(line, this.#deps.clock.now())
   }
 
+  /** Of the copies that may be read now, as far as their session goes; null: none may. */
+  epochNow(): number | null {
+    const { epoch, leaseUntil } = this.controller.session
+    return this.#deps.clock.now() < leaseUntil ? epoch : null
+  }
+
   receive(from: NodeId, message: ToNode): void {
     this.controller.receive(from, message, this.#deps.clock.now())
     this.#look()

@@ -1,6 +1,6 @@
 /** What this node counts for each cache. Bounded: caches beyond the most are counted together, and shown by none. */
 import type { LineId, ToHome, ToNode } from '../coherence/protocol.ts'
-import { linePrefix } from '../line-id.ts'
+import { cachePart, linePrefix } from '../line-id.ts'
 import type { CacheName } from '../types.ts'
 
 const CACHES_MAX = 10_000
@@ -13,8 +13,6 @@ export interface CacheCounts {
   inv: number
   invAck: number
   recall: number
-  /** Lines of entries that this node holds. */
-  lines: number
 }
 
 const COUNTED: Partial<Record<(ToHome | ToNode)['type'], keyof CacheCounts>> = {
@@ -57,11 +55,6 @@ export class Tally {
     return counts
   }
 
-  /** A line came or went. Those of tags and configurations are nobody's entries. */
-  line(line: LineId, change: 1 | -1): void {
-    if (line.startsWith('e')) this.of(line).lines += change
-  }
-
   message(message: ToHome | ToNode): void {
     const member = COUNTED[message.type]
     if (member !== undefined && 'line' in message) this.of(message.line)[member]++
@@ -69,13 +62,5 @@ export class Tally {
 }
 
 function noCounts(): CacheCounts {
-  return { hits: 0, misses: 0, getS: 0, getM: 0, inv: 0, invAck: 0, recall: 0, lines: 0 }
-}
-
-/** What lines of one cache have in common, the kind left out: `7.6.defaultorders` (line-id.ts). */
-function cachePart(line: LineId): string {
-  const first = line.indexOf('.')
-  const second = line.indexOf('.', first + 1)
-  const length = Number(line.slice(1, first)) + Number(line.slice(first + 1, second))
-  return line.slice(1, second + 1 + length)
+  return { hits: 0, misses: 0, getS: 0, getM: 0, inv: 0, invAck: 0, recall: 0 }
 }
