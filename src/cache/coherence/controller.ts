@@ -17,8 +17,9 @@ import type { Fetch, Waiter } from './fetch.ts'
 import { createFetch, nextGiveUp, takeAsked, takeLate } from './fetch.ts'
 import { retryMs } from './lease.ts'
 import type { NodeSession } from './node-session.ts'
+import { OwnedByDue } from './owned-by-due.ts'
 import type { OwnedLine } from './owned-lines.ts'
-import { flushNow, idleAt, isClean, unflushed, writable, writeOwned } from './owned-lines.ts'
+import { createOwned, flushNow, isClean, unflushed, wasRead, writable, writeOwned } from './owned-lines.ts'
 import { createSession, endSession, leaseOf, nextTry } from './node-session.ts'
 import type { Held, LineId, ToNode } from './protocol.ts'
 
@@ -29,7 +30,7 @@ const GIVE_BACK_MORE_MS: Millis = 50
 export class Controller {
   readonly session: NodeSession
   readonly fetches = new Map<LineId, Fetch>()
-  readonly owned = new Map<LineId, OwnedLine>()
+  readonly owned: OwnedByDue
   /** Who waits to hear that what is older than the term is gone. */
   viewFrom: NodeId | null = null
   readonly counts: ControllerCounts = { hits: 0, misses: 0, getS: 0, getM: 0, inv: 0, falseInv: 0, breaks: 0 }
@@ -45,6 +46,7 @@ export class Controller {
     this.copies = copies
     this.port = port
     this.session = createSession(options.life)
+    this.owned = new OwnedByDue(options.idleMs)
   }
 
   /** The copy, where it may be read now; else null, and the answer comes for the ticket, or `failed` at `giveUpAt`. */
@@ -79,7 +81,7 @@ export class Controller {
     const owned = writable(this.owned.get(line))
     if (owned === null || !this.isValid(owned.copy, now)) return null
     const copy = writeOwned(owned, make, now, now + this.options.flushMs)
-    this.dueAt = Math.min(this.dueAt, owned.flushAt)
+    this.ownedIsDue(owned)
     return copy
   }
 
@@ -88,17 +90,17 @@ export class Controller {
     const owned = this.owned.get(line)
     if (owned === undefined || owned.own !== own || owned.flushing === null) return
     if (isCommitted) owned.flushing = null
-    else this.lose(line, owned)
-    if (owned.closing) return this.close(line, owned)
+    else this.lose(owned)
+    if (owned.closing) return this.close(owned)
     if (owned.dirty > 0) owned.flushAt = now + this.options.flushMs
     else owned.copy = { ...owned.copy, state: 'E' }
-    this.dueAt = Math.min(this.dueAt, owned.flushAt)
+    this.ownedIsDue(owned)
   }
 
   /** What it owns of the line is flushed and not written any more; `owned` has it until that is done. */
   giveUp(line: LineId): void {
     const owned = this.owned.get(line)
-    if (owned !== undefined && !owned.closing) this.close(line, owned)
+    if (owned !== undefined && !owned.closing) this.close(owned)
   }
 
   /** Of this node, for `Tricord-Line` and the inspector. */
@@ -153,20 +155,29 @@ export class Controller {
   tick(now: Millis): Millis {
     const { session } = this
     if (session.sid !== 0 && now >= session.leaseUntil) this.breakSession(now)
-    let [next, given] = [Infinity, 0]
+    let next = Infinity
     for (const [line, fetch] of this.fetches) next = Math.min(next, this.tickFetch(line, fetch, now))
     if (now >= session.nextAt) this.keepSession(now)
-    for (const [line, owned] of this.owned) {
-      if (now >= owned.flushAt) flushNow(this.port, line, owned)
-      let until = idleAt(owned, this.options.idleMs, now)
-      if (now >= until) {
-        if (given++ < GIVEN_BACK_PER_TICK) this.close(line, owned)
-        until = now + GIVE_BACK_MORE_MS
-      }
-      next = Math.min(next, owned.flushAt, until)
-    }
+    next = Math.min(next, this.tickOwned(now))
     this.dueAt = Math.min(next, session.nextAt, session.sid === 0 ? Infinity : session.leaseUntil)
     return this.dueAt
+  }
+
+  private tickOwned(now: Millis): Millis {
+    let given = 0
+    for (let owned = this.owned.dueBy(now); owned !== null; owned = this.owned.dueBy(now)) {
+      if (now >= owned.flushAt) flushNow(this.port, owned)
+      else if (wasRead(owned, now)) continue
+      else if (given++ < GIVEN_BACK_PER_TICK) this.close(owned)
+      else return now + GIVE_BACK_MORE_MS
+    }
+    return this.owned.dueAt()
+  }
+
+  /** It may be due earlier than before. */
+  private ownedIsDue(owned: OwnedLine): void {
+    this.owned.moved(owned)
+    this.dueAt = Math.min(this.dueAt, this.owned.dueAt())
   }
 
   private miss(line: LineId, waiter: Waiter, wants: 'S' | 'X', now: Millis): void {
@@ -243,7 +254,7 @@ export class Controller {
 
   private dataX(message: Extract<ToNode, { type: 'dataX' }>, now: Millis): void {
     const { session } = this
-    const { line, held, g, own, versionFirst, versionMax } = message
+    const { line, held, g } = message
     const fetch = this.answered(message, now)
     if (fetch === null) return
     const until = held.ttlLeftMs === null ? Infinity : fetch.sentAt + held.ttlLeftMs
@@ -251,29 +262,30 @@ export class Controller {
     this.fetches.delete(line)
     this.copies.delete(line)
     const before = this.owned.get(line)
-    if (before !== undefined) this.lose(line, before)
+    if (before !== undefined) this.lose(before)
     const copy: Copy = { held, g, epoch: session.epoch, until, state: 'E', hit: false }
     const acks = before?.acks ?? []
-    const fresh = { dirty: 0, flushing: null, flushAt: Infinity, usedAt: now, closing: false, acks: [] }
-    this.owned.set(line, { own, copy, next: versionFirst, versionMax, ...fresh })
-    this.dueAt = Math.min(this.dueAt, idleAt(this.owned.get(line) as OwnedLine, this.options.idleMs, now))
+    this.owned.add(createOwned(line, message, copy, [], now))
+    this.dueAt = Math.min(this.dueAt, this.owned.dueAt())
     for (const { to, t } of acks) this.port.send(to, { type: 'invAck', term: session.term, t, line })
     for (const { ticket } of fetch.waiters) this.port.answer(ticket, held, until)
   }
 
   /** The line became another's: what was not flushed is gone. */
-  private lose(line: LineId, owned: OwnedLine): void {
+  private lose(owned: OwnedLine): void {
     const count = unflushed(owned)
     owned.dirty = 0
     owned.flushing = null
+    owned.flushAt = Infinity
     owned.closing = true
-    if (count > 0) this.port.lost(line, count)
+    if (count > 0) this.port.lost(owned.line, count)
   }
 
   /** It is not read and not written any more; once all is flushed it is gone. */
-  private close(line: LineId, owned: OwnedLine): void {
+  private close(owned: OwnedLine): void {
+    const { line } = owned
     owned.closing = true
-    if (!isClean(owned)) return flushNow(this.port, line, owned)
+    if (!isClean(owned)) return flushNow(this.port, owned)
     this.owned.delete(line)
     if (owned.acks.length === 0) this.port.release(line, owned.own)
     for (const { to, t } of owned.acks) this.port.send(to, { type: 'invAck', term: this.session.term, t, line })
@@ -283,7 +295,7 @@ export class Controller {
   /** What was written under an older term is flushed first: the new home is silent until then, and gives it to nobody else. */
   private acknowledgeView(): void {
     if (this.viewFrom === null) return
-    for (const { copy } of this.owned.values()) if (copy.epoch !== this.session.epoch) return
+    if (this.owned.hasOthersThan(this.session.epoch)) return
     this.port.send(this.viewFrom, { type: 'viewAck', term: this.session.term })
     this.viewFrom = null
   }
@@ -303,7 +315,7 @@ export class Controller {
     const owned = this.owned.get(line)
     if (owned !== undefined && owned.copy.g <= t) {
       if (!owned.acks.some((ack) => ack.t === t)) owned.acks.push({ to: from, t })
-      return this.close(line, owned)
+      return this.close(owned)
     }
     const copy = this.copies.get(line)
     if (copy !== undefined && copy.epoch === this.session.epoch && copy.g <= t) {
@@ -319,14 +331,14 @@ export class Controller {
     session.home = from
     this.viewFrom = null
     // What an older term numbered means something else in this one.
-    for (const owned of this.owned.values()) owned.acks = []
+    for (const [, owned] of this.owned) owned.acks = []
     // An open that is under way stays good: there are no copies, and whoever leads may answer it.
     if (session.sid !== 0) this.breakSession(now)
   }
 
   private loseCopies(): void {
     endSession(this.session)
-    for (const [line, owned] of this.owned) this.close(line, owned)
+    for (const [, owned] of this.owned) this.close(owned)
     for (const fetch of this.fetches.values()) fetch.rid = 0
   }
 

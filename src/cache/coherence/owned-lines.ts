@@ -1,17 +1,21 @@
 /**
- * The lines that this node writes alone, of one partition. What it wrote and has not flushed is here and nowhere else, so
- * none of them is dropped before its flush came to an end.
+ * A line that this node writes alone. What it wrote and has not flushed is here and nowhere else, so it is not dropped before its
+ * flush came to an end. All of a partition: `owned-by-due.ts`.
  *
  *   E ──write──▶ M ──flushMs──▶ flush ──committed──▶ E
  *   ├──idle──▶ gone, and released
  *                └─ taken back, session over, newer term: closing (not read, not written) ──flush──▶ gone, then the acknowledgement
  */
 import type { Millis, NodeId } from '../../base/ids.ts'
+import type { Ordered } from '../../base/lazy-heap.ts'
 import type { Copy } from './copies.ts'
 import type { Held, LineId } from './protocol.ts'
 
-export interface OwnedLine {
+export interface OwnedLine extends Ordered {
+  readonly line: LineId
   readonly own: number
+  /** Among those that are due, see `owned-by-due.ts`. */
+  place: number
   copy: Copy
   /** The version of the next write. */
   next: number
@@ -41,6 +45,17 @@ export interface OwnedPort {
   lost(line: LineId, count: number): void
 }
 
+export function createOwned(
+  line: LineId,
+  { own, versionFirst, versionMax }: { readonly own: number; readonly versionFirst: number; readonly versionMax: number },
+  copy: Copy,
+  acks: OwnedLine['acks'],
+  now: Millis,
+): OwnedLine {
+  const fresh = { dirty: 0, flushing: null, flushAt: Infinity, usedAt: now, closing: false, place: -1 }
+  return { line, own, order: own, copy, next: versionFirst, versionMax, acks, ...fresh }
+}
+
 /** The line, where it may be written now. */
 export function writable(owned: OwnedLine | undefined): OwnedLine | null {
   return owned !== undefined && !owned.closing && owned.next <= owned.versionMax ? owned : null
@@ -58,23 +73,26 @@ export function writeOwned(owned: OwnedLine, make: (version: number) => Held, no
   return owned.copy
 }
 
-export function flushNow(port: OwnedPort, line: LineId, owned: OwnedLine): void {
+export function flushNow(port: OwnedPort, owned: OwnedLine): void {
   if (owned.dirty === 0 || owned.flushing !== null) return
   const { held, until } = owned.copy
   owned.flushing = { version: held.version, count: owned.dirty }
   owned.dirty = 0
   owned.flushAt = Infinity
-  port.flush(line, owned.own, held.version, held, until)
+  port.flush(owned.line, owned.own, held.version, held, until)
 }
 
-/** When it has been idle for so long; Infinity: it waits for a flush. */
-export function idleAt(owned: OwnedLine, idleMs: Millis, now: Millis): Millis {
-  if (owned.closing || !isClean(owned)) return Infinity
-  if (now >= owned.usedAt + idleMs && owned.copy.hit) {
-    owned.copy.hit = false
-    owned.usedAt = now
-  }
-  return owned.usedAt + idleMs
+/** When something is to be done with it: flushed, or given back, for nobody has used it for so long. Infinity: it waits for a flush. */
+export function dueAtOf(owned: OwnedLine, idleMs: Millis): Millis {
+  return owned.closing || !isClean(owned) ? owned.flushAt : owned.usedAt + idleMs
+}
+
+/** Whether it was read since it was written, or since it was asked the last time. */
+export function wasRead(owned: OwnedLine, now: Millis): boolean {
+  if (!owned.copy.hit) return false
+  owned.copy.hit = false
+  owned.usedAt = now
+  return true
 }
 
 export function isClean({ dirty, flushing }: OwnedLine): boolean {

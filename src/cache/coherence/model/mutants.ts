@@ -273,7 +273,7 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
   {
     name: 'an owner acknowledges before what it wrote is committed',
     file: 'controller.ts',
-    edits: [['if (!isClean(owned)) return flushNow(this.port, line, owned)', 'flushNow(this.port, line, owned)']],
+    edits: [['if (!isClean(owned)) return flushNow(this.port, owned)', 'flushNow(this.port, owned)']],
     settings: OWNERS,
   },
   {
@@ -281,7 +281,7 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
     file: 'controller.ts',
     edits: [
       [
-        '      return this.close(line, owned)\n    }\n    const copy',
+        '      return this.close(owned)\n    }\n    const copy',
         "      this.port.send(from, { type: 'invAck', term: this.session.term, t, line })\n      return\n    }\n    const copy",
       ],
     ],
@@ -320,7 +320,7 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
   {
     name: 'a newer term is acknowledged before what was written is flushed',
     file: 'controller.ts',
-    edits: [['for (const { copy } of this.owned.values()) if (copy.epoch !== this.session.epoch) return', '']],
+    edits: [['if (this.owned.hasOthersThan(this.session.epoch)) return', '']],
     settings: { ...OWNERS_FAILOVER, loads: 3, begin: OWNED_THEN_VIEW },
   },
   {

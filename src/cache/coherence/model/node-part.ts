@@ -5,6 +5,7 @@
 import type { Copy } from '../copies.ts'
 import type { ControllerPort } from '../controller-port.ts'
 import { Controller } from '../controller.ts'
+import type { OwnedLine } from '../owned-lines.ts'
 import type { LineId, ToHome } from '../protocol.ts'
 import { copy, write } from './plain.ts'
 
@@ -17,7 +18,7 @@ export interface NodePart {
   readonly fetches: Controller['fetches']
   readonly rid: number
   readonly copies: Map<LineId, Copy>
-  readonly owned: Controller['owned']
+  readonly owned: ReadonlyMap<LineId, OwnedLine>
   readonly viewFrom: Controller['viewFrom']
 }
 
@@ -37,11 +38,11 @@ export interface NodeEffects {
 }
 
 // When to send again changes nothing where messages are neither lost nor late; tickets are told apart by the world.
-const OMITTED = new Set(['tries', 'sendAt', 'hit', 'usedAt', 'until', 'giveUpAt', 'home', 'nextAt', 'flushAt'])
+const OMITTED = new Set(['tries', 'sendAt', 'hit', 'usedAt', 'until', 'giveUpAt', 'home', 'nextAt', 'flushAt', 'place'])
 
 export function createNodePart(node: string, life: number): NodePart {
-  const { session, fetches, rid, owned, viewFrom } = new Controller(optionsOf(life), new Map(), SILENT)
-  return { node, life, session, fetches, rid, owned, viewFrom, copies: new Map() }
+  const { session, fetches, rid, viewFrom } = new Controller(optionsOf(life), new Map(), SILENT)
+  return { node, life, session, fetches, rid, viewFrom, owned: new Map(), copies: new Map() }
 }
 
 const SILENT: ControllerPort = { send() {}, answer() {}, failed() {}, flush() {}, release() {}, lost() {} }
@@ -64,16 +65,27 @@ export function stepNode(part: NodePart, act: (controller: Controller, effects: 
   })
   Object.assign(controller.session, copy(part.session))
   for (const [line, fetch] of part.fetches) controller.fetches.set(line, copy(fetch))
-  for (const [line, owned] of part.owned) controller.owned.set(line, copy(owned))
+  for (const owned of part.owned.values()) controller.owned.add({ ...copy(owned), place: -1 })
   controller.rid = part.rid
   controller.viewFrom = part.viewFrom
   act(controller, effects)
-  const { session, fetches, rid, owned, viewFrom } = controller
+  const { session, fetches, rid, viewFrom } = controller
+  const owned = new Map(controller.owned)
   return [{ node: part.node, life: part.life, session, fetches, rid, copies, owned, viewFrom }, effects]
 }
 
-/** The copy that may be read now. */
+/** The copy that may be read now. It is asked for in every state, and a part is one object for all the states that have it. */
 export function readable(part: NodePart, now: number): Copy | null {
+  let known = readableAt.get(part)
+  if (known === undefined) readableAt.set(part, (known = new Map()))
+  let copy = known.get(now)
+  if (copy === undefined) known.set(now, (copy = findReadable(part, now)))
+  return copy
+}
+
+const readableAt = new WeakMap<NodePart, Map<number, Copy | null>>()
+
+function findReadable(part: NodePart, now: number): Copy | null {
   const owned = part.owned.get(LINE)
   const found = part.copies.get(LINE) ?? (owned?.closing ? undefined : owned?.copy)
   if (found === undefined) return null
