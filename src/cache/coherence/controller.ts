@@ -17,22 +17,14 @@ import type { Fetch, Waiter } from './fetch.ts'
 import { createFetch, nextGiveUp, takeAsked, takeLate } from './fetch.ts'
 import { retryMs } from './lease.ts'
 import type { NodeSession } from './node-session.ts'
-import { OwnedByDue } from './owned-by-due.ts'
-import type { OwnedLine } from './owned-lines.ts'
-import { createOwned, flushNow, isClean, unflushed, wasRead, writable, writeOwned } from './owned-lines.ts'
 import { createSession, endSession, leaseOf, nextTry } from './node-session.ts'
+import { Owner } from './owner.ts'
 import type { Held, LineId, ToNode } from './protocol.ts'
-
-/** Lines that nobody uses are given back a few at a time. */
-const GIVEN_BACK_PER_TICK = 64
-const GIVE_BACK_MORE_MS: Millis = 50
 
 export class Controller {
   readonly session: NodeSession
   readonly fetches = new Map<LineId, Fetch>()
-  readonly owned: OwnedByDue
-  /** Who waits to hear that what is older than the term is gone. */
-  viewFrom: NodeId | null = null
+  readonly owner: Owner
   readonly counts: ControllerCounts = { hits: 0, misses: 0, getS: 0, getM: 0, inv: 0, falseInv: 0, breaks: 0 }
   rid = 0
   /** When `tick` is wanted. */
@@ -46,14 +38,14 @@ export class Controller {
     this.copies = copies
     this.port = port
     this.session = createSession(options.life)
-    this.owned = new OwnedByDue(options.idleMs)
+    this.owner = new Owner(options, this.session, port)
   }
 
   /** The copy, where it may be read now; else null, and the answer comes for the ticket, or `failed` at `giveUpAt`. */
   load(line: LineId, ticket: number, giveUpAt: Millis, now: Millis): Copy | null {
     const { session, counts } = this
     session.usedAt = now
-    const copy = this.copies.get(line) ?? this.ownedCopy(line)
+    const copy = this.copies.get(line) ?? this.owner.copyOf(line)
     if (copy !== undefined && this.isReadable(copy, now)) {
       copy.hit = true
       counts.hits += 1
@@ -70,7 +62,7 @@ export class Controller {
    */
   own(line: LineId, ticket: number, giveUpAt: Millis, now: Millis): Copy | null {
     this.session.usedAt = now
-    const owned = writable(this.owned.get(line))
+    const owned = this.owner.writable(line)
     if (owned !== null && this.isValid(owned.copy, now)) return owned.copy
     this.miss(line, { ticket, giveUpAt }, 'X', now)
     return null
@@ -78,34 +70,27 @@ export class Controller {
 
   /** A write of a line that `own` has just given; null: it is not this node's to write now. `make` gets the version. */
   write(line: LineId, make: (version: number) => Held, now: Millis): Copy | null {
-    const owned = writable(this.owned.get(line))
+    const owned = this.owner.writable(line)
     if (owned === null || !this.isValid(owned.copy, now)) return null
-    const copy = writeOwned(owned, make, now, now + this.options.flushMs)
-    this.ownedIsDue(owned)
+    const copy = this.owner.write(owned, make, now)
+    this.dueAt = Math.min(this.dueAt, this.owner.lines.dueAt())
     return copy
   }
 
   /** What `port.flush` asked for is committed; or (false) refused, for the ownership was over. */
   flushed(line: LineId, own: number, isCommitted: boolean, now: Millis): void {
-    const owned = this.owned.get(line)
-    if (owned === undefined || owned.own !== own || owned.flushing === null) return
-    if (isCommitted) owned.flushing = null
-    else this.lose(owned)
-    if (owned.closing) return this.close(owned)
-    if (owned.dirty > 0) owned.flushAt = now + this.options.flushMs
-    else owned.copy = { ...owned.copy, state: 'E' }
-    this.ownedIsDue(owned)
+    this.owner.flushed(line, own, isCommitted, now)
+    this.dueAt = Math.min(this.dueAt, this.owner.lines.dueAt())
   }
 
-  /** What it owns of the line is flushed and not written any more; `owned` has it until that is done. */
+  /** What it owns of the line is flushed and not written any more; `owner.lines` has it until that is done. */
   giveUp(line: LineId): void {
-    const owned = this.owned.get(line)
-    if (owned !== undefined && !owned.closing) this.close(owned)
+    this.owner.giveUp(line)
   }
 
   /** Of this node, for `Tricord-Line` and the inspector. */
   stateOf(line: LineId, now: Millis): LineState {
-    const copy = this.copies.get(line) ?? this.ownedCopy(line)
+    const copy = this.copies.get(line) ?? this.owner.copyOf(line)
     return copy !== undefined && this.isReadable(copy, now) ? copy.state : 'I'
   }
 
@@ -117,11 +102,6 @@ export class Controller {
   private isValid(copy: Copy, now: Millis): boolean {
     const { session } = this
     return copy.epoch === session.epoch && now < session.leaseUntil
-  }
-
-  private ownedCopy(line: LineId): Copy | undefined {
-    const owned = this.owned.get(line)
-    return owned === undefined || owned.closing ? undefined : owned.copy
   }
 
   receive(from: NodeId, message: ToNode, now: Millis): void {
@@ -146,8 +126,8 @@ export class Controller {
       case 'recall':
         return this.invalidated(from, message.line, message.t)
       case 'view':
-        this.viewFrom = from
-        return this.acknowledgeView()
+        this.owner.viewFrom = from
+        return this.owner.acknowledgeView()
     }
   }
 
@@ -158,26 +138,9 @@ export class Controller {
     let next = Infinity
     for (const [line, fetch] of this.fetches) next = Math.min(next, this.tickFetch(line, fetch, now))
     if (now >= session.nextAt) this.keepSession(now)
-    next = Math.min(next, this.tickOwned(now))
+    next = Math.min(next, this.owner.tick(now))
     this.dueAt = Math.min(next, session.nextAt, session.sid === 0 ? Infinity : session.leaseUntil)
     return this.dueAt
-  }
-
-  private tickOwned(now: Millis): Millis {
-    let given = 0
-    for (let owned = this.owned.dueBy(now); owned !== null; owned = this.owned.dueBy(now)) {
-      if (now >= owned.flushAt) flushNow(this.port, owned)
-      else if (wasRead(owned, now)) continue
-      else if (given++ < GIVEN_BACK_PER_TICK) this.close(owned)
-      else return now + GIVE_BACK_MORE_MS
-    }
-    return this.owned.dueAt()
-  }
-
-  /** It may be due earlier than before. */
-  private ownedIsDue(owned: OwnedLine): void {
-    this.owned.moved(owned)
-    this.dueAt = Math.min(this.dueAt, this.owned.dueAt())
   }
 
   private miss(line: LineId, waiter: Waiter, wants: 'S' | 'X', now: Millis): void {
@@ -261,43 +224,9 @@ export class Controller {
     if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now)
     this.fetches.delete(line)
     this.copies.delete(line)
-    const before = this.owned.get(line)
-    if (before !== undefined) this.lose(before)
-    const copy: Copy = { held, g, epoch: session.epoch, until, state: 'E', hit: false }
-    const acks = before?.acks ?? []
-    this.owned.add(createOwned(line, message, copy, [], now))
-    this.dueAt = Math.min(this.dueAt, this.owned.dueAt())
-    for (const { to, t } of acks) this.port.send(to, { type: 'invAck', term: session.term, t, line })
+    this.owner.take(message, { held, g, epoch: session.epoch, until, state: 'E', hit: false }, now)
+    this.dueAt = Math.min(this.dueAt, this.owner.lines.dueAt())
     for (const { ticket } of fetch.waiters) this.port.answer(ticket, held, until)
-  }
-
-  /** The line became another's: what was not flushed is gone. */
-  private lose(owned: OwnedLine): void {
-    const count = unflushed(owned)
-    owned.dirty = 0
-    owned.flushing = null
-    owned.flushAt = Infinity
-    owned.closing = true
-    if (count > 0) this.port.lost(owned.line, count)
-  }
-
-  /** It is not read and not written any more; once all is flushed it is gone. */
-  private close(owned: OwnedLine): void {
-    const { line } = owned
-    owned.closing = true
-    if (!isClean(owned)) return flushNow(this.port, owned)
-    this.owned.delete(line)
-    if (owned.acks.length === 0) this.port.release(line, owned.own)
-    for (const { to, t } of owned.acks) this.port.send(to, { type: 'invAck', term: this.session.term, t, line })
-    this.acknowledgeView()
-  }
-
-  /** What was written under an older term is flushed first: the new home is silent until then, and gives it to nobody else. */
-  private acknowledgeView(): void {
-    if (this.viewFrom === null) return
-    if (this.owned.hasOthersThan(this.session.epoch)) return
-    this.port.send(this.viewFrom, { type: 'viewAck', term: this.session.term })
-    this.viewFrom = null
   }
 
   /** The others came after it was sent: the value may be too old for them. */
@@ -312,11 +241,7 @@ export class Controller {
     counts.inv += 1
     const fetch = this.fetches.get(line)
     if (fetch !== undefined && t > fetch.killed) fetch.killed = t
-    const owned = this.owned.get(line)
-    if (owned !== undefined && owned.copy.g <= t) {
-      if (!owned.acks.some((ack) => ack.t === t)) owned.acks.push({ to: from, t })
-      return this.close(owned)
-    }
+    if (this.owner.revoked(from, line, t)) return
     const copy = this.copies.get(line)
     if (copy !== undefined && copy.epoch === this.session.epoch && copy.g <= t) {
       if (!copy.hit) counts.falseInv += 1
@@ -329,16 +254,14 @@ export class Controller {
     const { session } = this
     session.term = term
     session.home = from
-    this.viewFrom = null
-    // What an older term numbered means something else in this one.
-    for (const [, owned] of this.owned) owned.acks = []
+    this.owner.forgetAcks()
     // An open that is under way stays good: there are no copies, and whoever leads may answer it.
     if (session.sid !== 0) this.breakSession(now)
   }
 
   private loseCopies(): void {
     endSession(this.session)
-    for (const [, owned] of this.owned) this.close(owned)
+    this.owner.closeAll()
     for (const fetch of this.fetches.values()) fetch.rid = 0
   }
 

@@ -43,7 +43,7 @@ function ownerOf(count: number) {
 /** Counts how often anybody looks when a line is to be flushed. */
 function countLooks(controller: Controller): { looks: number } {
   const counted = { looks: 0 }
-  for (const [, owned] of controller.owned) {
+  for (const [, owned] of controller.owner.lines) {
     let { flushAt } = owned
     Object.defineProperty(owned, 'flushAt', {
       get: () => {

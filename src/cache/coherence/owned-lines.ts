@@ -9,7 +9,7 @@
 import type { Millis, NodeId } from '../../base/ids.ts'
 import type { Ordered } from '../../base/lazy-heap.ts'
 import type { Copy } from './copies.ts'
-import type { Held, LineId } from './protocol.ts'
+import type { Held, LineId, ToNode } from './protocol.ts'
 
 export interface OwnedLine extends Ordered {
   readonly line: LineId
@@ -46,14 +46,12 @@ export interface OwnedPort {
 }
 
 export function createOwned(
-  line: LineId,
-  { own, versionFirst, versionMax }: { readonly own: number; readonly versionFirst: number; readonly versionMax: number },
+  { line, own, versionFirst, versionMax }: Pick<Extract<ToNode, { type: 'dataX' }>, 'line' | 'own' | 'versionFirst' | 'versionMax'>,
   copy: Copy,
-  acks: OwnedLine['acks'],
   now: Millis,
 ): OwnedLine {
-  const fresh = { dirty: 0, flushing: null, flushAt: Infinity, usedAt: now, closing: false, place: -1 }
-  return { line, own, order: own, copy, next: versionFirst, versionMax, acks, ...fresh }
+  const fresh = { dirty: 0, flushing: null, flushAt: Infinity, usedAt: now, closing: false, acks: [], place: -1 }
+  return { line, own, order: own, copy, next: versionFirst, versionMax, ...fresh }
 }
 
 /** The line, where it may be written now. */

@@ -190,7 +190,7 @@ export class Coherence implements Lines {
   ownedStates(prefix: LineId): { readonly M: number; readonly E: number } {
     const states = { M: 0, E: 0 }
     for (const { controller } of this.copies.values()) {
-      for (const [line, { copy }] of controller.owned) if (line.startsWith(prefix)) states[copy.state === 'M' ? 'M' : 'E']++
+      for (const [line, { copy }] of controller.owner.lines) if (line.startsWith(prefix)) states[copy.state === 'M' ? 'M' : 'E']++
     }
     return states
   }

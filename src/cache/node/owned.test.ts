@@ -100,7 +100,7 @@ test('a line that nobody uses is given back, in the log as well, though others o
     if (second < 50) expect(copies.stateOf(LINE)).toBe('E')
   }
   expect(released).toEqual([7])
-  expect(copies.controller.owned.size).toBe(0)
+  expect(copies.controller.owner.lines.size).toBe(0)
   copies.close()
 })
 

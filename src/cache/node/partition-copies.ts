@@ -127,8 +127,8 @@ export class PartitionCopies {
 
   /** The node stops: all that it wrote alone goes into the log. False while some of it is on its way. */
   giveUpOwned(): boolean {
-    for (const line of this.controller.owned.keys()) this.controller.giveUp(line)
-    return this.controller.owned.size === 0
+    for (const line of this.controller.owner.lines.keys()) this.controller.giveUp(line)
+    return this.controller.owner.lines.size === 0
   }
 
   #answerTo(ticket: number, line: LineId): Promise<Held> {
@@ -155,7 +155,7 @@ export class PartitionCopies {
   /** What is written and not in the log is told as lost: what is on its way may come there, but nobody here will know. */
   close(): void {
     this.#wakeup.cancel()
-    for (const [line, owned] of this.controller.owned) {
+    for (const [line, owned] of this.controller.owner.lines) {
       const count = unflushed(owned)
       if (count > 0) this.#deps.onLost(line, count)
     }

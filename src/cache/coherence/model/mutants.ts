@@ -252,7 +252,7 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
         "if (message.type === 'view') {\n if (session.sid !== 0) this.loseCopies()\n } else if (message.term > session.term) this",
       ],
       [
-        'this.viewFrom = from\n        return this.acknowledgeView()',
+        'this.owner.viewFrom = from\n        return this.owner.acknowledgeView()',
         "return this.port.send(from, { type: 'viewAck', term: message.term })",
       ],
     ],
@@ -267,24 +267,19 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
   {
     name: 'a newer term is acknowledged and the copies kept',
     file: 'controller.ts',
-    edits: [['if (session.sid !== 0) this.breakSession(now)\n  }\n\n  private lose', '}\n\n  private lose']],
+    edits: [['if (session.sid !== 0) this.breakSession(now)\n  }\n\n  private loseCopies', '}\n\n  private loseCopies']],
     settings: FAILOVER,
   },
   {
     name: 'an owner acknowledges before what it wrote is committed',
-    file: 'controller.ts',
+    file: 'owner.ts',
     edits: [['if (!isClean(owned)) return flushNow(this.port, owned)', 'flushNow(this.port, owned)']],
     settings: OWNERS,
   },
   {
     name: 'an owner reads on after it was recalled',
-    file: 'controller.ts',
-    edits: [
-      [
-        '      return this.close(owned)\n    }\n    const copy',
-        "      this.port.send(from, { type: 'invAck', term: this.session.term, t, line })\n      return\n    }\n    const copy",
-      ],
-    ],
+    file: 'owner.ts',
+    edits: [['    this.close(owned)\n    return true', '    return false']],
     settings: OWNERS,
   },
   {
@@ -319,8 +314,8 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
   },
   {
     name: 'a newer term is acknowledged before what was written is flushed',
-    file: 'controller.ts',
-    edits: [['if (this.owned.hasOthersThan(this.session.epoch)) return', '']],
+    file: 'owner.ts',
+    edits: [['if (this.lines.hasOthersThan(this.session.epoch)) return', '']],
     settings: { ...OWNERS_FAILOVER, loads: 3, begin: OWNED_THEN_VIEW },
   },
   {

@@ -19,7 +19,7 @@ export interface NodePart {
   readonly rid: number
   readonly copies: Map<LineId, Copy>
   readonly owned: ReadonlyMap<LineId, OwnedLine>
-  readonly viewFrom: Controller['viewFrom']
+  readonly viewFrom: Controller['owner']['viewFrom']
 }
 
 /** What an owner wants to be in the log. */
@@ -41,8 +41,8 @@ export interface NodeEffects {
 const OMITTED = new Set(['tries', 'sendAt', 'hit', 'usedAt', 'until', 'giveUpAt', 'home', 'nextAt', 'flushAt', 'place'])
 
 export function createNodePart(node: string, life: number): NodePart {
-  const { session, fetches, rid, viewFrom } = new Controller(optionsOf(life), new Map(), SILENT)
-  return { node, life, session, fetches, rid, viewFrom, owned: new Map(), copies: new Map() }
+  const { session, fetches, rid } = new Controller(optionsOf(life), new Map(), SILENT)
+  return { node, life, session, fetches, rid, viewFrom: null, owned: new Map(), copies: new Map() }
 }
 
 const SILENT: ControllerPort = { send() {}, answer() {}, failed() {}, flush() {}, release() {}, lost() {} }
@@ -65,12 +65,13 @@ export function stepNode(part: NodePart, act: (controller: Controller, effects: 
   })
   Object.assign(controller.session, copy(part.session))
   for (const [line, fetch] of part.fetches) controller.fetches.set(line, copy(fetch))
-  for (const owned of part.owned.values()) controller.owned.add({ ...copy(owned), place: -1 })
+  for (const owned of part.owned.values()) controller.owner.lines.add({ ...copy(owned), place: -1 })
   controller.rid = part.rid
-  controller.viewFrom = part.viewFrom
+  controller.owner.viewFrom = part.viewFrom
   act(controller, effects)
-  const { session, fetches, rid, viewFrom } = controller
-  const owned = new Map(controller.owned)
+  const { session, fetches, rid, owner } = controller
+  const { viewFrom } = owner
+  const owned = new Map(owner.lines)
   return [{ node: part.node, life: part.life, session, fetches, rid, copies, owned, viewFrom }, effects]
 }
 
