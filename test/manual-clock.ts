@@ -12,6 +12,7 @@ interface Waiting {
 
 export class ManualClock implements Clock {
   #now = 0
+  #suspendedMs = 0
   #order = 0
   #deferred: (() => void)[] = []
   readonly #timers = new Set<Waiting>()
@@ -21,7 +22,12 @@ export class ManualClock implements Clock {
   }
 
   wall(): number {
-    return 1_700_000_000_000 + this.#now
+    return 1_700_000_000_000 + this.#now + this.#suspendedMs
+  }
+
+  /** The machine is suspended for so long, or its wall is set: timers and the monotonic clock notice nothing. */
+  suspend(ms: number): void {
+    this.#suspendedMs += ms
   }
 
   after(delayMs: number, run: () => void): Timer {

@@ -9,9 +9,9 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Monotonic milliseconds (fractional), meaningful on this node only: timeouts, durations. */
+  /** Monotonic milliseconds (fractional), meaningful on this node only: timeouts, durations. May stand still while the machine is suspended. */
   now(): Millis
-  /** Milliseconds since the epoch; may jump. For display, logs and spans only: nothing is decided by it. */
+  /** Milliseconds since the epoch; may jump. For display, logs and spans, and to see suspensions (`suspend-aware-clock.ts`): else nothing is decided by it. */
   wall(): Millis
   /** Runs `run` once, not before `delayMs` from now. */
   after(delayMs: Millis, run: () => void): Timer

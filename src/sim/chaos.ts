@@ -25,8 +25,12 @@ export const FAULTS = [
   'join',
   'leave',
   'replace',
+  'suspend',
 ] as const
 export type Fault = (typeof FAULTS)[number]
+
+const RECONNECT_MS = 500
+const SUSPENDED_MIN_MS = 2_000
 
 export interface ChaosOptions {
   /** Mean time between two faults. */
@@ -127,6 +131,8 @@ export class Chaos {
         return this.#operator.leave()
       case 'replace':
         return this.#operator.replace()
+      case 'suspend':
+        return this.#suspend(this.#dice.chance(0.4) ? (this.#cluster.leader(this.#hunted) ?? node) : node)
     }
   }
 
@@ -155,6 +161,28 @@ export class Chaos {
     this.#cluster.world.fault('pause', node.id)
     life.pause()
     this.#later('nemesis resumes', () => life.resume())
+  }
+
+  /**
+   * Its machine: the wall goes on and nothing else, and nobody on it notices. Its connections are gone when it wakes, and it works on
+   * before it has others.
+   */
+  #suspend(node: SimNode): void {
+    const { world, network } = this.#cluster
+    const { life, clock } = node
+    const transport = network.transportOf(node.id)
+    if (!node.up || !life || !clock || life.paused || !transport?.connected) return
+    world.fault('suspend', node.id)
+    life.pause()
+    clock.suspend()
+    transport.setConnected(false)
+    const wake = (): void => {
+      clock.resume()
+      life.resume()
+      world.at(this.#dice.exponential(RECONNECT_MS), 'nemesis connects', () => transport.setConnected(true))
+    }
+    // Long enough for others to believe that its leases are over.
+    world.at(SUSPENDED_MIN_MS + this.#dice.exponential(this.#options.outageMeanMs), 'nemesis wakes', wake)
   }
 
   /** Halves, one node against the rest, or single links; now and then in one direction only. */

@@ -1,7 +1,7 @@
 /**
  * The clock of one life of one simulated node. It runs a little fast or slow (`driftPpm`), its wall is off by minutes
- * and may jump, and it stops when the node is paused: what was due meanwhile comes all at once afterwards, as after
- * SIGCONT. It dies with its life: no timer of a crashed node ever fires.
+ * and may jump. What was due while the node was paused comes all at once afterwards, as after SIGCONT; while its machine is suspended
+ * the wall goes on and the rest stands still, and timers are late by as much. It dies with its life: no timer of a crashed node ever fires.
  */
 import type { Clock, Timer } from '../io/clock.ts'
 import type { NodeLife } from './life.ts'
@@ -21,6 +21,9 @@ export class SimClock implements Clock {
   readonly #wallOffsetMs: number
   readonly #timerTag: string
   readonly #deferTag: string
+  /** Suspended so far, and since when it is now. */
+  #suspendedMs = 0
+  #suspendedAt: number | null = null
 
   constructor(
     world: World,
@@ -38,7 +41,7 @@ export class SimClock implements Clock {
   }
 
   now(): number {
-    return this.#origin + (this.#world.now - this.#born) * this.#rate
+    return this.#origin + ((this.#suspendedAt ?? this.#world.now) - this.#born - this.#suspendedMs) * this.#rate
   }
 
   wall(): number {
@@ -46,7 +49,28 @@ export class SimClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): Timer {
-    return this.#world.at(Math.max(0, delayMs) / this.#rate + LATE_MS, this.#timerTag, () => this.#life.run(run))
+    const due = this.now() + Math.max(0, delayMs)
+    const fire = (): void => {
+      // It was suspended meanwhile.
+      if (this.now() < due) timer = this.#at(due - this.now(), fire)
+      else run()
+    }
+    let timer = this.#at(Math.max(0, delayMs), fire)
+    return { cancel: () => timer.cancel() }
+  }
+
+  #at(delayMs: number, run: () => void): Timer {
+    return this.#world.at(delayMs / this.#rate + LATE_MS, this.#timerTag, () => this.#life.run(run))
+  }
+
+  suspend(): void {
+    this.#suspendedAt = this.#world.now
+  }
+
+  resume(): void {
+    if (this.#suspendedAt === null) return
+    this.#suspendedMs += this.#world.now - this.#suspendedAt
+    this.#suspendedAt = null
   }
 
   defer(run: () => void): void {

@@ -48,6 +48,8 @@ export class SimNode {
   readonly id: NodeId
   readonly disk: SimDisk
   life: NodeLife | null = null
+  /** Of that life. */
+  clock: SimClock | null = null
   /** Counts the lives. */
   lives = 0
   running: Running | null = null
@@ -176,6 +178,7 @@ export class SimCluster {
       wallOffsetMs: dice.integer(-60_000, 60_000) + this.#wallBehindMs(node),
       originMs: dice.integer(1, 1e6),
     })
+    node.clock = clock
     await storage.lock()
     const identity = await openIdentity(storage, clock, dice, { node: node.id, cluster: CLUSTER_NAME })
     node.uid = identity.uid

@@ -111,7 +111,7 @@ function decay(options: SimOptions): SimOptions {
 function skew(options: SimOptions): SimOptions {
   if (!WITH_CACHES.has(options.workload)) return options
   const { chaos, network, caches } = options
-  const weights = { ...chaos.weights, crash: 0.5, crashAll: 0, stop: 0, pause: 1, partition: 8, diskFull: 0 }
+  const weights = { ...chaos.weights, crash: 0.5, crashAll: 0, stop: 0, pause: 1, partition: 8, diskFull: 0, suspend: 4 }
   return {
     ...options,
     network: calm(network),
@@ -144,7 +144,7 @@ function drawLoud(seed: number, overrides: SimOverrides): SimOptions {
     driftsMost: overrides.driftPpm !== undefined || (WITH_CACHES.has(workload) && new Dice(seed).fork('drift').chance(0.5)),
     network: drawNetwork(dice),
     disk: drawDisk(dice),
-    chaos: moves ? drawMoves(moving, drawChaos(dice, nodes)) : drawChaos(dice, nodes),
+    chaos: drawSuspensions(seed, workload, moves ? drawMoves(moving, drawChaos(dice, nodes)) : drawChaos(dice, nodes)),
     workload,
     locks: drawLocks(dice),
     quiet: false,
@@ -213,12 +213,19 @@ function drawChaos(dice: Dice, nodes: readonly NodeId[]): ChaosOptions {
       join: 0,
       leave: 0,
       replace: 0,
+      suspend: 0,
     },
     outageMeanMs: dice.pick([300, 1_000, 3_000]),
     // The fault atlas: only this disk ever rots or is emptied. A group has three replicas, so no datum is lost on a majority.
     victims: [dice.pick(nodes)],
     fromStart: dice.chance(0.3),
   }
+}
+
+/** Where leases are what reads stand on: the clocks that they are counted by stand still. */
+function drawSuspensions(seed: number, workload: WorkloadChoice, chaos: ChaosOptions): ChaosOptions {
+  const suspend = WITH_CACHES.has(workload) ? new Dice(seed).fork('suspensions').pick([0, 0, 3]) : 0
+  return { ...chaos, weights: { ...chaos.weights, suspend } }
 }
 
 /** Members come and go; the disk that may be lost is lost more often, and the node begins anew on an empty one. */

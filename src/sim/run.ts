@@ -236,6 +236,7 @@ class Run {
   }
 
   #revive(node: SimNode): void {
+    node.clock?.resume()
     if (node.life?.paused) node.life.resume()
     this.#cluster.network.transportOf(node.id)?.setConnected(true)
     if (!node.life?.alive) this.#cluster.start(node)

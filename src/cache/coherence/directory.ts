@@ -17,7 +17,17 @@ import { change, expectNothing, prepare, receiveGetS, receiveInvAck, sweep, tick
 import type { Given } from './home-owners.ts'
 import { given, notGiven, receiveGetM, stepIsOver, takeBack } from './home-owners.ts'
 import { catchUp, receiveViewAck, startHome, tickOpening } from './home-opening.ts'
-import { confirmed, endIfOver, holderAdded, holderGone, receiveOpen, receiveRenew, tickHolders, tickSessions } from './home-sessions.ts'
+import {
+  confirmed,
+  endIfOver,
+  forgetConfirmations,
+  holderAdded,
+  holderGone,
+  receiveOpen,
+  receiveRenew,
+  tickHolders,
+  tickSessions,
+} from './home-sessions.ts'
 import { retryMs } from './lease.ts'
 import type { Held, LineId, ToHome } from './protocol.ts'
 
@@ -166,6 +176,11 @@ export class Directory {
   confirmed(ask: number, now: Millis): void {
     confirmed(this.home, ask, now)
     this.wake(now)
+  }
+
+  /** The clock stood still for a time that nobody knows: what was asked for and confirmed before is as old as that. */
+  suspended(): void {
+    forgetConfirmations(this.home)
   }
 
   /** Does what is due; returns when to come again (`dueAt`). */

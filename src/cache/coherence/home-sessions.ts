@@ -70,6 +70,14 @@ export function confirmed(home: Home, answered: number, now: Millis): void {
   }
 }
 
+/** Sessions are not ended by it, for a clock that jumped looks the same: they last at least as long as the nodes believe. */
+export function forgetConfirmations({ state }: Home): void {
+  state.confirmedAt = -Infinity
+  // Who waits for one knocks again, soon.
+  state.asks = []
+  for (const peer of state.peers.values()) peer.renewing = null
+}
+
 function renewAfterAsking(home: Home, node: NodeId, peer: Peer, now: Millis): void {
   const { n, arrivedAt } = peer.renewing as NonNullable<Peer['renewing']>
   peer.renewing = null

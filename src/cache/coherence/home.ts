@@ -47,7 +47,8 @@ export interface HomeOptions extends LeaseTimes {
 export const HOME_DEFAULTS: Omit<HomeOptions, 'term'> = {
   leaseMs: 2_000,
   drift: 0.01,
-  marginMs: 5,
+  // 10 ms each of the node and of its home: what their clocks may not see (`io/suspend-aware-clock.ts`).
+  marginMs: 25,
   unackedMs: 500,
   expectMs: 1_000,
   confirmMs: 400,

@@ -1,8 +1,10 @@
 /** A copy and the lease under which it may be read: it is looked at with each read, for timers may be late. */
 import { expect, test } from 'vitest'
+import { UNSEEN_MS } from '../../io/suspend-aware-clock.ts'
 import { CONTROLLER_DEFAULTS } from './controller-port.ts'
 import { Controller } from './controller.ts'
 import type { Copy } from './copies.ts'
+import { HOME_DEFAULTS } from './home.ts'
 import { leaseLeftMs, waitMs } from './lease.ts'
 import type { ToHome } from './protocol.ts'
 
@@ -29,6 +31,10 @@ test('a copy is not read after its lease, though nothing has ticked since', () =
   // From when the open was sent.
   expect(controller.load(LINE, 2, 10_000, 2_099)?.held.version).toBe(3)
   expect(controller.load(LINE, 3, 10_000, 2_100)).toBeNull()
+})
+
+test('what a home waits covers what neither its clock nor the node’s sees of suspensions', () => {
+  expect(HOME_DEFAULTS.marginMs).toBeGreaterThanOrEqual(5 + 2 * UNSEEN_MS)
 })
 
 test('what a home waits is longer than any lease lasts on a clock within the bound', () => {

@@ -14,7 +14,7 @@ export interface LeaseTimes {
   readonly leaseMs: Millis
   /** By how much the rate of a clock may be wrong: 0.01 is 1 %. */
   readonly drift: number
-  /** On top, for clocks that are read in whole milliseconds. */
+  /** On top, for clocks that are read in whole milliseconds, and suspensions that are too short to be seen by the node, or by its home. */
   readonly marginMs: Millis
 }
 

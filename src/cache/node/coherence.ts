@@ -10,7 +10,7 @@ import { type Envelope, actorId, nodeOf } from '../../actors/envelope.ts'
 import { TricordError } from '../../base/errors.ts'
 import { LatencyHistogram } from '../../base/latency-histogram.ts'
 import { FIRST_PARTITION, type GroupId, NOBODY, type Millis, type NodeId, memberOf, partitionGroup } from '../../base/ids.ts'
-import type { Clock } from '../../io/clock.ts'
+import { SuspendAwareClock } from '../../io/suspend-aware-clock.ts'
 import type { Directory as ClusterDirectory, GroupHost, GroupHostOptions } from '../../raft/group-host.ts'
 import { CACHE_PATH } from '../calls.ts'
 import type { ControllerCounts } from '../coherence/controller-port.ts'
@@ -64,7 +64,7 @@ export class Coherence implements Lines {
   /** Of homes that are no more. */
   readonly #messagesBefore: Record<string, number> = {}
   readonly #deps: CoherenceDeps
-  readonly #clock: Clock
+  readonly #clock: SuspendAwareClock
   /** Which host of a partition is asked next, where its leader is not known here. */
   #tries = 0
   #closed = false
@@ -73,7 +73,7 @@ export class Coherence implements Lines {
 
   constructor(deps: CoherenceDeps) {
     this.#deps = deps
-    this.#clock = deps.system.clock
+    this.#clock = new SuspendAwareClock(deps.system.clock)
     this.kept = new KeptLines((partition) => this.copies.get(partition)?.epochNow() ?? null)
     this.store = new LineStore({
       bytesMax: deps.storeBytesMax,

@@ -17,11 +17,14 @@ function bed(journalMax = 1_000) {
     /** Not settled yet, with when their invalidation began. */
     unsettled: [] as { change: number; since: number }[],
     isOpen: true,
+    /** A suspension was seen then. */
+    runningSince: -Infinity,
     confirms: true,
   }
   const watches = new HomeWatches({
     term: 3,
     clock,
+    runningSince: () => home.runningSince,
     machine: {
       changesSince: (at) => journal.since(at),
       get version() {
@@ -149,6 +152,18 @@ describe('how far it can be trusted', () => {
     change('slow')
     await clock.pass(1_000)
     expect(told.answer).toMatchObject({ changes: [], upTo: 0, fresh: 290 })
+  })
+
+  test('what was confirmed before the machine was suspended is worth nothing after it', async () => {
+    const { clock, home, change, watch } = bed()
+    watch({ since: 0 })
+    await clock.settle()
+    await clock.pass(100)
+    home.runningSince = clock.now()
+    change('a')
+    const told = watch({ since: 0 }, 'another')
+    await clock.settle()
+    expect(told.answer).toMatchObject({ upTo: 1, fresh: null })
   })
 
   test('where no majority answers nothing is told, and in the end that this is no home', async () => {

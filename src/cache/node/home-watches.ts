@@ -24,6 +24,8 @@ const CONFIRM_EVERY_MS: Millis = 500
 export interface HomeWatchesDeps {
   readonly term: Term
   readonly clock: Clock
+  /** By the clock: no suspension of the machine was seen since. */
+  readonly runningSince: () => Millis
   readonly machine: Pick<CacheMachine, 'changesSince' | 'version'>
   /** Null: the home does not speak yet. `change`: the first that is not settled; its invalidation began at `since`. */
   readonly unsettled: () => { readonly change: number; readonly since: Millis } | 'none' | null
@@ -141,12 +143,13 @@ export class HomeWatches {
 
   /** Null: nothing can be said now. Moves the watch's place over what is not of interest. */
   #look(parked: Parked): WatchAnswer | null {
-    const { machine, unsettled, term } = this.#deps
+    const { machine, unsettled, term, runningSince } = this.#deps
     const first = unsettled()
     if (first === null) return null
     const frontier = first === 'none' ? machine.version : first.change - 1
     const asOf = Math.min(this.#confirmedAt, first === 'none' ? Infinity : first.since)
-    const fresh = asOf === -Infinity ? null : Math.floor(asOf - parked.arrivedAt)
+    // What is before a suspension is further away than the clock tells.
+    const fresh = asOf === -Infinity || asOf < runningSince() ? null : Math.floor(asOf - parked.arrivedAt)
     if (parked.since === null) return { term, upTo: frontier, lost: false, fresh, changes: [] }
     const changes = parked.since > machine.version ? null : machine.changesSince(parked.since)
     if (changes === null) return { term, upTo: Math.max(frontier, 0), lost: true, fresh: null, changes: [] }

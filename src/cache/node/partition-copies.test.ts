@@ -1,17 +1,20 @@
 /** Reads of a node: what is said of them to who has to know. */
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../../test/manual-clock.ts'
+import { SuspendAwareClock } from '../../io/suspend-aware-clock.ts'
 import type { Copy } from '../coherence/copies.ts'
 import type { Held, LineId, ToHome } from '../coherence/protocol.ts'
 import { PartitionCopies } from './partition-copies.ts'
 
 const HELD: Held = { version: 1, value: new Uint8Array(1), contentType: '', ttlLeftMs: 900, slidingMs: 800, tags: [] }
 
-test('each read of what slides is told, the first one as well, of which there is no copy', async () => {
-  const told: [LineId, number][] = []
+/** Of a node with a copy of the line, in a session that began now. */
+async function copiesWithOne(held = HELD) {
+  const clock = new ManualClock()
   const sent: ToHome[] = []
+  const told: [LineId, number][] = []
   const copies = new PartitionCopies({
-    clock: new ManualClock(),
+    clock: new SuspendAwareClock(clock),
     life: 1,
     store: new Map<LineId, Copy>(),
     send: (_, message) => void sent.push(message),
@@ -26,8 +29,35 @@ test('each read of what slides is told, the first one as well, of which there is
   copies.receive('n1', { type: 'opened', term: 1, sid: 1, n: open.n, leaseMs: 2_000 })
   const getS = sent.at(-1)
   if (getS?.type !== 'getS') throw new Error('nothing is asked for')
-  copies.receive('n1', { type: 'dataS', term: 1, sid: 1, rid: getS.rid, line: 'line', g: 1, held: HELD })
-  expect(await first).toEqual(HELD)
+  copies.receive('n1', { type: 'dataS', term: 1, sid: 1, rid: getS.rid, line: 'line', g: 1, held })
+  expect(await first).toEqual(held)
+  return { clock, copies, sent, told }
+}
+
+test('a copy is not read after the machine was suspended for longer than the lease', async () => {
+  const { clock, copies } = await copiesWithOne({ ...HELD, ttlLeftMs: null, slidingMs: 0 })
+  clock.suspend(1_900)
+  expect(copies.stateOf('line')).toBe('S')
+  clock.suspend(101)
+  expect(copies.stateOf('line')).toBe('I')
+  const read = copies.read('line', 1_000)
+  expect(read).toBeInstanceOf(Promise)
+  copies.close()
+  await expect(read).rejects.toMatchObject({ code: 'STARTING' })
+})
+
+test('a wall clock that is set back ends nothing and lengthens nothing', async () => {
+  const { clock, copies } = await copiesWithOne({ ...HELD, ttlLeftMs: null, slidingMs: 0 })
+  clock.suspend(-3_600_000)
+  clock.jump(1_999)
+  expect(copies.stateOf('line')).toBe('S')
+  clock.jump(1)
+  expect(copies.stateOf('line')).toBe('I')
+  copies.close()
+})
+
+test('each read of what slides is told, the first one as well, of which there is no copy', async () => {
+  const { copies, told } = await copiesWithOne()
   expect(told).toEqual([['line', 800]])
   expect(copies.read('line', 1_000)).toEqual(HELD)
   expect(told).toEqual([

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../test/manual-clock.ts'
 import { TricordError } from '../../base/errors.ts'
 import { LatencyHistogram } from '../../base/latency-histogram.ts'
+import { SuspendAwareClock } from '../../io/suspend-aware-clock.ts'
 import type { ToNode } from '../coherence/protocol.ts'
 import { entryLine } from '../line-id.ts'
 import type { CacheMachine } from '../machine/machine.ts'
@@ -21,7 +22,7 @@ async function homeWithCopy(submit: Writes['submit'] = () => Promise.resolve({ t
   const sent: ToNode[] = []
   const machine = { read: () => NOTHING_HELD, holders: () => [], owners: () => [], ownerOf: () => null } as unknown as CacheMachine
   const home = new PartitionHome(0, TERM, machine, {
-    clock,
+    clock: new SuspendAwareClock(clock),
     host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },
     writes: { submit } as unknown as Writes,
     send: (_, message) => void sent.push(message),
@@ -43,7 +44,7 @@ async function homeWithCopy(submit: Writes['submit'] = () => Promise.resolve({ t
     for (let turn = 0; turn < 5; turn++) await Promise.resolve()
     return isOpen
   }
-  return { home, sent, passes, sid: opened.sid }
+  return { clock, home, sent, passes, sid: opened.sid }
 }
 
 describe('an answer that waits for a copy', () => {
@@ -67,6 +68,20 @@ describe('an answer that waits for a copy', () => {
     home.close()
     expect(await passes()).toBe(false)
   })
+})
+
+test('a home that was suspended renews on what it asks for afterwards, not on what was confirmed before', async () => {
+  const { clock, home, sent, sid } = await homeWithCopy()
+  const inv = sent.find(({ type }) => type === 'inv')
+  if (inv?.type !== 'inv') throw new Error('no invalidation')
+  home.receive('n2', { type: 'invAck', term: TERM, t: inv.t, line: LINE })
+  await clock.pass(100)
+  home.receive('n2', { type: 'renew', term: TERM, sid, n: 2 })
+  expect(sent.at(-1)).toMatchObject({ type: 'renewed', n: 2, leaseMs: 1_900 })
+  clock.suspend(1_500)
+  home.receive('n2', { type: 'renew', term: TERM, sid, n: 3 })
+  expect(sent.at(-1)).toMatchObject({ type: 'renewed', n: 3, leaseMs: 2_000 })
+  home.close()
 })
 
 describe('what a home tracks', () => {

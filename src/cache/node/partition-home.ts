@@ -9,6 +9,7 @@ import { type ErrorCode, TricordError } from '../../base/errors.ts'
 import type { LatencyHistogram } from '../../base/latency-histogram.ts'
 import { type GroupId, type NodeId, type Term, partitionGroup } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
+import type { SuspendAwareClock } from '../../io/suspend-aware-clock.ts'
 import type { Confirmation, GroupHost } from '../../raft/group-host.ts'
 import { Directory } from '../coherence/directory.ts'
 import { HOME_DEFAULTS } from '../coherence/home.ts'
@@ -31,7 +32,7 @@ const OWN_VERSIONS = 10_000
 const REFUSED: ReadonlySet<ErrorCode> = new Set(['QUOTA', 'FENCED', 'INVALID_ARGUMENT'])
 
 export interface HomeDeps {
-  readonly clock: Clock
+  readonly clock: SuspendAwareClock
   readonly host: Pick<GroupHost, 'confirm' | 'time'>
   readonly writes: Writes
   readonly send: (to: NodeId, message: ToNode) => void
@@ -62,6 +63,9 @@ export class PartitionHome {
   readonly #group: GroupId
   readonly #machine: CacheMachine
   readonly #deps: HomeDeps
+  /** Sessions must not end early here, the silence neither: this one stands still in a suspension. */
+  readonly #clock: Clock
+  #runningSince: number
   readonly #wakeup: Wakeup
   /** Those who wait for the home to speak. */
   #opening: (() => void)[] = []
@@ -78,7 +82,9 @@ export class PartitionHome {
     this.term = term
     this.#machine = machine
     this.#deps = deps
-    this.#wakeup = new Wakeup(deps.clock, () => this.#tick())
+    this.#clock = deps.clock.monotonic
+    this.#runningSince = deps.clock.runningSince
+    this.#wakeup = new Wakeup(this.#clock, () => this.#tick())
     this.directory = new Directory(
       { ...HOME_DEFAULTS, term, linesMax: deps.linesMax },
       {
@@ -96,7 +102,8 @@ export class PartitionHome {
     )
     this.watches = new HomeWatches({
       term,
-      clock: deps.clock,
+      clock: this.#clock,
+      runningSince: () => (this.#now(), this.#runningSince),
       machine,
       unsettled: () => (this.directory.isOpen ? (this.directory.firstUnsettled() ?? 'none') : null),
       confirm: (confirmed, refused) => this.#confirm(({ askedAt }) => confirmed(askedAt), refused),
@@ -159,8 +166,15 @@ export class PartitionHome {
     this.watches.end()
   }
 
+  /** What was confirmed before the machine was suspended is of no use after it. */
   #now(): number {
-    return this.#deps.clock.now()
+    const { clock } = this.#deps
+    const now = clock.running()
+    if (clock.runningSince !== this.#runningSince) {
+      this.#runningSince = clock.runningSince
+      this.directory.suspended()
+    }
+    return now
   }
 
   #time(): number {
@@ -191,7 +205,7 @@ export class PartitionHome {
     if (this.#ended) return
     this.#confirm(
       () => this.directory.caughtUp(this.#machine.holders(), this.#now()),
-      () => this.#deps.clock.after(CONFIRM_AGAIN_MS, () => this.#catchUp()),
+      () => this.#clock.after(CONFIRM_AGAIN_MS, () => this.#catchUp()),
     )
   }
 
@@ -213,9 +227,9 @@ export class PartitionHome {
       this.directory.unheld(node, this.#now())
       this.#look()
     }
-    const { writes, clock } = this.#deps
+    const { writes } = this.#deps
     const { term } = this
-    const again = (): void => void clock.after(UNHOLD_AGAIN_MS, () => this.#unhold(node, nth))
+    const again = (): void => void this.#clock.after(UNHOLD_AGAIN_MS, () => this.#unhold(node, nth))
     // One command, however often it is asked for: one that comes late must not be a second one, when the node is back.
     const idempotencyKey = { key: `cache/unhold/${term}/${node}/${nth}`, fingerprint: '' }
     writes.submit(this.#partition, { type: 'cache_unhold', node, term }, { timeoutMs: HOLD_TIMEOUT_MS, idempotencyKey }).then(gone, again)
@@ -235,7 +249,7 @@ export class PartitionHome {
   /** Until it is certain what came of it, as one command however often it is asked for; null: it was refused. */
   #commit(command: CacheCommand, nth: number, done: (reply: Done | null) => void, tries = 0): void {
     if (this.#ended) return
-    const { writes, clock } = this.#deps
+    const { writes } = this.#deps
     const tell = (reply: Done | null): void => {
       if (this.#ended) return
       done(reply)
@@ -245,7 +259,7 @@ export class PartitionHome {
       // Low on space the log has not seen it; one that was sent before may be in the log all the same.
       const isRefused = error instanceof TricordError && (REFUSED.has(error.code) || (tries === 0 && error.code === 'DISK_LOW'))
       if (isRefused) tell(null)
-      else clock.after(COMMIT_AGAIN_MS, () => this.#commit(command, nth, done, tries + 1))
+      else this.#clock.after(COMMIT_AGAIN_MS, () => this.#commit(command, nth, done, tries + 1))
     }
     const idempotencyKey = { key: `cache/own/${this.#group}/${this.term}/${nth}`, fingerprint: '' }
     writes.submit(this.#partition, command, { timeoutMs: HOLD_TIMEOUT_MS, idempotencyKey }).then(tell, failed)

@@ -30,6 +30,7 @@ function bed(journalMax = 10_000) {
   const newHome = (partition: number) =>
     new HomeWatches({
       term: 1,
+      runningSince: () => -Infinity,
       clock,
       machine: {
         changesSince: (at) => journals[partition]!.since(at),

@@ -12,6 +12,7 @@ import { TricordError } from '../../base/errors.ts'
 import type { Hash } from '../../base/hash.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
 import { partitionOf } from '../../cluster/ring.ts'
+import { SuspendAwareClock } from '../../io/suspend-aware-clock.ts'
 import { CACHE_CALL, CACHE_PATH, valueOf } from '../calls.ts'
 import { entryLine, linePrefix, parseLine, placeOf } from '../line-id.ts'
 import type { CacheName, InvalidationListener, InvalidationStream, Invalidations, WatchWhat } from '../types.ts'
@@ -48,7 +49,8 @@ export function createInvalidations(
 ): Invalidations {
   const address = actorId(node, CACHE_PATH)
   const port: WatchPort = {
-    clock: system.clock,
+    // What is known is as old as it is, over a suspension too.
+    clock: new SuspendAwareClock(system.clock),
     async poll(partition, asker, { since, interest, waitMs }) {
       const call: Plain = ['watch', asker, partition, since, interest, waitMs]
       const { payload } = await system.ask(address, CACHE_CALL, call, waitMs + 3 * WATCH_LIMITS.slackMs)
