@@ -61,6 +61,15 @@ function optionsOf(timeoutMs: Millis, idempotencyKey: CacheScope['key'], tracepa
   return traceparent === '' ? { timeoutMs, idempotencyKey } : { timeoutMs, idempotencyKey, traceparent }
 }
 
+/** Of no version there will be. */
+const NEVER: Condition = Number.MAX_SAFE_INTEGER - 1
+const NOTHING: NewValue = { value: new Uint8Array(0), contentType: '', ttlMs: null, slidingMs: 0, tags: [] }
+
+/** Who was to load it is gone: a put with its token that cannot be taken ends its load, and the next in line gets one. Else its lease does. */
+export function handOn({ backend, settings }: Gateway, name: EntryName, loadToken: string): void {
+  backend.caches.put(name, NOTHING, NEVER, loadToken, { timeoutMs: settings.commandTimeoutMs }).catch(() => {})
+}
+
 /** Keys of an entry's calls are its own: they live where it lives. Those of calls about several are the cache's. */
 export function cacheKey(
   name: CacheName | EntryName,

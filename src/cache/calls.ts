@@ -62,7 +62,9 @@ const CALLS: Readonly<Record<string, readonly Check[]>> = {
   delete: [isEntryName, isCondition, isOptions],
   increment: [isEntryName, isNumber, isOptions],
   invalidate: [isName, isWhat, isOptions],
-  load: [isEntryName, shape({ waitMs: isNumber, staleOk: isBoolean, tags: listOf(isText) }), isOptions],
+  // The wait has a name of its own by which it is given up; '': it is not.
+  load: [isEntryName, shape({ waitMs: isNumber, staleOk: isBoolean, tags: listOf(isText) }), isText, isOptions],
+  give_up: [isText],
   configure: [isName, isMap, isOptions],
   status: [isName, isOptions],
   line: [isEntryName, isOptions],

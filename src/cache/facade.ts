@@ -7,7 +7,7 @@ import { type Plain, actorId } from '../actors/envelope.ts'
 import { TricordError } from '../base/errors.ts'
 import type { Millis, NodeId } from '../base/ids.ts'
 import { CACHE_CALL, CACHE_PATH, decodeRead, valueOf } from './calls.ts'
-import type { CacheCallOptions, Caches, EntryName, MputResult, NewValue } from './types.ts'
+import type { CacheCallOptions, Caches, EntryName, LoadOutcome, MputResult, NewValue } from './types.ts'
 
 /** The node gives up first, and says why. */
 const SLACK_MS: Millis = 500
@@ -20,6 +20,9 @@ export type PlanPut = (name: EntryName, value: NewValue, isOwned: boolean, optio
 
 export function createCaches(system: ActorSystem, node: NodeId): Caches & { readonly planPut: PlanPut } {
   const address = actorId(node, CACHE_PATH)
+  // Several may ask one node.
+  const gateway = system.random.below(2 ** 32)
+  let waits = 0
   const call = async <T>({ timeoutMs, traceparent }: CacheCallOptions, waitMs: Millis, tuple: readonly unknown[]): Promise<T> => {
     const { payload } = await system.ask(address, CACHE_CALL, tuple as Plain[], timeoutMs + waitMs + SLACK_MS, traceparent)
     return valueOf(payload) as T
@@ -49,7 +52,17 @@ export function createCaches(system: ActorSystem, node: NodeId): Caches & { read
     delete: (name, condition, options) => ask('delete', options, name, condition),
     increment: (name, by, options) => ask('increment', options, name, by),
     invalidate: (name, what, options) => ask('invalidate', options, name, what),
-    load: (name, how, options) => call(options, how.waitMs, ['load', name, how, plainOptions(options)]),
+    load: ({ namespace, cache, key }, how, options) => {
+      const { signal } = options
+      const wait = signal === undefined ? '' : `${gateway}/${++waits}`
+      const loading = call<LoadOutcome>(options, how.waitMs, ['load', { namespace, cache, key }, how, wait, plainOptions(options)])
+      if (signal === undefined) return loading
+      // A wait that does not hear of it ends by itself.
+      const giveUp = (): void => void call(options, 0, ['give_up', wait]).catch(() => {})
+      if (signal.aborted) giveUp()
+      else signal.addEventListener('abort', giveUp, { once: true })
+      return loading.finally(() => signal.removeEventListener('abort', giveUp))
+    },
     configure: (name, config, options) => ask('configure', options, name, config),
     status: (name, options) => read('status', options, name),
     line: (name, options) => read('line', options, name),

@@ -162,6 +162,11 @@ export interface CacheCallOptions {
   readonly traceparent?: string
 }
 
+/** Of a load: the place of one that waits is given up when its caller is gone; it is OWNER_BUSY then, or what came before that. */
+export interface LoadCallOptions extends CacheCallOptions {
+  readonly signal?: AbortSignal
+}
+
 /** Of one key of an mput: its version, or why not. */
 export type MputResult =
   | { readonly key: string; readonly version: number }
@@ -192,7 +197,7 @@ export interface Caches {
   load(
     name: EntryName,
     how: { readonly waitMs: Millis; readonly staleOk: boolean; readonly tags: readonly string[] },
-    options: CacheCallOptions,
+    options: LoadCallOptions,
   ): Promise<LoadOutcome>
   /** What is not named keeps its value, or gets the default. */
   configure(

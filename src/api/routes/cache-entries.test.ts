@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { entryOf, readOf } from '../../../test/told-caches.ts'
 import { toldGateway } from '../../../test/told-gateway.ts'
 import { TricordError } from '../../base/errors.ts'
-import { CACHE_LIMITS } from '../../cache/types.ts'
+import { CACHE_LIMITS, type LoadOutcome } from '../../cache/types.ts'
 import { createApp } from '../app.ts'
 
 const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
@@ -18,7 +18,7 @@ function bed() {
     const { code, errors } = (await response.json()) as { code: string; errors?: readonly { path: string; message: string }[] }
     return { status: response.status, code, path: errors?.[0]?.path }
   }
-  return { clock, ...cached, send, refusal }
+  return { app, clock, ...cached, send, refusal }
 }
 
 const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer())
@@ -322,7 +322,7 @@ describe('load', () => {
     ])
     expect(fresh.headers.has('tricord-stale')).toBe(false)
     expect(last('load')[1]).toEqual({ waitMs: 100, staleOk: true, tags: ['a'] })
-    expect(last('load')[2]).toEqual({ timeoutMs: 10_000 })
+    expect(last('load')[2]).toMatchObject({ timeoutMs: 10_000, signal: { aborted: false } })
     told.load = { type: 'value', read: readOf(entryOf('v')), stale: true }
     expect((await send('POST', 'c/entries/k/load')).headers.get('tricord-stale')).toBe('true')
     expect(last('load')[1]).toEqual({ waitMs: 0, staleOk: false, tags: [] })
@@ -336,6 +336,68 @@ describe('load', () => {
     expect(await refusal('POST', 'c/entries/k/load')).toMatchObject({ status: 409, code: 'OWNER_BUSY' })
     told.put = new TricordError('STALE_TOKEN', 'a write came between')
     expect(await refusal('PUT', 'c/entries/k?loadToken=l_1', 'v')).toMatchObject({ status: 409, code: 'STALE_TOKEN' })
+  })
+
+  describe('who hangs up', () => {
+    const WAIT = '{"waitMs":20000}'
+    /** A load under way: what was asked, and how to answer it. */
+    async function loading(body: string, { headers = {}, env = {} }: { headers?: Record<string, string>; env?: object } = {}) {
+      const { app, clock, told, last, asked } = bed()
+      let answer!: (outcome: LoadOutcome) => void
+      told.load = new Promise((resolve) => (answer = resolve))
+      const caller = new AbortController()
+      const init = { method: 'POST', body, headers: { ...JSON_TYPE, ...headers }, signal: caller.signal }
+      const response = Promise.resolve(app.request('/v1/caches/c/entries/k/load', init, env))
+      await clock.settle()
+      const [, , { signal }] = last('load')
+      const end = async () => {
+        answer({ type: 'load', loadToken: '7', leaseMs: 5_000 })
+        await response
+        await clock.settle()
+        return asked.filter(({ method }) => method === 'put')
+      }
+      return { caller, clock, signal, end }
+    }
+
+    test('waits no more, and a token that comes all the same is handed on', async () => {
+      const { caller, signal, end } = await loading(WAIT)
+      expect(signal?.aborted).toBe(false)
+      caller.abort()
+      expect(signal?.aborted).toBe(true)
+      const [put] = await end()
+      // Of a version that nothing has: refused, and by that the next in line loads.
+      expect(put?.args.slice(0, 1)).toEqual([{ namespace: 'default', cache: 'c', key: 'k' }])
+      expect(put?.args.slice(2, 4)).toEqual([Number.MAX_SAFE_INTEGER - 1, '7'])
+    })
+
+    test('has no token of a load that did not wait either', async () => {
+      const outgoing = { destroyed: false }
+      const { signal, end } = await loading('{}', { env: { outgoing } })
+      expect(signal).toBeUndefined()
+      outgoing.destroyed = true
+      expect(await end()).toHaveLength(1)
+    })
+
+    test('may come back for it with the key', async () => {
+      const { caller, signal, end } = await loading(WAIT, { headers: { 'idempotency-key': 'once' } })
+      caller.abort()
+      expect(signal).toBeUndefined()
+      expect(await end()).toEqual([])
+    })
+
+    test('after the answer changes nothing', async () => {
+      const { caller, signal, end } = await loading(WAIT)
+      expect(await end()).toEqual([])
+      caller.abort()
+      expect(signal?.aborted).toBe(false)
+    })
+
+    test('what is not answered in time is given up', async () => {
+      const { clock, signal, end } = await loading(WAIT)
+      await clock.pass(25_000)
+      expect(signal?.aborted).toBe(true)
+      expect(await end()).toHaveLength(1)
+    })
   })
 
   test('no call takes longer than 26 s', async () => {

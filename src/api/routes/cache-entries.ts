@@ -6,15 +6,15 @@
 import type { Hono } from 'hono'
 import { TricordError } from '../../base/errors.ts'
 import { CACHE_LIMITS, type CacheRead, type EntryName, type NewValue } from '../../cache/types.ts'
-import { ask, noEntry, putMeaning } from '../cache-calls.ts'
+import { ask, handOn, noEntry, putMeaning } from '../cache-calls.ts'
 import { entryOf, reading, refuseConditions, writing } from '../cache-request.ts'
 import { incrementBody, loadBody, putQuery, putType } from '../cache-schemas.ts'
 import { BYTES_TYPE, once } from '../cache-values.ts'
 import { problemResponse } from '../errors.ts'
 import { conditionOf, etagOf, knownVersions, refuseCondition } from '../etags.ts'
 import type { Gateway } from '../gateway.ts'
-import { answerWithinMs, noAnswerYet, within } from '../long-calls.ts'
-import { type Call, type Env, answerHeaders, queryOf, readBytes, readJson } from '../request.ts'
+import { Wait, answerWithinMs, noAnswerYet, within } from '../long-calls.ts'
+import { type Call, type Env, answerHeaders, isGone, queryOf, readBytes, readJson } from '../request.ts'
 import { emptyQuery, validate } from '../schemas.ts'
 
 export function cacheEntryRoutes(app: Hono<Env>, gateway: Gateway, prefix: string): void {
@@ -114,9 +114,22 @@ async function load(c: Call, gateway: Gateway): Promise<Response> {
   const { waitMs = 0, staleOk = false, tags = [] } = validate(loadBody, await readJson(c))
   const how = { waitMs, staleOk, tags: once(tags) }
   const scope = writing(c, name, 'load', () => how)
-  const loading = ask(gateway, 'load', scope, (caches, options) => caches.load(name, how, options))
-  const outcome = await (waitMs === 0 ? loading : within(gateway.backend.clock, loading, answerWithinMs(waitMs)))
-  if (outcome === null) throw noAnswerYet()
+  // Who named the request can come back for it; else what the caller does not hear of is the next one's.
+  const wait = waitMs > 0 && scope.key === undefined ? new Wait(c.req.raw.signal) : null
+  const leaving = new AbortController()
+  wait?.begin(() => leaving.abort())
+  const loading = ask(gateway, 'load', scope, (caches, options) =>
+    caches.load(name, how, wait === null ? options : { ...options, signal: leaving.signal }),
+  ).then((found) => {
+    const isUnheard = wait?.isGivenUp || (scope.key === undefined && isGone(c))
+    if (found.type === 'load' && isUnheard) handOn(gateway, name, found.loadToken)
+    return found
+  })
+  const outcome = await (waitMs === 0 ? loading : within(gateway.backend.clock, loading, answerWithinMs(waitMs))).finally(() => wait?.end())
+  if (outcome === null) {
+    wait?.giveUp()
+    throw noAnswerYet()
+  }
   if (outcome.type === 'load') return c.json({ loadToken: outcome.loadToken, leaseMs: outcome.leaseMs }, 202)
   return answered(c, gateway, name, outcome.read, { isKnown: () => false, isStale: outcome.stale })
 }

@@ -23,11 +23,12 @@ import type {
   InvalidateWhat,
   LineState,
   LineView,
+  LoadOutcome,
   NewValue,
 } from '../types.ts'
 import type { Coherence } from './coherence.ts'
 import { Invalidations } from './invalidations.ts'
-import type { Operations } from './operations.ts'
+import type { HowToLoad, Operations } from './operations.ts'
 import type { CacheCounts } from './tally.ts'
 import { type WatchArgs, WatchRelay } from './watch-relay.ts'
 import type { Writes } from './writes.ts'
@@ -69,6 +70,8 @@ type Args = never[]
 export class Answers {
   readonly #deps: AnswersDeps
   readonly #invalidations: Invalidations
+  /** Of callers that may leave before they are answered. */
+  readonly #waits = new Map<string, AbortController>()
   readonly #handlers: Readonly<Record<string, (...args: Args) => unknown>>
 
   constructor(deps: AnswersDeps) {
@@ -76,12 +79,11 @@ export class Answers {
     this.#invalidations = new Invalidations(deps.coherence, deps.writes)
     const { operations } = deps
     const relay = new WatchRelay({ ...deps, partitions: deps.writes.partitions })
-    const handlers: Omit<Caches, 'getMany' | 'putMany' | 'get'> = {
+    const handlers: Omit<Caches, 'getMany' | 'putMany' | 'get' | 'load'> = {
       put: (name, value, condition, loadToken, options) => operations.put(name, value, condition, loadToken, given(options)),
       delete: (name, condition, options) => operations.delete(name, condition, given(options)),
       increment: (name, by, options) => operations.increment(name, by, given(options)),
       invalidate: (name, what, options) => this.#invalidate(name, what, given(options)),
-      load: (name, how, options) => operations.load(name, how, given(options)),
       configure: (name, config, options) => this.#configure(name, config, given(options)),
       status: (name, options) => this.#status(name, options),
       line: (name, options) => this.#line(name, options),
@@ -92,6 +94,11 @@ export class Answers {
         const read = operations.get({ namespace, cache, key }, { timeoutMs })
         return read instanceof Promise ? read.then(encodeRead) : encodeRead(read)
       },
+      load: (name: EntryName, how: HowToLoad, wait: string, options: CacheCallOptions) => this.#load(name, how, wait, given(options)),
+      give_up: (wait: string): null => {
+        this.#waits.get(wait)?.abort()
+        return null
+      },
       plan_put: (name: EntryName, value: NewValue, isOwned: boolean, options: CacheCallOptions) =>
         operations.planPut(name, value, isOwned, options),
       counts: (name: CacheName) => this.#counts(name),
@@ -99,6 +106,14 @@ export class Answers {
       watch: (...args: WatchArgs) => relay.ask(args),
       watch_home: (...args: WatchArgs) => relay.here(args),
     }
+  }
+
+  async #load(name: EntryName, how: HowToLoad, wait: string, options: CacheCallOptions): Promise<LoadOutcome> {
+    const { operations } = this.#deps
+    if (wait === '') return operations.load(name, how, options)
+    const leaving = new AbortController()
+    this.#waits.set(wait, leaving)
+    return operations.load(name, how, { ...options, signal: leaving.signal }).finally(() => this.#waits.delete(wait))
   }
 
   answer([operation, ...args]: CacheCall): unknown {

@@ -177,6 +177,21 @@ describe('loading', () => {
     }
   })
 
+  test('who waits and leaves gives the place up: the next in line loads', async () => {
+    const how = { waitMs: 20_000, staleOk: false, tags: [] }
+    const first = await on(0).load(named('leave'), { ...how, waitMs: 0 }, OPTIONS)
+    if (first.type !== 'load') throw new Error('nobody else loads it')
+    const leaving = new AbortController()
+    const left = refusal(on(1).load(named('leave'), how, { ...OPTIONS, signal: leaving.signal }))
+    const before = refusal(on(1).load(named('leave'), how, { ...OPTIONS, signal: AbortSignal.abort() }))
+    expect((await before).code).toMatch(/OWNER_BUSY|WAIT_TIMEOUT/)
+    const patient = on(2).load(named('leave'), how, OPTIONS)
+    leaving.abort()
+    expect((await left).code).toBe('OWNER_BUSY')
+    await on(0).delete(named('leave'), null, OPTIONS)
+    expect((await patient).type).toBe('load')
+  })
+
   test('a value that was invalidated while it was loaded is not taken', async () => {
     const granted = await on(0).load(named('fenced'), { waitMs: 0, staleOk: false, tags: ['t'] }, OPTIONS)
     if (granted.type !== 'load') throw new Error('nobody else loads it')

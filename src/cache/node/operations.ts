@@ -24,6 +24,7 @@ import {
   type CacheWritten,
   type Condition,
   type EntryName,
+  type LoadCallOptions,
   type LoadOutcome,
   type NewValue,
 } from '../types.ts'
@@ -40,7 +41,7 @@ const OWNED_MAX = 5
 /** Tries to write what is given other tags each time it was looked at. */
 const UNJUDGED_MAX = 16
 
-interface HowToLoad {
+export interface HowToLoad {
   readonly waitMs: Millis
   readonly staleOk: boolean
   readonly tags: readonly string[]
@@ -162,7 +163,7 @@ export class Operations {
     return { value: reply.value, version: reply.version }
   }
 
-  async load(name: EntryName, how: HowToLoad, options: CacheCallOptions): Promise<LoadOutcome> {
+  async load(name: EntryName, how: HowToLoad, options: LoadCallOptions): Promise<LoadOutcome> {
     const [first, dead] = await this.#find(name, options.timeoutMs)
     if (first !== null) return { type: 'value', stale: false, read: first }
     const reply = await this.#askToLoad(name, how, dead, options)
@@ -184,7 +185,7 @@ export class Operations {
     return [entry === null ? null : { entry, line: state, hit: !(held instanceof Promise) }, dead]
   }
 
-  async #askToLoad(name: EntryName, { waitMs, staleOk, tags }: HowToLoad, dead: number, options: CacheCallOptions): Promise<Done> {
+  async #askToLoad(name: EntryName, { waitMs, staleOk, tags }: HowToLoad, dead: number, options: LoadCallOptions): Promise<Done> {
     const { timeoutMs } = options
     const [config] = await this.#config(name, timeoutMs)
     const lines = [...levelLines(name, config), ...tags.map((tag) => tagLine(name.namespace, name.cache, tag))]
@@ -223,7 +224,7 @@ export class Operations {
   }
 
   /** What another owns, or this node itself, is given back first; what has got other tags is looked at again. */
-  async #throughLog(command: PutCommand | DeleteCommand | IncrementCommand | LoadCommand, options: CacheCallOptions): Promise<Done> {
+  async #throughLog(command: PutCommand | DeleteCommand | IncrementCommand | LoadCommand, options: LoadCallOptions): Promise<Done> {
     let [owned, unjudged] = [0, 0]
     for (let round = 0; ; round++) {
       const whole = command.type === 'cache_load' ? command : { ...command, ...(await this.#judged(command, options.timeoutMs)) }

@@ -13,7 +13,7 @@ import { configLine, entryLine, placeOf } from '../line-id.ts'
 import { encodeCommand } from '../machine/codec.ts'
 import type { CacheCommand, CacheReply, Share } from '../machine/commands.ts'
 import { decodeReply } from '../machine/replies.ts'
-import type { CacheCallOptions, CacheConfig, CacheName } from '../types.ts'
+import type { CacheCallOptions, CacheConfig, CacheName, LoadCallOptions } from '../types.ts'
 
 export type Done = Exclude<CacheReply, Refused>
 
@@ -56,19 +56,25 @@ export class Writes {
     return { bytes: part(bytesMax), entries: part(entriesMax), policy, configVersion }
   }
 
-  /** Rejects with the refusal of the machine, or of its group. */
-  submit(partition: number, command: CacheCommand, options: CacheCallOptions): Promise<Done> {
+  /** Rejects with the refusal of the machine, or of its group. With a signal, one that waits is taken out once that says so. */
+  submit(partition: number, command: CacheCommand, options: LoadCallOptions): Promise<Done> {
+    const { signal } = options
     return new Promise((resolve, reject) => {
-      this.#proposer.submit(partitionGroup(partition), encodeCommand(command), submitOptions(command, options), (result) => {
+      const giveUp = (): void => submission.cancel()
+      const done = (result: SubmitResult): void => {
+        signal?.removeEventListener('abort', giveUp)
         const outcome = outcomeOf(result)
         if (outcome instanceof TricordError) reject(outcome)
         else resolve(outcome)
-      })
+      }
+      const submission = this.#proposer.submit(partitionGroup(partition), encodeCommand(command), submitOptions(command, options), done)
+      if (signal?.aborted) giveUp()
+      else signal?.addEventListener('abort', giveUp, { once: true })
     })
   }
 
   /** A command about one key. */
-  entry(command: Extract<CacheCommand, { readonly key: string }>, options: CacheCallOptions): Promise<Done> {
+  entry(command: Extract<CacheCommand, { readonly key: string }>, options: LoadCallOptions): Promise<Done> {
     return this.submit(this.partitionOf(entryLine(command.namespace, command.cache, command.key)), command, options)
   }
 
@@ -107,7 +113,7 @@ function submitOptions({ type }: CacheCommand, options: CacheCallOptions): Submi
 }
 
 /** One call, several commands: each under a key of its own. */
-export function ofPart(options: CacheCallOptions, part: number): CacheCallOptions {
+export function ofPart<T extends CacheCallOptions>(options: T, part: number): T {
   const { idempotencyKey } = options
   return idempotencyKey ? { ...options, idempotencyKey: { ...idempotencyKey, key: `${idempotencyKey.key}#${part}` } } : options
 }
