@@ -125,6 +125,33 @@ describe('an answer', () => {
   })
 })
 
+describe('what became of a key', () => {
+  test('is told by the next leader, where its text came too late and the lead was lost', async () => {
+    const gates = new Map(['n1', 'n2', 'n3'].map((name) => [name, new Gate()]))
+    cluster = new RaftCluster({
+      nodes: 3,
+      machineFor,
+      storage: (disk, name) => gatedStorage(createMemoryStorage(disk), { gets: () => gates.get(name)!.pass() }),
+    })
+    const leader = await cluster.found()
+    await cluster.do(leader, { note: 'a', text: 'x' }, { key: { key: 'once', fingerprint: 'f' } })
+    await drained()
+    const [client] = cluster.followers()
+    for (const gate of gates.values()) gate.close()
+    let outcome: KeyOutcome | null = null
+    void client!.proposer.outcome(GROUP, 'once', { timeoutMs: 5_000, consistency: 'linearizable' }).then((got) => (outcome = got))
+    await cluster.clock.pass(50)
+    leader.host.transferLeadership(GROUP, client!.host.replicaOf(GROUP)!)
+    await cluster.clock.until(() => client!.leads, 'handed over')
+    gates.get(leader.name)!.open()
+    await cluster.clock.pass(100)
+    expect(outcome).toBeNull()
+    gates.get(client!.name)!.open()
+    await cluster.clock.until(() => outcome !== null, 'what became of it')
+    expect(outcome).toMatchObject({ state: 'answered', result: { ok: true, reply: { text: 'x' } } })
+  })
+})
+
 describe('cold records', () => {
   test.each([0, 60, 150, 1_500])('are there after a kill %i ms later, those drained and those in the log alone', async (later) => {
     cluster = new RaftCluster({ nodes: 1, machineFor })

@@ -76,10 +76,14 @@ export class Attachments implements AttachContext {
     this.#attach(reply, leave, () => {})
   }
 
-  /** The answer to a query; `leave` sends it. */
+  /** The answer to a query; `leave` sends it. What a leader was asked leaves while it leads, as the answers to commands do. */
   query(envelope: Envelope, reply: Plain, leave: (whole: Plain) => void): void {
-    if (this.#group.applier.machine.attach === undefined) return leave(reply)
-    this.#attach(reply, leave, () => this.#shared.outgoing.ctx.fail(envelope, 'NO_LEADER', 'the answer cannot be completed here'))
+    const { core, applier } = this.#group
+    if (applier.machine.attach === undefined) return leave(reply)
+    const term = core.role === 'leader' ? core.term : null
+    const drop = (): void => this.#shared.outgoing.ctx.fail(envelope, 'NO_LEADER', 'the answer cannot be completed here')
+    const isOver = (): boolean => term !== null && (core.term !== term || core.role !== 'leader')
+    this.#attach(reply, (whole) => (isOver() ? drop() : leave(whole)), drop)
   }
 
   #attach(reply: Plain, leave: (whole: Plain) => void, drop: () => void): void {
