@@ -207,6 +207,34 @@ describe('stories', () => {
     expect((await at(2, 'PUT', 'idem/entries/other', '{"a":2}', headers)).status).toBe(201)
   })
 
+  test('what became of a call under a key, the call tells that repeats it; /requests knows those about locks alone', async () => {
+    const key = { 'idempotency-key': 'told' }
+    const first = await put('told/entries/k', 'v', key)
+    const granted = await post('told/entries/report/load', {}, key)
+    expect([first.status, granted.status]).toEqual([201, 202])
+    expect(granted.headers.has('location')).toBe(false)
+    expect((await fetch(`${cluster.nodes[1]?.url}/v1/requests/told`)).status).toBe(404)
+    expect((await at(2, 'PUT', 'told/entries/k', 'v', key)).body).toEqual(first.body)
+    expect((await at(3, 'POST', 'told/entries/report/load', '{}', { ...JSON_TYPE, ...key })).body).toEqual(granted.body)
+  })
+
+  test('who hangs up while waiting for a load is out of the line', async () => {
+    const granted = await post('left/entries/k/load')
+    const leaving = new AbortController()
+    const left = fetch(`${cluster.nodes[1]?.url}/v1/caches/left/entries/k/load`, {
+      method: 'POST',
+      headers: JSON_TYPE,
+      body: '{"waitMs":20000}',
+      signal: leaving.signal,
+    })
+    const patient = at(3, 'POST', 'left/entries/k/load', '{"waitMs":20000}', JSON_TYPE)
+    leaving.abort()
+    await expect(left).rejects.toThrow('abort')
+    expect((await at(1, 'DELETE', 'left/entries/k')).status).toBe(204)
+    const next = await patient
+    expect([next.status, Number(next.body['loadToken']) > Number(granted.body['loadToken'])]).toEqual([202, true])
+  })
+
   test('what has a time goes, on every node', async () => {
     await put('time/entries/k?ttlMs=150')
     for (const node of EVERYWHERE) await get(node, 'time/entries/k')
