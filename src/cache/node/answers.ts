@@ -225,7 +225,7 @@ export class Answers {
         term: home.term,
         version: home.versionOf(line),
         busy,
-        last: last && { cause: last.cause, wall: Math.round(wall(last.startedAt)), ackMs: last.ackMs },
+        last: last && { cause: last.cause, wall: Math.round(wall(last.startedAt)), ackMs: Math.round(last.ackMs * 1_000) / 1_000 },
       },
     }
   }

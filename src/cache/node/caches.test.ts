@@ -211,6 +211,8 @@ test('a line is seen: who holds it, who is its home, why it went', async () => {
   const after = await on(0).line(named('seen'), OPTIONS)
   expect(after).toMatchObject({ nodes: { n1: 'I', n2: 'I', n3: 'I' }, lastInvalidation: { cause: 'put' } })
   expect(after.version).toBeGreaterThan(before.version)
+  const { ackMs = Number.NaN } = after.lastInvalidation ?? {}
+  expect(Number(ackMs.toFixed(3))).toBe(ackMs)
 })
 
 describe('writeback', () => {
