@@ -78,8 +78,10 @@ export class Controller {
   }
 
   /** What `port.flush` asked for is committed; or (false) refused, for the ownership was over. */
-  flushed(line: LineId, own: number, isCommitted: boolean, now: Millis): void {
-    this.owner.flushed(line, own, isCommitted, now)
+  flushed(line: LineId, own: number, version: number, isCommitted: boolean, now: Millis): void {
+    this.owner.flushed(line, own, version, isCommitted, now)
+    const fetch = this.fetches.get(line)
+    if (fetch?.rid === 0) this.ask(line, fetch, now)
     this.dueAt = Math.min(this.dueAt, this.owner.lines.dueAt())
   }
 
@@ -160,9 +162,9 @@ export class Controller {
   /** From the beginning: whoever waits has come before it is sent. */
   private ask(line: LineId, fetch: Fetch, now: Millis): void {
     const { session } = this
-    if (session.sid === 0) {
+    if (session.sid === 0 || this.owner.isLeftOver(line)) {
       fetch.rid = 0
-      if (!session.opening) this.openSession(now)
+      if (session.sid === 0 && !session.opening) this.openSession(now)
       return
     }
     this.rid += 1
@@ -178,6 +180,7 @@ export class Controller {
   private sendFetch(line: LineId, fetch: Fetch, now: Millis): void {
     const { term, sid, home } = this.session
     fetch.sendAt = now + retryMs(fetch.tries)
+    this.dueAt = Math.min(this.dueAt, fetch.sendAt)
     fetch.tries += 1
     const type = fetch.wants === 'S' ? 'getS' : 'getM'
     this.counts[type] += 1

@@ -17,7 +17,7 @@ export interface Waiter {
 export interface Fetch {
   /** To read the line, or to own it. */
   wants: 'S' | 'X'
-  /** 0: not sent, for want of a session. */
+  /** 0: not sent, for want of a session, or what this node wrote of the line has to be flushed first. */
   rid: number
   /** When it was first sent. */
   sentAt: Millis

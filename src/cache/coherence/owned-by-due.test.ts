@@ -13,6 +13,7 @@ const NOTHING: Held = { version: 0, value: null, contentType: '', ttlLeftMs: nul
 function ownerOf(count: number) {
   const flushed: [LineId, Millis][] = []
   const released: LineId[] = []
+  const versions = new Map<LineId, number>()
   let now = 0
   let rid = 0
   const controller: Controller = new Controller({ life: 1, renewMs: 500, idleMs: IDLE_MS, flushMs: FLUSH_MS }, new Map(), {
@@ -22,7 +23,10 @@ function ownerOf(count: number) {
     },
     answer() {},
     failed() {},
-    flush: (line) => void flushed.push([line, now]),
+    flush: (line, _own, version) => {
+      flushed.push([line, now])
+      versions.set(line, version)
+    },
     release: (line) => void released.push(line),
     lost() {},
   })
@@ -37,7 +41,7 @@ function ownerOf(count: number) {
     return controller
   }
   const write = (line: LineId): void => void controller.write(line, (version) => ({ ...NOTHING, version }), now)
-  return { at, write, flushed, released }
+  return { at, write, flushed, versions, released }
 }
 
 /** Counts how often anybody looks when a line is to be flushed. */
@@ -72,7 +76,7 @@ test('a tick looks at the lines that are due, not at all of them', () => {
 })
 
 test('each is flushed in time, however the writes come', () => {
-  const { at, write, flushed } = ownerOf(50)
+  const { at, write, flushed, versions } = ownerOf(50)
   const written = new Map<LineId, Millis>()
   for (let now = 0; now < 1_000; now += 10) {
     at(now)
@@ -83,7 +87,7 @@ test('each is flushed in time, however the writes come', () => {
     for (const [done, when] of flushed.splice(0)) {
       expect(when - (written.get(done) ?? -Infinity)).toBe(FLUSH_MS)
       written.delete(done)
-      at(now).flushed(done, Number(done.slice(5)) + 1, true, now)
+      at(now).flushed(done, Number(done.slice(5)) + 1, versions.get(done) ?? 0, true, now)
     }
   }
   expect(written.size).toBeLessThanOrEqual(FLUSH_MS / 10)

@@ -44,6 +44,15 @@ export class Owner {
     return writable(this.lines.get(line))
   }
 
+  /**
+   * Of a session that is over, and not flushed yet. The home thinks that nobody has it: asked for the line, it would end the ownership,
+   * and what this node wrote would be lost by its own question.
+   */
+  isLeftOver(line: LineId): boolean {
+    const owned = this.lines.get(line)
+    return owned !== undefined && owned.copy.epoch !== this.session.epoch
+  }
+
   write(owned: OwnedLine, make: (version: number) => Held, now: Millis): Copy {
     const copy = writeOwned(owned, make, now, now + this.options.flushMs)
     this.lines.moved(owned)
@@ -59,9 +68,9 @@ export class Owner {
     this.acknowledge(before)
   }
 
-  flushed(line: LineId, own: number, isCommitted: boolean, now: Millis): void {
+  flushed(line: LineId, own: number, version: number, isCommitted: boolean, now: Millis): void {
     const owned = this.lines.get(line)
-    if (owned === undefined || owned.own !== own || owned.flushing === null) return
+    if (owned === undefined || owned.own !== own || owned.flushing?.version !== version) return
     if (isCommitted) owned.flushing = null
     else this.lose(owned)
     if (owned.closing) return this.close(owned)

@@ -62,7 +62,7 @@ export class PartitionCopies {
       send: deps.send,
       answer: (ticket, held, until, isRefused = false) => this.#answer(ticket, held, until, isRefused),
       flush: (line, own, version, held, until) =>
-        deps.flush({ line, own, version, held, until }, (isCommitted) => this.#flushed(line, own, isCommitted)),
+        deps.flush({ line, own, version, held, until }, (isCommitted) => this.#flushed(line, own, version, isCommitted)),
       release: deps.release,
       lost: deps.onLost,
       failed: (ticket) => this.#take(ticket)?.reject(unreachable()),
@@ -162,8 +162,8 @@ export class PartitionCopies {
     for (const ticket of this.#asked.keys()) this.#take(ticket)?.reject(new TricordError('STARTING', 'this node is stopping'))
   }
 
-  #flushed(line: LineId, own: number, isCommitted: boolean): void {
-    this.controller.flushed(line, own, isCommitted, this.#deps.clock.now())
+  #flushed(line: LineId, own: number, version: number, isCommitted: boolean): void {
+    this.controller.flushed(line, own, version, isCommitted, this.#deps.clock.now())
     this.#look()
   }
 

@@ -8,6 +8,8 @@ type Configuration = Partial<Settings> & { readonly name: string }
 
 const ONE = { nodes: 1, loads: 1 }
 const TWO = { nodes: 2, loads: 3, grants: 4 }
+/** A node has written a line alone, and not flushed it. */
+export const OWNED: readonly RegExp[] = [/n0 claims/, /getM of n0/, /committed/, /applies/, /dataX to n0/, /n0 stores/]
 
 /** Seen to the end, in some seconds each. */
 export const SMALL: readonly Configuration[] = [
@@ -31,8 +33,11 @@ export const SMALL: readonly Configuration[] = [
   { name: 'a failover and a sharer that restarts', ...ONE, loads: 2, terms: 2, crashes: 1, grants: 2, sessions: false },
   { name: 'two failovers', ...ONE, terms: 3, grants: 2, sessions: false },
   { name: 'owners of a line, evictions', nodes: 2, loads: 3, grants: 4, owners: true, evictions: true },
-  { name: 'an owner and a failover', ...ONE, terms: 2, tries: 2, grants: 1, owners: true, sessions: false },
+  { name: 'owners that let their lines go', ...TWO, grants: 3, owners: true, releases: true },
+  { name: 'an owner and a failover', ...ONE, terms: 2, tries: 2, grants: 1, owners: true, releases: true, sessions: false },
   { name: 'an owner whose lease ends', ...ONE, loads: 2, time: 2, tries: 2, grants: 2, owners: true, lossy: true },
+  // Nobody else asks for the line, so nothing may be lost.
+  { name: 'an owner that asks for its line again', ...ONE, loads: 4, time: 2, tries: 2, grants: 3, owners: true, begin: OWNED },
 ]
 
 export const LARGE: readonly Configuration[] = [
@@ -45,10 +50,13 @@ export const LARGE: readonly Configuration[] = [
   { name: 'two failovers, a sharer that restarts', ...ONE, loads: 2, terms: 3, crashes: 1, grants: 2, sessions: false },
   { name: 'owners of a line, two writes', nodes: 2, loads: 3, writes: 2, grants: 5, owners: true },
   { name: 'owners whose leases end', nodes: 2, loads: 4, time: 2, tries: 2, owners: true, lossy: true },
+  { name: 'owners that let their lines go, four reads', nodes: 2, loads: 4, grants: 5, owners: true, releases: true },
+  { name: 'owners of three nodes and a failover', nodes: 3, loads: 4, terms: 2, grants: 3, owners: true, releases: true },
+  { name: 'an owner that asks again, lets go', ...ONE, loads: 4, time: 3, tries: 3, grants: 3, owners: true, releases: true, begin: OWNED },
 ]
 
 /** Everything at once, for ways by lot. */
-export const ALL: Configuration = {
+const ALL: Configuration = {
   name: 'everything',
   nodes: 3,
   terms: 3,
@@ -65,3 +73,11 @@ export const ALL: Configuration = {
   lagging: true,
   deposed: true,
 }
+
+const OWNERS = { owners: true, releases: true, writes: 6, logged: 2 }
+
+export const WAYS: readonly Configuration[] = [
+  ALL,
+  { ...ALL, ...OWNERS, name: 'everything, with owners', lossy: true },
+  { ...ALL, ...OWNERS, name: 'owners that keep their leases', time: 0, crashes: 0 },
+]

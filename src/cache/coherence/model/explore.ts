@@ -45,8 +45,15 @@ export function explore(model: Model, statesMax: number, trails = false): Result
   return { states: seen.size, steps, complete: violation === null, violation }
 }
 
-/** Ways of `length` events from the beginning, until `stepsMax` in all. */
-export function walk(model: Model, seed: number, length: number, stepsMax: number): Result {
+/** What a world has only so much of. By a fair lot all of it would be spent before anybody has a copy. */
+const FATE = /^time|elected|restarts|proposes (put|look)/
+const FATE_ONE_IN = 10
+
+/**
+ * Ways of `length` events from the beginning, until `stepsMax` in all. The kind of event is drawn first: a message that is delivered
+ * again and again must not crowd out the rest. `met` counts the kinds.
+ */
+export function walk(model: Model, seed: number, length: number, stepsMax: number, met = new Map<string, number>()): Result {
   const random = new Prng(seed)
   const seen = new Set<number>()
   let steps = 0
@@ -54,21 +61,34 @@ export function walk(model: Model, seed: number, length: number, stepsMax: numbe
     let world = model.first()
     let trail: Trail | null = null
     for (let i = 0; i < length; i++) {
-      const choices: [World, string, string | null][] = []
-      model.successors(world, (after, event, broken) => choices.push([after, event, broken]))
-      const choice = choices[random.below(choices.length)]
-      if (choice === undefined) break
+      const choices = new Map<string, Choice[]>()
+      let violation: readonly string[] | null = null
+      model.successors(world, (after, event, broken) => {
+        const kind = event.replaceAll(/\d+/g, '')
+        choices.set(kind, [...(choices.get(kind) ?? []), [after, event]])
+        if (broken !== null) violation = [...eventsOf(trail), event, broken]
+      })
+      if (violation !== null) return { states: seen.size, steps, complete: false, violation }
+      const kind = draw(random, [...choices.keys()])
+      if (kind === null) break
+      met.set(kind, (met.get(kind) ?? 0) + 1)
+      const drawn = choices.get(kind) as Choice[]
+      const [after, event] = drawn[random.below(drawn.length)] as Choice
       steps += 1
-      trail = { event: choice[1], before: trail }
-      const broken = choices.find(([, , violation]) => violation !== null)
-      if (broken !== undefined) {
-        return { states: seen.size, steps, complete: false, violation: [...eventsOf(trail.before), broken[1], broken[2] as string] }
-      }
-      world = choice[0]
+      trail = { event, before: trail }
+      world = after
       seen.add(hash(world))
     }
   }
   return { states: seen.size, steps, complete: false, violation: null }
+}
+
+type Choice = readonly [after: World, event: string]
+
+function draw(random: Prng, kinds: readonly string[]): string | null {
+  const ordinary = kinds.filter((kind) => !FATE.test(kind))
+  const from = ordinary.length === 0 || random.below(FATE_ONE_IN) === 0 ? kinds : ordinary
+  return from[random.below(from.length)] ?? null
 }
 
 function eventsOf(trail: Trail | null): string[] {

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { ReducerMutant } from './mutants.ts'
+import type { ReducerMutant } from './mutant.ts'
 import { DRIVER_MUTANTS, REDUCER_MUTANTS } from './mutants.ts'
+import { OWNER_MUTANTS } from './owner-mutants.ts'
 import { run } from './run.ts'
 
 const SOURCE = join(dirname(fileURLToPath(import.meta.url)), '../../..')
@@ -35,7 +36,7 @@ async function planted({ file, edits }: ReducerMutant): Promise<typeof run> {
 }
 
 describe('a rule less and the model breaks', () => {
-  test.each(REDUCER_MUTANTS)('$name', async (mutant) => {
+  test.each([...REDUCER_MUTANTS, ...OWNER_MUTANTS])('$name', async (mutant) => {
     const mutated = await planted(mutant)
     const from = performance.now()
     const { violation, states, complete } = mutated(mutant.settings, {}, STATES_MAX, SHOW)

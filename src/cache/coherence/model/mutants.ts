@@ -2,22 +2,9 @@
  * Rules of the protocol, each taken out by one change of the text of one reducer, or by one rule of the driver that is not
  * kept. A configuration of the model has to break with each.
  */
-import type { Rules, Settings } from './settings.ts'
-
-export interface ReducerMutant {
-  readonly name: string
-  /** In `coherence/`. */
-  readonly file: string
-  /** What is replaced by what. Each occurs in the file exactly once. */
-  readonly edits: readonly (readonly [find: string, replace: string])[]
-  readonly settings: Partial<Settings>
-}
-
-export interface DriverMutant {
-  readonly name: string
-  readonly rules: Partial<Rules>
-  readonly settings: Partial<Settings>
-}
+import { OWNED } from './configurations.ts'
+import type { DriverMutant, ReducerMutant } from './mutant.ts'
+import { OVER, OWNERS, OWNERS_FAILOVER } from './owner-mutants.ts'
 
 const WRITES = { nodes: 2, loads: 3, writes: 1 }
 const LEASES = { nodes: 1, loads: 2, writes: 1, time: 3, tries: 2 }
@@ -39,9 +26,6 @@ const UNHEARD = [
   /home 1 hears/,
 ]
 
-const OWNERS = { nodes: 2, loads: 3, writes: 1, owners: true }
-/** Another home is elected while an owner has not flushed. */
-const OWNED_THEN_VIEW = [/n0 claims/, /getM of n0/, /committed/, /applies/, /dataX to n0/, /n0 stores/, /home 2 is elected/, /view to n0/]
 /** A home asks to give a line to a node, and another is elected before that is in the log. */
 const GIVEN_TWICE = [
   /n0 claims/,
@@ -56,10 +40,6 @@ const GIVEN_TWICE = [
   /getM of n0 to home 1/,
   /elected with 2 entries of home 1/,
 ]
-/** The session of an owner is over before it has flushed. */
-const OVER = [/n0 claims/, /getM of n0/, /committed/, /applies/, /dataX to n0/, /n0 stores/, /n0 flushes/, /time/, /time/, /home 1 ticks/]
-const OWNERS_FAILOVER = { nodes: 1, loads: 1, writes: 1, owners: true, terms: 2, tries: 2, grants: 2 }
-
 export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
   {
     name: 'a grant that was revoked on its way is kept',
@@ -270,65 +250,6 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
     edits: [['if (session.sid !== 0) this.breakSession(now)\n  }\n\n  private loseCopies', '}\n\n  private loseCopies']],
     settings: FAILOVER,
   },
-  {
-    name: 'an owner acknowledges before what it wrote is committed',
-    file: 'owner.ts',
-    edits: [['if (!isClean(owned)) return flushNow(this.port, owned)', 'flushNow(this.port, owned)']],
-    settings: OWNERS,
-  },
-  {
-    name: 'an owner reads on after it was recalled',
-    file: 'owner.ts',
-    edits: [['    this.close(owned)\n    return true', '    return false']],
-    settings: OWNERS,
-  },
-  {
-    name: 'who asks for an owned line gets what is applied',
-    file: 'home-lines.ts',
-    edits: [['if (isOwned(home, id, line)) return', 'if (line === null) return']],
-    settings: OWNERS,
-  },
-  {
-    name: 'a line is given while others have copies',
-    file: 'home-owners.ts',
-    edits: [["if (next === undefined || invalidate(home, id, line, 'put', now) !== null) return", 'if (next === undefined) return']],
-    settings: OWNERS,
-  },
-  {
-    name: 'an owner is not asked to give the line back',
-    file: 'home-owners.ts',
-    edits: [["if (line.owner !== null && invalidate(home, id, line, 'put', now) !== null) return", 'line.owner = null']],
-    settings: OWNERS,
-  },
-  {
-    name: 'a home that does not know of an owner does not ask the log',
-    file: 'home-owners.ts',
-    edits: [
-      [
-        '(line.owner !== null || line.step !== null)) || port.owned(id) !== 0',
-        '(line.owner !== null || line.step !== null)) || port.owned(id) < 0',
-      ],
-      ['if (own !== 0) {', 'if (own < 0) {'],
-    ],
-    settings: { ...OWNERS, loads: 4, time: 2, tries: 2, lossy: true, begin: OVER },
-  },
-  {
-    name: 'a newer term is acknowledged before what was written is flushed',
-    file: 'owner.ts',
-    edits: [['if (this.lines.hasOthersThan(this.session.epoch)) return', '']],
-    settings: { ...OWNERS_FAILOVER, loads: 3, begin: OWNED_THEN_VIEW },
-  },
-  {
-    name: 'a revoked ownership is taken',
-    file: 'controller.ts',
-    edits: [
-      [
-        'if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now)\n    this.fetches.delete(line)\n    this.copies.delete(line)',
-        'this.fetches.delete(line)\n    this.copies.delete(line)',
-      ],
-    ],
-    settings: { ...OWNERS, loads: 4 },
-  },
 ]
 
 /** A home asks to let a node go that is idle; another is elected before that is in the log, and the node comes back to it. */
@@ -376,6 +297,11 @@ export const DRIVER_MUTANTS: readonly DriverMutant[] = [
     name: 'what an older home asked to give ends the ownership of another',
     rules: { ownInTerm: false },
     settings: { ...OWNERS_FAILOVER, loads: 2, sessions: false, begin: GIVEN_TWICE },
+  },
+  {
+    name: 'what a node let go ends the ownership after it',
+    rules: { releaseByNumber: false },
+    settings: { ...OWNERS, nodes: 1, loads: 4, releases: true, begin: [...OWNED.slice(0, -1), /n0 lets go/] },
   },
   { name: 'a node forgets how often it has knocked when it restarts', rules: { lives: false }, settings: CRASH },
 ]

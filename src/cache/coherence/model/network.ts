@@ -4,13 +4,13 @@
  */
 import type { ToHome, ToNode } from '../protocol.ts'
 import type { Flushed, HomePart } from './home-part.ts'
-import type { Flush, NodePart } from './node-part.ts'
+import type { Flush, NodePart, Release } from './node-part.ts'
 import { LINE } from './node-part.ts'
 import { Numbers } from './plain.ts'
 
 export type Packet = { readonly node: number; readonly term: number } & (
   | { readonly message: ToNode | Flushed; readonly up: false }
-  | { readonly message: ToHome | Flush; readonly up: true }
+  | { readonly message: ToHome | Flush | Release; readonly up: true }
 )
 
 /** The set with nothing in it. */

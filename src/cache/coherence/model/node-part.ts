@@ -29,8 +29,14 @@ export interface Flush {
   readonly version: number
 }
 
+/** It has let the line go. */
+export interface Release {
+  readonly type: 'release'
+  readonly own: number
+}
+
 export interface NodeEffects {
-  readonly sent: (ToHome | Flush)[]
+  readonly sent: (ToHome | Flush | Release)[]
   /** Writes that are gone. */
   lost: number
   /** Tickets with the version that was read. */
@@ -60,7 +66,7 @@ export function stepNode(part: NodePart, act: (controller: Controller, effects: 
     answer: (ticket, { version }) => effects.answered.push([ticket, version]),
     failed() {},
     flush: (_, own, version) => effects.sent.push({ type: 'flush', own, version }),
-    release() {},
+    release: (_, own) => effects.sent.push({ type: 'release', own }),
     lost: (_, count) => (effects.lost += count),
   })
   Object.assign(controller.session, copy(part.session))

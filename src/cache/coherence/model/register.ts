@@ -10,6 +10,7 @@ export type Entry =
   /** Asked for by the home of term `by`; in the log of that term, or of a later one, for who asks goes on asking. */
   | { readonly type: 'unhold'; readonly node: string; readonly by: number; readonly term: number }
   | { readonly type: 'own'; readonly node: string; readonly by: number; readonly term: number; readonly nth: number }
+  /** `by` 0: a node has let it go by itself. */
   | { readonly type: 'release'; readonly own: number; readonly by: number; readonly term: number }
   | { readonly type: 'flush'; readonly node: string; readonly own: number; readonly version: number }
 
@@ -58,7 +59,7 @@ export function apply(register: Register, entry: Entry, rules: Rules): boolean {
       register.version = entry.version
       return true
     case 'release':
-      if (register.own === entry.own) register.own = 0
+      if (register.own === entry.own || !rules.releaseByNumber) register.own = 0
       return true
     default:
       return true

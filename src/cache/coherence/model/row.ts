@@ -3,6 +3,15 @@ import type { Entry } from './register.ts'
 
 export type World = readonly number[]
 
+// Where things are in it; what follows the nodes depends on how many there are.
+export const NOW = 0
+export const NEWEST = 1
+export const NETWORK = 2
+export const NODES = 3
+/** There is none yet; it is over. */
+export const NONE = -1
+export const DONE = -2
+
 export function at(world: World, index: number): number {
   return world[index] as number
 }

@@ -11,6 +11,7 @@ export const PLAIN: Settings = {
   terms: 1,
   loads: 2,
   writes: 1,
+  logged: Infinity,
   looks: 0,
   time: 0,
   lease: 2,
@@ -24,6 +25,7 @@ export const PLAIN: Settings = {
   lagging: false,
   begin: [],
   owners: false,
+  releases: false,
   lossy: false,
   deposed: false,
 }

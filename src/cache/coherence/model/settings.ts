@@ -12,6 +12,8 @@ export interface Settings {
   /** Reads that miss. Hits cost nothing. */
   readonly loads: number
   readonly writes: number
+  /** How many of them may go through the log; the others are for owners alone. */
+  readonly logged: number
   /** Writes that are refused and tell what they saw. */
   readonly looks: number
   /** Units of time that may pass. */
@@ -37,6 +39,8 @@ export interface Settings {
   readonly begin: readonly RegExp[]
   /** Nodes own lines and write them alone. */
   readonly owners: boolean
+  /** Owners let their lines go by themselves. */
+  readonly releases: boolean
   /** What an owner has not flushed may be lost: it counts as told once it is in the log. */
   readonly lossy: boolean
   /** Old homes go on proposing and answering after another was elected. */
@@ -72,6 +76,8 @@ export interface Rules {
   readonly ownInTerm: boolean
   /** What an owner flushes counts only while its ownership is the last one. */
   readonly flushFenced: boolean
+  /** What is let go is one ownership, not that of whoever has the line when it comes into the log. */
+  readonly releaseByNumber: boolean
   /** The life of a node is told apart from the one before. */
   readonly lives: boolean
 }
@@ -86,5 +92,6 @@ export const ALL_RULES: Rules = {
   unholdInTerm: true,
   ownInTerm: true,
   flushFenced: true,
+  releaseByNumber: true,
   lives: true,
 }

@@ -18,7 +18,7 @@ import type { Entry } from './register.ts'
 import { EMPTY, Network, isDead } from './network.ts'
 import { Numbers } from './plain.ts'
 import type { World } from './row.ts'
-import { at, electable, isSame, nameOf, with_ } from './row.ts'
+import { DONE, NETWORK, NEWEST, NODES, NONE, NOW, at, electable, isSame, nameOf, with_ } from './row.ts'
 import type { Rules, Settings } from './settings.ts'
 import { UNIT_MS, sessionEvents } from './settings.ts'
 
@@ -32,13 +32,6 @@ interface Outcome {
   readonly answered: NodeEffects['answered']
   readonly lost: number
 }
-
-const NOW = 0
-const NEWEST = 1
-const NETWORK = 2
-const NODES = 3
-const NONE = -1
-const DONE = -2
 
 export class Model {
   readonly settings: Settings
@@ -121,7 +114,7 @@ export class Model {
     if (at(world, this.crashesAt) < this.settings.crashes) this.crash(world, node)
   }
 
-  /** It asks to own the line, writes it, flushes it. */
+  /** It asks to own the line, writes it, flushes it, lets it go. */
   private ownerEvents(world: World, node: number, part: NodePart, now: number): void {
     const owned = part.owned.get(LINE)
     const name = nameOf(node)
@@ -129,12 +122,15 @@ export class Model {
     if (owned !== undefined && owned.dirty > 0 && owned.flushing === null && !owned.closing) {
       this.node(world, node, `${name} flushes`, (before) => stepNode(before, (controller) => controller.tick(now)))
     }
+    if (this.settings.releases && owned !== undefined) {
+      this.node(world, node, `${name} lets go`, (before) => stepNode(before, (controller) => controller.giveUp(LINE)))
+    }
     if (!isWritable) return this.load(world, node, now, true)
     for (let other = 0; other < this.settings.nodes; other++) {
       const copy = other === node ? null : readable(this.nodes.get(at(world, NODES + other)), now)
       if (copy !== null) this.visit(world, '', `${name} may write what ${nameOf(other)} reads`)
     }
-    const op = this.firstFree(world, this.writesAt, this.settings.writes)
+    const op = this.firstFree(world, this.writesAt, this.settings.writes, true)
     if (op === null) return
     const told = owned.next > at(world, NEWEST) ? null : `${name} writes ${owned.next} after ${at(world, NEWEST)} was told`
     if (told !== null) this.visit(world, '', told)
@@ -171,14 +167,14 @@ export class Model {
     if (!up) {
       this.node(world, node, `${number}:${message.type} to ${nameOf(node)}`, (part) =>
         stepNode(part, (controller) => {
-          if (message.type === 'flushed') controller.flushed(LINE, message.own, message.isCommitted, now)
+          if (message.type === 'flushed') controller.flushed(LINE, message.own, message.version, message.isCommitted, now)
           else controller.receive(`home ${term}`, message, now)
         }),
       )
       return
     }
-    if (message.type === 'flush')
-      return this.flush(world, { type: 'flush', node: nameOf(node), own: message.own, version: message.version })
+    if (message.type === 'flush') return this.propose(world, { ...message, node: nameOf(node) })
+    if (message.type === 'release') return this.propose(world, { ...message, by: 0, term: 0 })
     for (let home = 0; home < this.settings.terms; home++) {
       if (at(world, this.homesAt + home) === NONE || (message.type !== 'open' && message.term !== home + 1)) continue
       this.home(
@@ -191,11 +187,11 @@ export class Model {
   }
 
   /** Whoever leads has it in its log, once. */
-  private flush(world: World, entry: Entry): void {
+  private propose(world: World, entry: Entry): void {
     const next = this.firstFree(world, this.homesAt, this.settings.terms) ?? this.settings.terms
     const { log } = this.homes.get(at(world, this.homesAt + next - 1))
     if (log.some((other) => isSame(other, entry))) return
-    this.home(world, next - 1, `home ${next} proposes a flush`, (before) =>
+    this.home(world, next - 1, `home ${next} proposes a ${entry.type}`, (before) =>
       stepHome(before, this.rules, 0, (_, own) => void own.log.push(entry)),
     )
   }
@@ -224,7 +220,8 @@ export class Model {
     for (let op = 0; op < writes + looks; op++) {
       // The operations of a kind are alike: the first one that is free stands for all.
       const state = at(world, this.writesAt + op)
-      if (state === DONE || part.log.some((entry) => 'op' in entry && entry.op === op)) continue
+      if (state === DONE || (op >= this.settings.logged && op < writes) || part.log.some((entry) => 'op' in entry && entry.op === op))
+        continue
       const entry: Entry = { type: op < writes ? 'put' : 'look', op }
       const begun = state === NONE ? with_(world, this.writesAt + op, at(world, NEWEST)) : world
       this.home(begun, home, `home ${home + 1} proposes ${entry.type} ${op}`, (before) =>
@@ -381,9 +378,10 @@ export class Model {
     this.visit(next, event, violation)
   }
 
-  private firstFree(world: World, from: number, count: number): number | null {
-    for (let i = 0; i < count; i++) if (world[from + i] === NONE) return i
-    return null
+  private firstFree(world: World, from: number, count: number, backwards = false): number | null {
+    const free = world.slice(from, from + count)
+    const found = backwards ? free.lastIndexOf(NONE) : free.indexOf(NONE)
+    return found < 0 ? null : found
   }
 
   private packetsOf(term: number, sent: readonly Sent[]): number[] {

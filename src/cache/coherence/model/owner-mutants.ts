@@ -1,0 +1,90 @@
+/** Rules of lines that a node writes alone, each taken out by one change of the text of one reducer. */
+import { OWNED } from './configurations.ts'
+import type { ReducerMutant } from './mutant.ts'
+
+export const OWNERS = { nodes: 2, loads: 3, writes: 1, owners: true }
+/** Another home is elected while an owner has not flushed. */
+const OWNED_THEN_VIEW = [...OWNED, /home 2 is elected/, /view to n0/, /view to n1/, /viewAck of n1/, /committed/, /home 2 applies/]
+/** The session of an owner is over before it has flushed. */
+export const OVER = [...OWNED, /n0 flushes/, /time/, /time/, /home 1 ticks/]
+export const OWNERS_FAILOVER = { nodes: 1, loads: 1, writes: 1, owners: true, terms: 2, tries: 2, grants: 2 }
+
+export const OWNER_MUTANTS: readonly ReducerMutant[] = [
+  {
+    name: 'an owner acknowledges before what it wrote is committed',
+    file: 'owner.ts',
+    edits: [['if (!isClean(owned)) return flushNow(this.port, owned)', 'flushNow(this.port, owned)']],
+    settings: OWNERS,
+  },
+  {
+    name: 'an owner reads on after it was recalled',
+    file: 'owner.ts',
+    edits: [['    this.close(owned)\n    return true', '    return false']],
+    settings: OWNERS,
+  },
+  {
+    name: 'who asks for an owned line gets what is applied',
+    file: 'home-lines.ts',
+    edits: [['if (isOwned(home, id, line)) return', 'if (line === null) return']],
+    settings: OWNERS,
+  },
+  {
+    name: 'a line is given while others have copies',
+    file: 'home-owners.ts',
+    edits: [["if (next === undefined || invalidate(home, id, line, 'put', now) !== null) return", 'if (next === undefined) return']],
+    settings: OWNERS,
+  },
+  {
+    name: 'an owner is not asked to give the line back',
+    file: 'home-owners.ts',
+    edits: [["if (line.owner !== null && invalidate(home, id, line, 'put', now) !== null) return", 'line.owner = null']],
+    settings: OWNERS,
+  },
+  {
+    name: 'a home that does not know of an owner does not ask the log',
+    file: 'home-owners.ts',
+    edits: [
+      [
+        '(line.owner !== null || line.step !== null)) || port.owned(id) !== 0',
+        '(line.owner !== null || line.step !== null)) || port.owned(id) < 0',
+      ],
+      ['if (own !== 0) {', 'if (own < 0) {'],
+    ],
+    settings: { ...OWNERS, loads: 4, time: 2, tries: 2, lossy: true, begin: OVER },
+  },
+  {
+    name: 'a newer term is acknowledged before what was written is flushed',
+    file: 'owner.ts',
+    edits: [['if (this.lines.hasOthersThan(this.session.epoch)) return', '']],
+    settings: { ...OWNERS_FAILOVER, nodes: 2, loads: 4, begin: OWNED_THEN_VIEW },
+  },
+  {
+    name: 'a revoked ownership is taken',
+    file: 'controller.ts',
+    edits: [
+      [
+        'if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now)\n    this.fetches.delete(line)\n    this.copies.delete(line)',
+        'this.fetches.delete(line)\n    this.copies.delete(line)',
+      ],
+    ],
+    settings: { ...OWNERS, loads: 4 },
+  },
+  {
+    name: 'a line is let go before what was written is flushed',
+    file: 'owner.ts',
+    edits: [['!owned.closing) this.close(owned)', '!owned.closing) {\n this.port.release(line, owned.own)\n this.close(owned)\n }']],
+    settings: { ...OWNERS, nodes: 1, releases: true, begin: OWNED },
+  },
+  {
+    name: 'a node asks for a line before it has flushed what it wrote of it',
+    file: 'controller.ts',
+    edits: [[' || this.owner.isLeftOver(line)', '']],
+    settings: { ...OWNERS, nodes: 1, time: 2, tries: 2, begin: OWNED },
+  },
+  {
+    name: 'the answer to an older flush counts for a newer one',
+    file: 'owner.ts',
+    edits: [['owned.flushing?.version !== version', 'owned.flushing === null']],
+    settings: { ...OWNERS, nodes: 1, writes: 2, releases: true, begin: [...OWNED, /n0 flushes/] },
+  },
+]
