@@ -15,12 +15,8 @@ import type {
 import { type CacheMachine, createCacheMachine } from '../../src/cache/machine/machine.ts'
 import { decodeReply, gateOf } from '../../src/cache/machine/replies.ts'
 import type { ObservedChange } from '../../src/cache/machine/table.ts'
-import type { ApplyContext, WriteRecord } from '../../src/raft/machine.ts'
-
-export interface Settled {
-  readonly ticket: number
-  readonly reply: CacheReply
-}
+import { MachineBed } from '../machine-bed.ts'
+import { into, loadRecords } from '../records.ts'
 
 export const NAME = { namespace: 'default', cache: 'orders' } as const
 export const SHARE: Share = { bytes: 1 << 20, entries: 1_000, policy: 'lru', configVersion: 0 }
@@ -28,60 +24,17 @@ export const SHARE: Share = { bytes: 1 << 20, entries: 1_000, policy: 'lru', con
 const TEXT = new TextEncoder()
 const FROM_TEXT = new TextDecoder()
 
-export class Bed implements ApplyContext {
-  readonly term = 1
-  index = 0
-  time = 0
-  ticket = 0
-  readonly changes: ObservedChange[] = []
-  readonly machine: CacheMachine
-  store = new Map<string, Uint8Array>()
-  settledLog: Settled[] = []
+export class Bed extends MachineBed<CacheMachine, CacheCommand, CacheReply> {
+  readonly changes: ObservedChange[]
 
   constructor() {
-    this.machine = createCacheMachine({ observer: { changed: (change) => void this.changes.push(change) } })
-  }
-
-  settle(ticket: number, reply: Plain): void {
-    if (this.settledLog.some((settled) => settled.ticket === ticket)) throw new Error(`ticket ${ticket} is settled twice`)
-    this.settledLog.push({ ticket, reply: this.#leaves(reply) })
+    const changes: ObservedChange[] = []
+    super(createCacheMachine({ observer: { changed: (change) => void changes.push(change) } }))
+    this.changes = changes
   }
 
   emit(): void {
     throw new Error('the caches have no events')
-  }
-
-  /** Applies a command as an entry of its own; null: it waits. */
-  run(command: CacheCommand): CacheReply | null {
-    this.index += 1
-    this.machine.advance(this)
-    return this.runMore(encodeCommand(command))
-  }
-
-  /** Applies a command as one more of the same entry. */
-  runMore(command: Uint8Array): CacheReply | null {
-    this.ticket += 1
-    // As the host does it: the machine is lent the bytes of the entry, which are written over afterwards.
-    const lent = Uint8Array.from(command)
-    const reply = this.machine.apply(this, this.ticket, lent)
-    lent.fill(0xff)
-    this.machine.check()
-    return reply === null ? null : this.#leaves(reply)
-  }
-
-  /** Lets time pass, and does what is due. */
-  pass(ms: number): void {
-    this.index += 1
-    this.time += ms
-    this.machine.advance(this)
-    this.machine.check()
-  }
-
-  cancel(ticket: number): void {
-    this.index += 1
-    this.machine.advance(this)
-    this.machine.cancel(this, ticket)
-    this.machine.check()
   }
 
   // ---- in short ----
@@ -134,19 +87,18 @@ export class Bed implements ApplyContext {
     return this.machine.query({ type: 'cache_status', ...NAME }, this.time)
   }
 
-  #leaves(reply: Plain): CacheReply {
+  protected encode(command: CacheCommand): Uint8Array {
+    return encodeCommand(command)
+  }
+
+  protected leaves(reply: Plain): CacheReply {
     // Whatever it waits for is a change that was made, or a line.
     for (const version of gateOf(reply).versions) if (version > this.machine.version) throw new Error('a gate that never opens')
     return decodeReply(this.machine.attach(reply))
   }
 
   drain(): void {
-    const write: WriteRecord = (key, value) => {
-      const text = Buffer.from(key).toString('hex')
-      if (value === null && !this.store.delete(text)) throw new Error('a record is deleted that was never written')
-      if (value !== null) this.store.set(text, Uint8Array.from(value))
-    }
-    this.machine.drain(write, () => {
+    this.machine.drain(into(this.store, 'record'), () => {
       throw new Error('the caches have no cold records')
     })
     if (this.machine.dirty !== 0 || this.machine.dirtyBytes !== 0) throw new Error('something is left after a drain')
@@ -158,11 +110,7 @@ export class Bed implements ApplyContext {
     bed.machine.reset()
     bed.changes.length = 0
     Object.assign(bed, { index: this.index, time: this.time, ticket: this.ticket, store: new Map(this.store), settledLog: [] })
-    for (const key of sort([...this.store.keys()])) {
-      bed.machine.load(Uint8Array.from(Buffer.from(key, 'hex')), Uint8Array.from(this.store.get(key) as Uint8Array))
-    }
-    bed.machine.loaded()
-    bed.machine.check()
+    loadRecords(bed.machine, bed.store, sort)
     return bed
   }
 }

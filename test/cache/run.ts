@@ -8,6 +8,7 @@ import { expect } from 'vitest'
 import { configLine, entryLine } from '../../src/cache/line-id.ts'
 import type { CacheCommand, CacheReply, LineVersion, PutCommand, Share } from '../../src/cache/machine/commands.ts'
 import type { Condition, EntryName } from '../../src/cache/types.ts'
+import { shuffle, sorted } from '../records.ts'
 import { Bed, SHARE } from './bed.ts'
 import { NaiveModel, type NaiveOwner } from './naive-model.ts'
 import { CACHES, KEYS, LINES, type Step } from './steps.ts'
@@ -270,18 +271,4 @@ function plain(reply: CacheReply | null): unknown {
   if (reply?.type !== 'refused') return reply
   const { version, own } = reply.details
   return { type: 'refused', code: reply.code, version, own }
-}
-
-function sorted(store: ReadonlyMap<string, Uint8Array>): unknown {
-  return [...store].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => [key, Buffer.from(value).toString('hex')])
-}
-
-function shuffle(keys: string[], seed: number): string[] {
-  let state = seed | 1
-  for (let at = keys.length - 1; at > 0; at--) {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
-    const other = state % (at + 1)
-    ;[keys[at], keys[other]] = [keys[other] as string, keys[at] as string]
-  }
-  return keys
 }

@@ -14,68 +14,23 @@ import type {
   QueueReply,
   QueueStatus,
 } from '../../src/queue/types.ts'
-import type { ApplyContext, StateMachine, WriteRecord } from '../../src/raft/machine.ts'
-
-export interface Settled {
-  readonly ticket: number
-  readonly reply: QueueReply
-}
-type Store = Map<string, Uint8Array>
+import type { StateMachine } from '../../src/raft/machine.ts'
+import { MachineBed } from '../machine-bed.ts'
+import { type Store, hexOf, into, loadRecords } from '../records.ts'
 
 export const DURABLE_ON = ['n1', 'n2']
 export const PARTITION = 3
 
-export class Bed implements ApplyContext {
-  readonly term = 1
-  index = 0
-  time = 0
-  ticket = 0
-  machine: StateMachine = createQueueMachine()
-  store: Store = new Map()
+export class Bed extends MachineBed<StateMachine, LoggedCommand, QueueReply> {
   cold: Store = new Map()
-  settledLog: Settled[] = []
   events: LeaseLost[] = []
 
-  settle(ticket: number, reply: Plain): void {
-    if (this.settledLog.some((settled) => settled.ticket === ticket)) throw new Error(`ticket ${ticket} is settled twice`)
-    this.settledLog.push({ ticket, reply: this.#leaves(reply) })
+  constructor() {
+    super(createQueueMachine())
   }
 
   emit(event: Plain): void {
     this.events.push(event as unknown as LeaseLost)
-  }
-
-  /** Applies a command as an entry of its own; null: it waits. */
-  run(command: LoggedCommand): QueueReply | null {
-    this.index += 1
-    this.machine.advance(this)
-    return this.runMore(encodeCommand(command))
-  }
-
-  /** Applies a command as one more of the same entry. */
-  runMore(command: Uint8Array): QueueReply | null {
-    this.ticket += 1
-    // As the host does it: the machine is lent the bytes of the entry, which are written over afterwards.
-    const lent = Uint8Array.from(command)
-    const reply = this.machine.apply(this, this.ticket, lent)
-    lent.fill(0xff)
-    this.machine.check()
-    return reply === null ? null : this.#leaves(reply)
-  }
-
-  /** Lets time pass, and expires what is due. */
-  pass(ms: number): void {
-    this.index += 1
-    this.time += ms
-    this.machine.advance(this)
-    this.machine.check()
-  }
-
-  cancel(ticket: number): void {
-    this.index += 1
-    this.machine.advance(this)
-    this.machine.cancel(this, ticket)
-    this.machine.check()
   }
 
   status({ namespace, queue }: QueueName): QueueStatus | string {
@@ -115,7 +70,11 @@ export class Bed implements ApplyContext {
     return refusal.code
   }
 
-  #leaves(reply: Plain): QueueReply {
+  protected encode(command: LoggedCommand): Uint8Array {
+    return encodeCommand(command)
+  }
+
+  protected leaves(reply: Plain): QueueReply {
     return decodeReply(this.#attached(reply), PARTITION)
   }
 
@@ -137,31 +96,9 @@ export class Bed implements ApplyContext {
     const bed = new Bed()
     Object.assign(bed, { machine, index: this.index, time: this.time, ticket: this.ticket })
     machine.reset()
-    for (const key of sort([...this.store.keys()])) {
-      const value = this.store.get(key) as Uint8Array
-      machine.load(Uint8Array.from(Buffer.from(key, 'hex')), Uint8Array.from(value))
-      bed.store.set(key, value)
-    }
-    for (const [key, value] of this.cold) bed.cold.set(key, value)
-    machine.loaded()
-    machine.check()
+    bed.store = new Map(this.store)
+    bed.cold = new Map(this.cold)
+    loadRecords(machine, bed.store, sort)
     return bed
   }
-}
-
-/** Held to the rule of cold records, which the host relies upon for both kinds: no write over, no delete of nothing. */
-function into(store: Store, what: string): WriteRecord {
-  return (key, value) => {
-    const hex = hexOf(key)
-    if (value === null) {
-      if (!store.delete(hex)) throw new Error(`a ${what} is deleted that was never written`)
-      return
-    }
-    if (what === 'cold record' && store.has(hex)) throw new Error('a cold record is written over')
-    store.set(hex, Uint8Array.from(value))
-  }
-}
-
-function hexOf(key: Uint8Array): string {
-  return Buffer.from(key).toString('hex')
 }
