@@ -8,8 +8,8 @@ import { HOME_DEFAULTS } from '../../src/cache/coherence/home.ts'
 import { waitMs } from '../../src/cache/coherence/lease.ts'
 import { configLine } from '../../src/cache/line-id.ts'
 import { type CacheLoad, entryCall, startCacheLoad } from './cache-load.ts'
-import { type NodeProcess, type ProcessCluster, call, startProcesses } from './processes.ts'
-import { type TcpProxy, startTcpProxy } from './tcp-proxy.ts'
+import { type NodeProcess, call } from './processes.ts'
+import { type WiredCluster, startWired } from './wired-processes.ts'
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 1)
 const KEYS = ['k0', 'k1', 'k2', 'k3']
@@ -20,22 +20,11 @@ const DELAY_MS = HOME_DEFAULTS.unackedMs + waitMs(HOME_DEFAULTS)
 /** What the write takes anyway, on a machine that does other things as well. */
 const WRITE_MS = 500
 
-let cluster: ProcessCluster
-const wires = new Map<string, TcpProxy>()
+let cluster: WiredCluster
 beforeAll(async () => {
-  cluster = await startProcesses({
-    sets: ['cluster.partitions=8'],
-    async wire(id, natsPort) {
-      const wire = await startTcpProxy(natsPort)
-      wires.set(id, wire)
-      return wire.port
-    },
-  })
+  cluster = await startWired(['cluster.partitions=8'])
 })
-afterAll(async () => {
-  await cluster.stop()
-  for (const wire of wires.values()) wire.close()
-})
+afterAll(() => cluster.stop())
 
 const pass = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const since = (began: number): number => Math.round(performance.now() - began)
@@ -70,8 +59,8 @@ describe('the home of a key', () => {
   const outages: readonly [string, (home: NodeProcess) => Promise<void>, (home: NodeProcess) => Promise<void> | void][] = [
     ['killed with -9', async (home) => void (await home.kill()), (home) => home.start()],
     ['stopped', async (home) => home.pause(), (home) => home.resume()],
-    ['cut off from NATS (silent)', async (home) => wires.get(home.id)?.cut('silent'), (home) => wires.get(home.id)?.heal()],
-    ['cut off from NATS (closed)', async (home) => wires.get(home.id)?.cut('closed'), (home) => wires.get(home.id)?.heal()],
+    ['cut off from NATS (silent)', async (home) => cluster.wireOf(home).cut('silent'), (home) => cluster.wireOf(home).heal()],
+    ['cut off from NATS (closed)', async (home) => cluster.wireOf(home).cut('closed'), (home) => cluster.wireOf(home).heal()],
   ]
   test.each(outages)(
     '%s under load: nothing stale, nothing lost, increments exact',

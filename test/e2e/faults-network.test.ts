@@ -1,29 +1,17 @@
 /** A node that is stopped for long, or cut off from NATS, under load: the others go on, it comes back, nothing is lost. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startLoad } from './load.ts'
-import { type NodeProcess, type ProcessCluster, call, startProcesses } from './processes.ts'
-import { type TcpProxy, startTcpProxy } from './tcp-proxy.ts'
+import { type NodeProcess, call } from './processes.ts'
+import { type WiredCluster, startWired } from './wired-processes.ts'
 
 const STOPPED_MS = 10_000
 
-let cluster: ProcessCluster
-const wires = new Map<string, TcpProxy>()
+let cluster: WiredCluster
 beforeAll(async () => {
-  cluster = await startProcesses({
-    sets: ['cluster.partitions=8'],
-    async wire(id, natsPort) {
-      const wire = await startTcpProxy(natsPort)
-      wires.set(id, wire)
-      return wire.port
-    },
-  })
+  cluster = await startWired(['cluster.partitions=8'])
 })
-afterAll(async () => {
-  await cluster.stop()
-  for (const wire of wires.values()) wire.close()
-})
+afterAll(() => cluster.stop())
 
-const wireOf = (node: NodeProcess): TcpProxy => wires.get(node.id) as TcpProxy
 const pass = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Resolves once a lock can be taken and let go through this very node. */
@@ -70,7 +58,7 @@ describe('cut off from NATS', () => {
       const rest = cluster.nodes.filter((one) => one !== node) as [NodeProcess, NodeProcess]
       const next = load.nextGrant()
       const cutAt = performance.now()
-      wireOf(node).cut(how)
+      cluster.wireOf(node).cut(how)
       const nextMs = Math.round((await next) - cutAt)
       await expect
         .poll(async () => JSON.stringify((await call(rest[0].url, 'GET', '/cluster/status')).body['nodes']), { timeout: 20_000 })
@@ -81,7 +69,7 @@ describe('cut off from NATS', () => {
         expect(alone).toMatchObject({ status: 503, body: { code: 'NO_QUORUM', outcome: 'not-applied' } })
       }
       const healedAt = performance.now()
-      wireOf(node).heal()
+      cluster.wireOf(node).heal()
       await serves(node, `healed-${how}-${role}`)
       console.log(
         `${role} cut (${how}): next grant after ${nextMs} ms; serves ${Math.round(performance.now() - healedAt)} ms after healing`,

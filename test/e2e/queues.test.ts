@@ -5,7 +5,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { type NodeProcess, type ProcessCluster, call, startProcesses } from './processes.ts'
 import { type QueueLoad, startQueueLoad } from './queue-load.ts'
-import { type TcpProxy, startTcpProxy } from './tcp-proxy.ts'
+import { startWired } from './wired-processes.ts'
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 2)
 const QUEUES = ['orders', 'mail', 'audit', 'images']
@@ -86,13 +86,8 @@ test('who waited at a node that was killed is not given what comes: not by the o
 }, 120_000)
 
 test('the leader of a queue is stopped for a while, and later cut off from NATS', async () => {
-  const wires = new Map<string, TcpProxy>()
-  const wire = async (id: string, natsPort: number): Promise<number> => {
-    const proxy = await startTcpProxy(natsPort)
-    wires.set(id, proxy)
-    return proxy.port
-  }
-  cluster = await startProcesses({ sets: SETS, wire })
+  const wired = await startWired(SETS)
+  cluster = wired
   const running = await load('cut')
   for (let round = 0; round < ROUNDS; round++) {
     await running.nextRoundTrip()
@@ -102,14 +97,13 @@ test('the leader of a queue is stopped for a while, and later cut off from NATS'
     stopped.resume()
     await running.nextRoundTrip()
     const lonely = await leaderOf('mail')
-    wires.get(lonely.id)?.cut(round % 2 === 0 ? 'silent' : 'closed')
+    wired.wireOf(lonely).cut(round % 2 === 0 ? 'silent' : 'closed')
     await running.nextRoundTrip()
     await pass(STOPPED_MS / 2)
-    wires.get(lonely.id)?.heal()
+    wired.wireOf(lonely).heal()
   }
   await running.nextRoundTrip()
   await finish(running, `${ROUNDS} times stopped and cut off`)
-  for (const proxy of wires.values()) proxy.close()
 }, 600_000)
 
 test('a fourth node joins, one of the first three leaves: partitions move under load', async () => {
