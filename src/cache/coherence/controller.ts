@@ -284,7 +284,7 @@ export class Controller {
     const { session } = this
     if (!session.opening) session.tries = 0
     session.opening = true
-    this.port.send(null, { type: 'open', n: nextTry(session, now) })
+    this.port.send(null, { type: 'open', n: nextTry(session, now), first: session.first })
     session.nextAt = now + retryMs(session.tries)
     session.tries += 1
     this.dueAt = Math.min(this.dueAt, session.nextAt)
@@ -307,25 +307,30 @@ export class Controller {
 
   private opened(sid: number, n: number, leaseMs: Millis, now: Millis): void {
     const { session } = this
+    // Another of the tries that it was opened by is answered, too.
+    if (!session.opening) return this.renewed(sid, n, leaseMs, now)
+    const sentAt = session.sends.at(-1)?.at ?? now
     const until = leaseOf(session, n, leaseMs, now)
-    if (!session.opening || until === null) return
+    if (until === null) return
     session.opening = false
     session.sid = sid
-    this.extend(until, now)
+    this.extend(until, sentAt)
     for (const [line, fetch] of this.fetches) this.ask(line, fetch, now)
   }
 
   private renewed(sid: number, n: number, leaseMs: Millis, now: Millis): void {
     const { session } = this
+    if (sid !== session.sid || sid === 0) return
+    const sentAt = session.sends.at(-1)?.at ?? now
     const until = leaseOf(session, n, leaseMs, now)
-    if (sid === session.sid && until !== null) this.extend(until, now)
+    if (until !== null) this.extend(until, sentAt)
   }
 
-  private extend(until: Millis, now: Millis): void {
+  /** `sentAt`: when the last message was sent, this one or a later. */
+  private extend(until: Millis, sentAt: Millis): void {
     const { session } = this
     session.leaseUntil = Math.max(session.leaseUntil, until)
-    session.nextAt = (session.sentAt ?? now) + this.options.renewMs
-    session.sentAt = null
+    session.nextAt = sentAt + this.options.renewMs
     session.tries = 0
     this.dueAt = Math.min(this.dueAt, session.nextAt, session.leaseUntil)
   }

@@ -69,7 +69,7 @@ export class Directory {
     const { home } = this
     home.counts[message.type] += 1
     this.wake(now)
-    if (message.type === 'open') return receiveOpen(home, node, message.n, now)
+    if (message.type === 'open') return receiveOpen(home, node, message, now)
     if (message.term !== home.options.term) return
     endIfOver(home, node, now)
     switch (message.type) {

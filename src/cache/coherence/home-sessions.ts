@@ -4,32 +4,37 @@
  *   open ──▶ hold committed? ──no──▶ port.hold ──▶ held ─┐
  *              └──yes──▶ confirm, asked after the open came ─┴──▶ opened
  *
- * An open ends the session before it: the node dropped its copies when it sent it. A confirmation that was asked for before
+ * An open ends the session before it: the node had dropped its copies when it sent the `first` of them. But where the session was
+ * opened for an earlier one of the same, which is on its way still, this one makes it last longer. A confirmation that was asked for before
  * the open came is not enough: the node may have started a moment ago and forgotten that it had acknowledged a newer
  * term, whose home speaks already. One that is asked for now is refused then.
  */
 import { assert } from '../../base/assert.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
 import type { Home, Peer } from './home.ts'
+import type { ToHome } from './protocol.ts'
 import { refuse, sessionOf, tell } from './home.ts'
 import { nodeIsGone, owesSince } from './home-lines.ts'
 import { leaseLeftMs, waitMs } from './lease.ts'
 
 /** Confirmations under way at most; and after how long another is asked for. */
 const ASKS_MAX = 8
+/** Of one node. */
+const OPENINGS_MAX = 8
 const ASK_AGAIN_MS = 250
 
-export function receiveOpen(home: Home, node: NodeId, n: number, now: Millis): void {
+export function receiveOpen(home: Home, node: NodeId, { n, first }: Extract<ToHome, { type: 'open' }>, now: Millis): void {
   const { state } = home
   let peer = state.peers.get(node)
   if (peer === undefined) {
-    peer = { tried: 0, sid: 0, endsAt: 0, opening: null, renewing: null }
+    peer = { tried: 0, sid: 0, openedFor: 0, endsAt: 0, openings: [], renewing: null }
     state.peers.set(node, peer)
   }
   if (n <= peer.tried) return
   peer.tried = n
-  endSession(home, node, peer, now)
-  peer.opening = { ask: state.asked + 1 }
+  if (peer.openedFor < first) endSession(home, node, peer, now)
+  const same = peer.openings.filter((opening) => opening.n >= first)
+  peer.openings = [...same.slice(0, OPENINGS_MAX - 1), { n, ask: state.asked + 1 }]
   if (!state.open) return
   letHold(home, node, now)
 }
@@ -55,7 +60,7 @@ export function receiveRenew(home: Home, node: NodeId, sid: number, n: number, n
 export function holderAdded(home: Home, node: NodeId, now: Millis): void {
   const { state } = home
   state.holders.add(node)
-  if (state.open && state.peers.get(node)?.opening) ask(home, now)
+  if (state.open && isOpening(state.peers.get(node))) ask(home, now)
 }
 
 export function confirmed(home: Home, answered: number, now: Millis): void {
@@ -65,7 +70,8 @@ export function confirmed(home: Home, answered: number, now: Millis): void {
   state.asks = state.asks.filter(({ ask }) => ask > answered)
   state.confirmedAt = Math.max(state.confirmedAt, found.at)
   for (const [node, peer] of state.peers) {
-    if (peer.opening !== null && peer.opening.ask <= answered && state.holders.has(node)) openSession(home, node, peer, found.at)
+    const opening = state.holders.has(node) ? peer.openings.findLast(({ ask }) => ask <= answered) : undefined
+    if (opening !== undefined) openSession(home, node, peer, opening.n, found.at)
     if (peer.renewing !== null) renewAfterAsking(home, node, peer, now)
   }
 }
@@ -84,14 +90,18 @@ function renewAfterAsking(home: Home, node: NodeId, peer: Peer, now: Millis): vo
   if (sessionOf(home, node, peer.sid, now) !== null) renew(home, node, peer, n, arrivedAt)
 }
 
-function openSession(home: Home, node: NodeId, peer: Peer, askedAt: Millis): void {
+function openSession(home: Home, node: NodeId, peer: Peer, n: number, askedAt: Millis): void {
   const { state, options } = home
   assert(state.open, 'a silent home opens no session')
-  state.sids += 1
-  peer.opening = null
-  peer.sid = state.sids
-  peer.endsAt = askedAt + waitMs(options)
-  tell(home, node, { type: 'opened', term: options.term, sid: peer.sid, n: peer.tried, leaseMs: options.leaseMs })
+  peer.openings = peer.openings.filter((opening) => opening.n > n)
+  if (peer.sid === 0) {
+    state.sids += 1
+    peer.sid = state.sids
+    peer.openedFor = n
+    peer.endsAt = -Infinity
+  }
+  peer.endsAt = Math.max(peer.endsAt, askedAt + waitMs(options))
+  tell(home, node, { type: 'opened', term: options.term, sid: peer.sid, n, leaseMs: options.leaseMs })
 }
 
 function renew(home: Home, node: NodeId, peer: Peer, n: number, arrivedAt: Millis): void {
@@ -113,16 +123,21 @@ function endSession(home: Home, node: NodeId, peer: Peer, now: Millis): void {
 export function letIn(home: Home, now: Millis): void {
   let wanted = false
   for (const [node, peer] of home.state.peers) {
-    if (peer.opening === null) continue
+    if (!isOpening(peer)) continue
     if (home.state.holders.has(node)) wanted = true
     else if (!home.state.leaving.has(node)) home.port.hold(node)
   }
   if (wanted) ask(home, now)
 }
 
-function ask({ state, port }: Home, now: Millis): void {
-  // Nobody waits for the oldest any more: their nodes have knocked again.
-  if (state.asks.length >= ASKS_MAX) state.asks.shift()
+function isOpening(peer: Peer | undefined): boolean {
+  return peer !== undefined && peer.openings.length > 0
+}
+
+function ask({ state, port, options }: Home, now: Millis): void {
+  // What is as old as a lease nobody waits for any more. Else the newest is asked anew: the older ones are answered sooner.
+  state.asks = state.asks.filter(({ at }) => now < at + options.leaseMs)
+  if (state.asks.length >= ASKS_MAX) state.asks.pop()
   state.asked += 1
   state.asks.push({ ask: state.asked, at: now })
   port.confirm(state.asked)
@@ -142,7 +157,7 @@ export function tickHolders({ state, options, port }: Home, now: Millis): Millis
   let next = Infinity
   for (const node of state.holders) {
     const peer = state.peers.get(node)
-    if (peer !== undefined && (peer.sid !== 0 || peer.opening !== null)) {
+    if (peer !== undefined && (peer.sid !== 0 || isOpening(peer))) {
       state.idleSince.delete(node)
       continue
     }
@@ -163,7 +178,7 @@ export function tickHolders({ state, options, port }: Home, now: Millis): Millis
 /** The log says that it holds nothing. It may have knocked meanwhile. */
 export function holderGone(home: Home, node: NodeId, now: Millis): void {
   home.state.leaving.delete(node)
-  if (home.state.open && home.state.peers.get(node)?.opening) letHold(home, node, now)
+  if (home.state.open && isOpening(home.state.peers.get(node))) letHold(home, node, now)
 }
 
 /** Ends what is over; returns when to look again. */

@@ -62,9 +62,11 @@ export interface Peer {
   tried: number
   /** Of its session; 0: none. */
   sid: number
+  /** The number of the `open` that the session was opened for. */
+  openedFor: number
   endsAt: Millis
-  /** Its `open` waits: for the hold, for a confirmation that is asked for after it came, or for the home to speak. */
-  opening: { ask: number } | null
+  /** Each `open` waits: for the hold, for a confirmation that is asked for after it came, or for the home to speak. The oldest first. */
+  openings: readonly { readonly n: number; readonly ask: number }[]
   renewing: { n: number; arrivedAt: Millis } | null
 }
 

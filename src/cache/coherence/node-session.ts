@@ -5,10 +5,19 @@
  *     ▲                      (a new `n` each try)   │ its time is over, closed, a newer term
  *     └─────────────────────────────────────────────┘ and all copies are dead
  *
- * The lease counts from when the message was sent that it answers. An `open` is sent only while there are no copies: the
- * home takes it as the word that they are gone. `n` never repeats, in the next life of the node neither.
+ * The lease counts from when the message was sent that it answers, and answers to older ones count as well: on a slow network several
+ * are on their way. An `open` is sent only while there are no copies: the home takes it as the word that they are gone, since the
+ * `first` of its kind. `n` never repeats, in the next life of the node neither.
  */
 import type { Millis, NodeId, Term } from '../../base/ids.ts'
+
+interface Send {
+  readonly n: number
+  readonly at: Millis
+}
+
+/** More than are sent while a lease lasts. */
+const SENDS_MAX = 16
 
 export interface NodeSession {
   /** The newest term that was heard of. What is older is not listened to any more. */
@@ -23,8 +32,10 @@ export interface NodeSession {
   epoch: number
   /** Of the last `open` or `renew`. */
   n: number
-  /** When that was sent; null: it is answered. */
-  sentAt: Millis | null
+  /** Of the first `open` since there was a session: no copies since. */
+  first: number
+  /** What was sent and is not answered, nor anything after it; the oldest first. */
+  sends: readonly Send[]
   /** When to open or renew. */
   nextAt: Millis
   tries: number
@@ -48,7 +59,8 @@ export function createSession(life: number): NodeSession {
     leaseUntil: -Infinity,
     epoch: 0,
     n: life * TRIES_PER_LIFE,
-    sentAt: null,
+    first: life * TRIES_PER_LIFE + 1,
+    sends: [],
     nextAt: Infinity,
     tries: 0,
     opening: false,
@@ -61,7 +73,8 @@ export function endSession(session: NodeSession): void {
   session.sid = 0
   session.leaseUntil = -Infinity
   session.epoch += 1
-  session.sentAt = null
+  session.first = session.n + 1
+  session.sends = []
   session.nextAt = Infinity
   session.opening = false
 }
@@ -69,13 +82,16 @@ export function endSession(session: NodeSession): void {
 /** What `n` was given for is about to be sent. */
 export function nextTry(session: NodeSession, now: Millis): number {
   session.n += 1
-  session.sentAt = now
+  session.sends = [...session.sends, { n: session.n, at: now }].slice(-SENDS_MAX)
   return session.n
 }
 
-/** The lease of an answer to the try `n`, or null where it is late, or over already. */
+/** The lease of an answer to the try `n`, or null where nothing is known of that, or it is over already. */
 export function leaseOf(session: NodeSession, n: number, leaseMs: Millis, now: Millis): Millis | null {
-  if (session.sentAt === null || session.n !== n) return null
-  const until = session.sentAt + leaseMs
+  const sent = session.sends.find((send) => send.n === n)
+  if (sent === undefined) return null
+  // Answers to what was sent before say less.
+  session.sends = session.sends.filter((send) => send.n > n)
+  const until = sent.at + leaseMs
   return now < until ? until : null
 }

@@ -29,8 +29,8 @@ export interface Held {
 }
 
 export type ToHome =
-  /** `n`: which of the node's tries; the lease is counted from when it was sent. */
-  | { readonly type: 'open'; readonly n: number }
+  /** `n`: which of the node's tries; the lease is counted from when it was sent. It has held no copies since before the try `first`. */
+  | { readonly type: 'open'; readonly n: number; readonly first: number }
   | { readonly type: 'renew'; readonly term: Term; readonly sid: number; readonly n: number }
   | { readonly type: 'getS'; readonly term: Term; readonly sid: number; readonly rid: number; readonly line: LineId }
   | { readonly type: 'getM'; readonly term: Term; readonly sid: number; readonly rid: number; readonly line: LineId }

@@ -29,7 +29,7 @@ async function homeWithCopy(submit: Writes['submit'] = () => Promise.resolve({ t
     gateWaits: new LatencyHistogram(),
     linesMax: LINES_MAX,
   })
-  home.receive('n2', { type: 'open', n: 1 })
+  home.receive('n2', { type: 'open', n: 1, first: 1 })
   await Promise.resolve()
   await Promise.resolve()
   const opened = sent.find(({ type }) => type === 'opened')

@@ -33,7 +33,7 @@ const TYPES: Readonly<Record<ToHome['type'] | ToNode['type'], CoherenceType>> = 
 
 /** Members of each kind, in their order on the wire. */
 const MEMBERS: Readonly<Record<ToHome['type'] | ToNode['type'], readonly string[]>> = {
-  open: ['n'],
+  open: ['n', 'first'],
   renew: ['term', 'sid', 'n'],
   getS: ['term', 'sid', 'rid', 'line'],
   getM: ['term', 'sid', 'rid', 'line'],

@@ -157,7 +157,7 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
   {
     name: 'the copies of a session count as gone before it is over at the node',
     file: 'home-sessions.ts',
-    edits: [['peer.endsAt = askedAt + waitMs(options)', 'peer.endsAt = askedAt + waitMs(options) - 1000']],
+    edits: [['Math.max(peer.endsAt, askedAt + waitMs(options))', 'Math.max(peer.endsAt, askedAt + waitMs(options) - 1000)']],
     settings: LEASES,
   },
   {
@@ -169,25 +169,40 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
   {
     name: 'the lease is counted from when the answer came',
     file: 'node-session.ts',
-    edits: [['const until = session.sentAt + leaseMs', 'const until = now + leaseMs']],
+    edits: [['const until = sent.at + leaseMs', 'const until = now + leaseMs']],
     settings: LEASES,
   },
   {
-    name: 'a late answer to an older try renews',
+    name: 'an answer to an older try renews from the last one on',
     file: 'node-session.ts',
-    edits: [['session.sentAt === null || session.n !== n', 'session.sentAt === null']],
+    edits: [['session.sends.find((send) => send.n === n)', 'session.sends.at(-1)']],
     settings: { ...LEASES, loads: 1, grants: 2, tries: 3, forgetful: false },
   },
   {
     name: 'a late open ends the session',
     file: 'home-sessions.ts',
-    edits: [['if (n <= peer.tried) return', '']],
+    edits: [
+      ['if (n <= peer.tried) return', ''],
+      ['peer.openedFor < first', 'peer.openedFor <= first'],
+    ],
     settings: { nodes: 1, loads: 2, writes: 1, forgetful: false },
+  },
+  {
+    name: 'an open that follows another ends the session of that',
+    file: 'home-sessions.ts',
+    edits: [['peer.openedFor < first', 'peer.openedFor < n']],
+    settings: { nodes: 1, loads: 2, writes: 1, time: 1, tries: 2, grants: 2, sessions: false },
+  },
+  {
+    name: 'an open leaves the session before it as it is',
+    file: 'home-sessions.ts',
+    edits: [['peer.openedFor < first', 'peer.openedFor < 0']],
+    settings: CRASH,
   },
   {
     name: 'a session is opened on a confirmation that was asked for before',
     file: 'home-sessions.ts',
-    edits: [['peer.opening = { ask: state.asked + 1 }', 'peer.opening = { ask: 0 }']],
+    edits: [['{ n, ask: state.asked + 1 }]', '{ n, ask: 0 }]']],
     settings: { nodes: 1, loads: 2, writes: 1, terms: 2, tries: 1, crashes: 1, sessions: false, grants: 1 },
   },
   {

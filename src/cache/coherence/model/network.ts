@@ -28,7 +28,7 @@ export function isDead({ message }: Packet, { session, fetches }: NodePart, home
       return fetches.get(LINE)?.rid !== message.rid
     case 'opened':
     case 'renewed':
-      return session.n !== message.n || session.sentAt === null
+      return session.sends.every(({ n }) => n !== message.n)
     default:
       return false
   }
