@@ -5,7 +5,7 @@ import { refusalOf } from '../../raft/unreadable.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import { entryLine, tagLine } from '../line-id.ts'
 import type { CacheCommand } from '../machine/commands.ts'
-import type { NewValue } from '../types.ts'
+import type { CacheCallOptions, NewValue } from '../types.ts'
 import type { Lines } from './lines.ts'
 import { Operations } from './operations.ts'
 import { Tally } from './tally.ts'
@@ -53,13 +53,13 @@ describe('a read of an entry with a tag', () => {
  * Operations on a partition of its own, tags included. `between` is done once a write has looked at everything, before its command is
  * applied; it is told how often that was.
  */
-function operationsBefore(bed: Bed, between: (nth: number) => void): Operations {
+function operationsBefore(bed: Bed, between: (nth: number, key?: string) => void): Operations {
   let nth = 0
   const lines = { read: (line: LineId) => bed.machine.read(line, bed.time), stateOf: () => 'S' } as unknown as Lines
   const writes = {
     shareOf: () => SHARE,
-    entry: async (command: CacheCommand) => {
-      between(nth++)
+    entry: async (command: CacheCommand, { idempotencyKey }: CacheCallOptions) => {
+      between(nth++, idempotencyKey?.key)
       const reply = bed.run(command)
       if (reply?.type === 'refused') throw refusalOf(reply)
       return reply
@@ -113,6 +113,17 @@ describe('a write of what gets other tags while the write is under way', () => {
     })
     expect((await operations.increment(name, 1, OPTIONS)).value).toBe(9)
     expect(asked).toBe(1)
+  })
+
+  test('each look has a key of its own: repeated, they are answered as they were', async () => {
+    const bed = start()
+    const keys: (string | undefined)[] = []
+    const operations = operationsBefore(bed, (nth, key) => {
+      keys.push(key)
+      if (nth === 0) replace(bed, '100')
+    })
+    await operations.increment(name, 1, { ...OPTIONS, idempotencyKey: { key: 'i', fingerprint: '' } })
+    expect(keys).toEqual(['i', 'i#1'])
   })
 
   test('gives up where that goes on', async () => {

@@ -40,6 +40,26 @@ function keyIn(node: TestNode, name: string, generation = 1): Uint8Array {
 const lose = (node: TestNode, name: string, generation = 1) =>
   storeOf(node).batch([{ key: keyIn(node, name, generation), value: null }], { sync: true })
 
+/** Three nodes whose reads of cold records can be held up, each at its gate. */
+async function gated(): Promise<readonly [leader: TestNode, gates: ReadonlyMap<string, Gate>]> {
+  const gates = new Map(['n1', 'n2', 'n3'].map((name) => [name, new Gate()]))
+  cluster = new RaftCluster({
+    nodes: 3,
+    machineFor,
+    storage: (disk, name) => gatedStorage(createMemoryStorage(disk), { gets: () => gates.get(name)!.pass() }),
+  })
+  return [await cluster.found(), gates]
+}
+
+/** Leads no more, and then reads what it was asked for. */
+async function deposed(leader: TestNode, next: TestNode, gates: ReadonlyMap<string, Gate>): Promise<void> {
+  await cluster.clock.pass(50)
+  leader.host.transferLeadership(GROUP, next.host.replicaOf(GROUP)!)
+  await cluster.clock.until(() => next.leads, 'handed over')
+  gates.get(leader.name)!.open()
+  await cluster.clock.pass(100)
+}
+
 describe('an answer', () => {
   test('is completed each time it leaves: at first, repeated, after a wait, to a query, to a question for its key', async () => {
     cluster = new RaftCluster({ nodes: 3, machineFor })
@@ -99,23 +119,13 @@ describe('an answer', () => {
   })
 
   test('whose text came too late, after the lead was lost, is given by the next leader', async () => {
-    const gates = new Map(['n1', 'n2', 'n3'].map((name) => [name, new Gate()]))
-    cluster = new RaftCluster({
-      nodes: 3,
-      machineFor,
-      storage: (disk, name) => gatedStorage(createMemoryStorage(disk), { gets: () => gates.get(name)!.pass() }),
-    })
-    const leader = await cluster.found()
+    const [leader, gates] = await gated()
     await note(leader, 'a', 'x')
     await drained()
     const [client] = cluster.followers()
     for (const gate of gates.values()) gate.close()
     const outcome = cluster.submit(client!, { read: 'a' })
-    await cluster.clock.pass(50)
-    leader.host.transferLeadership(GROUP, client!.host.replicaOf(GROUP)!)
-    await cluster.clock.until(() => client!.leads, 'handed over')
-    gates.get(leader.name)!.open()
-    await cluster.clock.pass(100)
+    await deposed(leader, client!, gates)
     expect(machineOf(leader).attached).toBe(2)
     expect(outcome.result).toBeNull()
     gates.get(client!.name)!.open()
@@ -127,24 +137,14 @@ describe('an answer', () => {
 
 describe('what became of a key', () => {
   test('is told by the next leader, where its text came too late and the lead was lost', async () => {
-    const gates = new Map(['n1', 'n2', 'n3'].map((name) => [name, new Gate()]))
-    cluster = new RaftCluster({
-      nodes: 3,
-      machineFor,
-      storage: (disk, name) => gatedStorage(createMemoryStorage(disk), { gets: () => gates.get(name)!.pass() }),
-    })
-    const leader = await cluster.found()
+    const [leader, gates] = await gated()
     await cluster.do(leader, { note: 'a', text: 'x' }, { key: { key: 'once', fingerprint: 'f' } })
     await drained()
     const [client] = cluster.followers()
     for (const gate of gates.values()) gate.close()
     let outcome: KeyOutcome | null = null
     void client!.proposer.outcome(GROUP, 'once', { timeoutMs: 5_000, consistency: 'linearizable' }).then((got) => (outcome = got))
-    await cluster.clock.pass(50)
-    leader.host.transferLeadership(GROUP, client!.host.replicaOf(GROUP)!)
-    await cluster.clock.until(() => client!.leads, 'handed over')
-    gates.get(leader.name)!.open()
-    await cluster.clock.pass(100)
+    await deposed(leader, client!, gates)
     expect(outcome).toBeNull()
     gates.get(client!.name)!.open()
     await cluster.clock.until(() => outcome !== null, 'what became of it')
