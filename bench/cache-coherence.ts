@@ -39,6 +39,7 @@ class Loop {
         confirm: (ask) => home.confirmed(ask, 0),
         settled() {},
         owned: () => 0,
+        eachOwned: () => [].values(),
         own() {},
         release() {},
         opened() {},

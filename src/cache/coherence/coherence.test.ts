@@ -50,6 +50,7 @@ class Bench {
           if (this.confirms) directory.confirmed(ask, this.now)
         },
         owned: () => 0,
+        eachOwned: () => [].values(),
         own() {},
         release() {},
         settled: (version) => this.settled.push(version),

@@ -16,6 +16,7 @@ import type { Change } from './home-lines.ts'
 import { change, expectNothing, prepare, receiveGetS, receiveInvAck, sweep, tickLines } from './home-lines.ts'
 import type { Given } from './home-owners.ts'
 import { given, notGiven, receiveGetM, stepIsOver, takeBack } from './home-owners.ts'
+import { tickOrphans } from './home-orphans.ts'
 import { catchUp, receiveViewAck, startHome, tickOpening } from './home-opening.ts'
 import {
   confirmed,
@@ -186,7 +187,8 @@ export class Directory {
   /** Does what is due; returns when to come again (`dueAt`). */
   tick(now: Millis): Millis {
     const sessions = Math.min(tickSessions(this.home, now), tickHolders(this.home, now))
-    this.dueAt = Math.min(tickOpening(this.home, now), sessions, tickLines(this.home, now))
+    const opening = tickOpening(this.home, now)
+    this.dueAt = Math.min(opening, sessions, tickOrphans(this.home, now), tickLines(this.home, now))
     return this.dueAt
   }
 

@@ -208,6 +208,7 @@ class Cluster {
           }),
         settled() {},
         owned: () => 0,
+        eachOwned: () => [].values(),
         own() {},
         release() {},
         opened() {},

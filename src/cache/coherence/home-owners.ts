@@ -66,6 +66,7 @@ export function serve(home: Home, id: LineId, line: HomeLine, now: Millis): void
 
 /** `cache_own` is applied. */
 export function given(home: Home, id: LineId, what: Given, now: Millis): void {
+  home.round.at = Math.min(home.round.at, now + home.options.holderIdleMs)
   const line = home.state.lines.get(id)
   if (line === undefined || line.step === null || line.step === 'release') return
   const { node, sid, rid } = line.step

@@ -27,7 +27,7 @@ export function receiveOpen(home: Home, node: NodeId, { n, first }: Extract<ToHo
   const { state } = home
   let peer = state.peers.get(node)
   if (peer === undefined) {
-    peer = { tried: 0, sid: 0, openedFor: 0, endsAt: 0, openings: [], renewing: null }
+    peer = { tried: 0, sid: 0, openedFor: 0, endsAt: 0, overAt: now, openings: [], renewing: null }
     state.peers.set(node, peer)
   }
   if (n <= peer.tried) return
@@ -115,6 +115,7 @@ function renew(home: Home, node: NodeId, peer: Peer, n: number, arrivedAt: Milli
 function endSession(home: Home, node: NodeId, peer: Peer, now: Millis): void {
   if (peer.sid === 0) return
   peer.sid = 0
+  peer.overAt = now
   peer.renewing = null
   nodeIsGone(home, node, now)
 }

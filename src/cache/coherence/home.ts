@@ -18,6 +18,8 @@ export interface HomePort {
   unhold(node: NodeId): void
   /** The number of the ownership of the line by what is applied of the log; 0: nobody's. */
   owned(line: LineId): number
+  /** All that is owned, as applied now and later, in no order. */
+  eachOwned(): Iterator<OwnedBy>
   /** Commit that the node owns the line, its number and versions; told by `Directory.given`, or `notGiven`. Until that is certain. */
   own(line: LineId, node: NodeId): void
   /** Commit that this ownership is over; told by `Directory.released`. Until that is certain. */
@@ -38,7 +40,7 @@ export interface HomeOptions extends LeaseTimes {
   readonly expectMs: Millis
   /** A confirmation is good for renewals for that long. */
   readonly confirmMs: Millis
-  /** A holder without a session for that long is none any more: it would only delay the next home. */
+  /** A holder without a session for that long is none any more: it would only delay the next home. So long a line waits for its owner. */
   readonly holderIdleMs: Millis
   /** Lines that are tracked: beyond it, the copies of others are called back. */
   readonly linesMax: number
@@ -65,6 +67,8 @@ export interface Peer {
   /** The number of the `open` that the session was opened for. */
   openedFor: number
   endsAt: Millis
+  /** When its last session was over; or when it was first heard of. */
+  overAt: Millis
   /** Each `open` waits: for the hold, for a confirmation that is asked for after it came, or for the home to speak. The oldest first. */
   openings: readonly { readonly n: number; readonly ask: number }[]
   renewing: { n: number; arrivedAt: Millis } | null
@@ -161,6 +165,22 @@ export interface HomeState {
   confirmedAt: Millis
 }
 
+/** As the log has it. */
+export interface OwnedBy {
+  readonly line: LineId
+  readonly node: NodeId
+}
+
+/** Of the hand that looks for lines that nobody holds, see `home-orphans.ts`. */
+export interface Round {
+  hand: Iterator<OwnedBy> | null
+  /** When to go on. Infinity: nothing is owned. */
+  at: Millis
+  /** There was something in this round. */
+  found: boolean
+  readonly ending: Set<LineId>
+}
+
 export interface Home {
   readonly options: HomeOptions
   readonly port: HomePort
@@ -168,6 +188,7 @@ export interface Home {
   readonly counts: Record<ToHome['type'] | ToNode['type'], number>
   /** Of lines lately invalidated, the oldest first. */
   readonly past: Map<LineId, LastInvalidation>
+  readonly round: Round
 }
 
 export function createHome(options: HomeOptions, port: HomePort): Home {
@@ -191,7 +212,14 @@ export function createHome(options: HomeOptions, port: HomePort): Home {
     asked: 0,
     confirmedAt: -Infinity,
   }
-  return { options, port, state, counts: noCounts(), past: new Map() }
+  return {
+    options,
+    port,
+    state,
+    counts: noCounts(),
+    past: new Map(),
+    round: { hand: null, at: -Infinity, found: false, ending: new Set() },
+  }
 }
 
 function noCounts(): Home['counts'] {

@@ -70,6 +70,8 @@ export interface CacheMachine extends StateMachine {
   holders(): readonly NodeId[]
   /** Lines that a node writes alone, in the order in which they were given. */
   owners(): readonly OwnerView[]
+  /** One after the other, beside what changes. */
+  eachOwned(): Iterator<OwnerView>
   ownerOf(line: LineId): OwnerView | null
   /** The last change, or the last version that an ownership was given. */
   readonly version: number
@@ -130,6 +132,7 @@ export function createCacheMachine({ observer }: CacheMachineOptions = {}): Cach
     read: (line, time) => table.read(line, time),
     holders: () => [...table.holders.keys()].sort(),
     owners: () => [...table.owned.values()].sort((a, b) => a.own - b.own),
+    eachOwned: () => table.owned.values(),
     ownerOf: (line) => table.owned.get(line) ?? null,
     get version() {
       return table.lastVersion

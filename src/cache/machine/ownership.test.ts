@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
-import { Bed, NAME, SHARE } from '../../../test/cache/bed.ts'
+import { Bed, NAME, SHARE, putOf } from '../../../test/cache/bed.ts'
 import { entryLine } from '../line-id.ts'
+import { CACHE_LIMITS } from '../types.ts'
+import { encodeCommand } from './codec.ts'
 import type { CacheReply, FlushCommand } from './commands.ts'
 
 const LINE = entryLine(NAME.namespace, NAME.cache, 'a')
@@ -121,4 +123,14 @@ test('what a home of another term asked to give is not given: it would end what 
   expect(bed.run({ type: 'cache_own', line: LINE, node: 'n2', count: 3, term: 0 })).toMatchObject({ type: 'refused', code: 'FENCED' })
   expect(given).toMatchObject({ type: 'own' })
   expect(bed.machine.ownerOf(LINE)).toMatchObject({ node: 'n1' })
+})
+
+test('a line of a cache that would find no place is given to nobody', () => {
+  const bed = new Bed()
+  for (let nth = 0; nth < CACHE_LIMITS.cachesPerPartitionMax; nth++) {
+    bed.machine.apply(bed, nth + 1, encodeCommand(putOf('a', '1', { cache: `c${nth}` })))
+  }
+  bed.ticket = CACHE_LIMITS.cachesPerPartitionMax
+  expect(own(bed)).toMatchObject({ type: 'refused', code: 'QUOTA' })
+  expect(bed.machine.ownerOf(LINE)).toBeNull()
 })

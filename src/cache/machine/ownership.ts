@@ -8,10 +8,11 @@
  * the entry is at `version`, its change at a place `at` of its own.
  */
 import type { Plain } from '../../actors/envelope.ts'
-import { invalid, refuse } from '../../base/refusal.ts'
+import { type Refused, invalid, refuse } from '../../base/refusal.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
 import { type Line, parseLine } from '../line-id.ts'
-import { CACHE_LIMITS } from '../types.ts'
+import type { LineId } from '../coherence/protocol.ts'
+import { CACHE_LIMITS, type CacheName } from '../types.ts'
 import { type FlushCommand, MACHINE_LIMITS, type OwnCommand, type ReleaseCommand } from './commands.ts'
 import { deadlineOf } from './life.ts'
 import { yieldLoad } from './load.ts'
@@ -25,6 +26,8 @@ export function own(table: CacheTable, ctx: ApplyContext, { line, node, count, t
   const there = table.owned.get(line)
   const max = MACHINE_LIMITS.ownedMax
   if (there === undefined && table.owned.size >= max) return refused(refuse('QUOTA', `at most ${max} lines are owned`))
+  // What the owner writes has to find a place when it is flushed.
+  if (there === undefined && !table.hasRoomFor([cacheOf(line)])) return refused(tooManyCaches())
   if (there !== undefined) table.changes.removed(there)
   table.lastOwn += 1
   table.countersChanged = true
@@ -52,7 +55,7 @@ export function flush(table: CacheTable, ctx: ApplyContext, command: FlushComman
   const entry = table.entryOf(line)
   const { namespace, cache: name, name: key } = parseLine(line) as Line
   const cache = entry?.cache ?? table.find({ namespace, cache: name }) ?? table.make({ namespace, cache: name }, command.share)
-  if (cache === null) return refused(refuse('QUOTA', `at most ${CACHE_LIMITS.cachesPerPartitionMax} caches`))
+  if (cache === null) return refused(tooManyCaches())
   there.flushed = version
   table.changes.touched(there)
   const previous = table.before(entry, ctx.time)
@@ -81,4 +84,13 @@ export function release(table: CacheTable, ctx: ApplyContext, command: ReleaseCo
     evict(table, entry.cache, entry, ctx.time)
   }
   return released(true)
+}
+
+function cacheOf(line: LineId): CacheName {
+  const { namespace, cache } = parseLine(line) as Line
+  return { namespace, cache }
+}
+
+function tooManyCaches(): Refused {
+  return refuse('QUOTA', `at most ${CACHE_LIMITS.cachesPerPartitionMax} caches`)
 }

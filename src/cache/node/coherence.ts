@@ -79,7 +79,10 @@ export class Coherence implements Lines {
       bytesMax: deps.storeBytesMax,
       onCount: (line, { epoch }, change) => this.kept.note(deps.writes.partitionOf(line), epoch, line, change),
     })
-    this.#flushes = new Flushes(this.#clock, deps.writes, this)
+    this.#flushes = new Flushes(this.#clock, deps.writes, this, (line, code) => {
+      const { cache = '', name = '' } = parseLine(line) ?? {}
+      deps.onLog('warn', 'cache.writeback.refused: what was written to a key cannot be flushed', { cache, key: name, code })
+    })
     this.touches = new Touches(this.#clock, deps.writes)
     deps.host.onChange((group) => this.#groupChanged(group))
     for (const group of deps.host.groups()) this.#groupChanged(group)

@@ -1,8 +1,13 @@
 /**
  * Puts what this node wrote as the owner of a line into the log of the line's partition, until it is certain what came of it:
- * it is there, or the ownership was over.
+ * it is there, or it never will be.
+ *
+ *   committed                                             ──▶ done(true)
+ *   the ownership is over, or the log can never take it   ──▶ done(false): lost
+ *   it has no room (QUOTA)                                ──▶ again after 100, 200 … 5,000 ms; after 10 s: lost
+ *   nobody could be asked (no quorum, overload, silence)  ──▶ likewise, without an end: nobody else can have the line either
  */
-import { TricordError } from '../../base/errors.ts'
+import { type ErrorCode, TricordError } from '../../base/errors.ts'
 import type { Millis } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
@@ -15,6 +20,9 @@ import type { Writes } from './writes.ts'
 
 const TIMEOUT_MS: Millis = 5_000
 const AGAIN_MS: Millis = 100
+const AGAIN_MAX_MS: Millis = 5_000
+/** A log that had no room for so long has none: reads of the line here wait for its flush, and its owner goes on writing. */
+const NO_ROOM_MS: Millis = 10_000
 /** Under way at a time. */
 const RELEASES_MAX = 32
 
@@ -31,21 +39,34 @@ export class Flushes {
   readonly #clock: Clock
   readonly #writes: Writes
   readonly #lines: Lines
+  readonly #onRefused: (line: LineId, code: ErrorCode) => void
   #closed = false
   #releasing = 0
   readonly #releases: { readonly partition: number; readonly line: LineId; readonly own: number }[] = []
 
-  constructor(clock: Clock, writes: Writes, lines: Lines) {
+  /** `onRefused`: for a reason that is worth knowing; that another owns the line is none. */
+  constructor(clock: Clock, writes: Writes, lines: Lines, onRefused: (line: LineId, code: ErrorCode) => void) {
     this.#clock = clock
     this.#writes = writes
     this.#lines = lines
+    this.#onRefused = onRefused
   }
 
   flush(partition: number, what: Flush, done: (isCommitted: boolean) => void): void {
+    this.#try(partition, what, done, AGAIN_MS, null)
+  }
+
+  /** `noRoomSince`: without another answer in between. */
+  #try(partition: number, what: Flush, done: (isCommitted: boolean) => void, againMs: Millis, noRoomSince: Millis | null): void {
     if (this.#closed) return
     const failed = (error: unknown): void => {
-      if (error instanceof TricordError && error.code === 'FENCED') done(false)
-      else this.#clock.after(AGAIN_MS, () => this.flush(partition, what, done))
+      const now = this.#clock.now()
+      const since = isNoRoom(error) ? (noRoomSince ?? now) : null
+      if (error instanceof TricordError && (isForEver(error) || (since !== null && now - since >= NO_ROOM_MS))) {
+        if (error.code !== 'FENCED') this.#onRefused(what.line, error.code)
+        return done(false)
+      }
+      this.#clock.after(againMs, () => this.#try(partition, what, done, Math.min(againMs * 2, AGAIN_MAX_MS), since))
     }
     this.#submit(partition, what).then(() => done(true), failed)
   }
@@ -99,4 +120,13 @@ export class Flushes {
     }
     return this.#writes.shareOf(configIn(configured), configured.version)
   }
+}
+
+function isNoRoom(error: unknown): boolean {
+  return error instanceof TricordError && error.code === 'QUOTA'
+}
+
+/** Asked again, it would be refused again. */
+function isForEver({ retryable }: TricordError): boolean {
+  return !retryable
 }

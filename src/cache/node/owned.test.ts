@@ -118,7 +118,7 @@ test('a flush waits for no configuration, and takes of a life what was left of i
     stateOf: (line) => (line === configLine('default', 'c') ? 'I' : 'E'),
     read: () => new Promise(() => {}),
   }
-  const flushes = new Flushes(clock, writes, lines as Lines)
+  const flushes = new Flushes(clock, writes, lines as Lines, () => {})
   let committed: boolean | null = null
   flushes.flush(0, { line: LINE, own: 7, version: 10, held: next(1_000), until: clock.now() + 400 }, (is) => (committed = is))
   await clock.settle()

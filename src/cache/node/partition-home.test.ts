@@ -20,7 +20,12 @@ const GATE = { versions: [7], lines: [], below: 0 }
 async function homeWithCopy(submit: Writes['submit'] = () => Promise.resolve({ type: 'held' })) {
   const clock = new ManualClock()
   const sent: ToNode[] = []
-  const machine = { read: () => NOTHING_HELD, holders: () => [], owners: () => [], ownerOf: () => null } as unknown as CacheMachine
+  const machine = {
+    read: () => NOTHING_HELD,
+    holders: () => [],
+    eachOwned: () => [].values(),
+    ownerOf: () => null,
+  } as unknown as CacheMachine
   const home = new PartitionHome(0, TERM, machine, {
     clock: new SuspendAwareClock(clock),
     host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },

@@ -93,6 +93,7 @@ export class PartitionHome {
         hold: (node) => this.#hold(node),
         unhold: (node) => this.#unhold(node, ++this.#unholds),
         owned: (line) => machine.ownerOf(line)?.own ?? 0,
+        eachOwned: () => machine.eachOwned(),
         own: (line, node) => this.#own(line, node),
         release: (line, own) => this.#release(line, own),
         confirm: (ask) => this.#confirm(() => this.directory.confirmed(ask, this.#now())),

@@ -72,6 +72,7 @@ function silent(term: number, leaseMs: Millis): Directory {
     hold() {},
     unhold() {},
     owned: () => 0,
+    eachOwned: () => [].values(),
     own() {},
     release() {},
     confirm() {},
@@ -105,6 +106,10 @@ export function stepHome(
     send: (to, message) => sent.push([to, message]),
     read: () => heldAt(registerAt(part.log, part.applied, rules).version),
     owned: () => registerAt(part.log, part.applied, rules).own,
+    eachOwned: () => {
+      const { own, node } = registerAt(part.log, part.applied, rules)
+      return (own === 0 ? [] : [{ line: LINE, node }]).values()
+    },
     own: (_, node) => part.log.push({ type: 'own', node, by: part.term, term: part.term, nth: part.log.length }),
     release: (_, own) => part.log.push({ type: 'release', own, by: part.term, term: part.term }),
     hold: (node) => {

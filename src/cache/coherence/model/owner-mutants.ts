@@ -87,4 +87,10 @@ export const OWNER_MUTANTS: readonly ReducerMutant[] = [
     edits: [['owned.flushing?.version !== version', 'owned.flushing === null']],
     settings: { ...OWNERS, nodes: 1, writes: 2, releases: true, begin: [...OWNED, /n0 flushes/] },
   },
+  {
+    name: 'a home takes back what its owner may still flush',
+    file: 'home-orphans.ts',
+    edits: [['return now >= (state.peers.get(node)?.overAt ?? state.startedAt) + options.holderIdleMs', 'return true']],
+    settings: { ...OWNERS, nodes: 1, time: 2, tries: 2, begin: [...OWNED, /time/, /time/] },
+  },
 ]

@@ -23,6 +23,8 @@ export interface Register {
   last: number
   /** 0: nobody's. */
   own: number
+  /** Who was given it last. */
+  node: string
   owns: number
   flushed: number
   versionFirst: number
@@ -30,7 +32,7 @@ export interface Register {
 }
 
 export function registerAt(log: readonly Entry[], length: number, rules: Rules): Register {
-  const register: Register = { version: 0, last: 0, own: 0, owns: 0, flushed: 0, versionFirst: 0, versionMax: 0 }
+  const register: Register = { version: 0, last: 0, own: 0, node: '', owns: 0, flushed: 0, versionFirst: 0, versionMax: 0 }
   for (let i = 0; i < length; i++) apply(register, log[i] as Entry, rules)
   return register
 }
@@ -47,6 +49,7 @@ export function apply(register: Register, entry: Entry, rules: Rules): boolean {
       if (entry.by !== entry.term && rules.ownInTerm) return false
       register.owns += 1
       register.own = register.owns
+      register.node = entry.node
       register.flushed = 0
       register.versionFirst = register.last + 1
       register.versionMax = register.last + RANGE

@@ -1,0 +1,74 @@
+/** A flush that is refused: how often it is tried, and when it is over. */
+import { expect, test } from 'vitest'
+import { ManualClock } from '../../../test/manual-clock.ts'
+import { type ErrorCode, TricordError } from '../../base/errors.ts'
+import type { Millis } from '../../base/ids.ts'
+import { entryLine } from '../line-id.ts'
+import { NOTHING_HELD } from '../machine/entry.ts'
+import { Flushes } from './flushes.ts'
+import type { Lines } from './lines.ts'
+import type { Writes } from './writes.ts'
+
+const LINE = entryLine('default', 'c', 'k')
+
+/** `answer` says what the log says to each try; null: it takes it. */
+function bed(answer: (nth: number) => ErrorCode | null) {
+  const clock = new ManualClock()
+  const tries: Millis[] = []
+  const refused: ErrorCode[] = []
+  let committed: boolean | null = null
+  const writes = {
+    shareOf: () => ({ bytes: 1, entries: 1, policy: 'lru', configVersion: 0 }),
+    submit: () => {
+      const code = answer(tries.length)
+      tries.push(clock.now())
+      return code === null ? Promise.resolve({ type: 'flushed', version: 10 }) : Promise.reject(new TricordError(code, 'no'))
+    },
+  } as unknown as Writes
+  const flushes = new Flushes(clock, writes, { stateOf: () => 'I' } as unknown as Lines, (_, code) => void refused.push(code))
+  flushes.flush(0, { line: LINE, own: 7, version: 10, held: NOTHING_HELD, until: Infinity }, (is) => (committed = is))
+  return { clock, tries, refused, flushes, outcome: () => committed }
+}
+
+const pausesOf = (tries: readonly Millis[]): number[] => tries.slice(1).map((at, nth) => at - (tries[nth] ?? 0))
+
+test('what has no room is tried ever more rarely for ten seconds, then it is lost, and why is told', async () => {
+  const { clock, tries, refused, outcome } = bed(() => 'QUOTA')
+  await clock.pass(9_900)
+  expect(outcome()).toBeNull()
+  expect(pausesOf(tries)).toEqual([100, 200, 400, 800, 1_600, 3_200])
+  await clock.pass(5_000)
+  expect(outcome()).toBe(false)
+  expect(refused).toEqual(['QUOTA'])
+  const { length } = tries
+  await clock.pass(60_000)
+  expect(tries.length).toBe(length)
+})
+
+test('where nobody can be asked it is tried without an end, but not ever faster than every five seconds', async () => {
+  let isBack = false
+  const { clock, tries, outcome } = bed(() => (isBack ? null : 'NO_QUORUM'))
+  await clock.pass(120_000)
+  expect(outcome()).toBeNull()
+  expect(tries.length).toBeLessThan(40)
+  isBack = true
+  await clock.pass(5_000)
+  expect(outcome()).toBe(true)
+})
+
+test('room that comes back in time is used', async () => {
+  const { clock, outcome } = bed((nth) => (nth < 4 ? 'QUOTA' : null))
+  await clock.pass(3_000)
+  expect(outcome()).toBe(true)
+})
+
+test.each<[ErrorCode, ErrorCode[]]>([
+  ['FENCED', []],
+  ['INVALID_ARGUMENT', ['INVALID_ARGUMENT']],
+  ['TOO_LARGE', ['TOO_LARGE']],
+])('%s is final', async (code, told) => {
+  const { clock, tries, refused, outcome } = bed(() => code)
+  await clock.pass(10_000)
+  expect([tries.length, outcome()]).toEqual([1, false])
+  expect(refused).toEqual(told)
+})
