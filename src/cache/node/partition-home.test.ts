@@ -4,8 +4,10 @@ import { ManualClock } from '../../../test/manual-clock.ts'
 import { TricordError } from '../../base/errors.ts'
 import { LatencyHistogram } from '../../base/latency-histogram.ts'
 import { SuspendAwareClock } from '../../io/suspend-aware-clock.ts'
+import { HOME_DEFAULTS } from '../coherence/home.ts'
 import type { ToNode } from '../coherence/protocol.ts'
 import { entryLine } from '../line-id.ts'
+import type { CacheCommand } from '../machine/commands.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import { NOTHING_HELD } from '../machine/entry.ts'
 import { PartitionHome, trackedLinesMax } from './partition-home.ts'
@@ -122,3 +124,34 @@ test.each(['QUOTA', 'DISK_LOW'] as const)(
     home.close()
   },
 )
+
+test('a line that an older home gave, and whose owner does not come back, is released in the log', async () => {
+  const clock = new ManualClock()
+  const owned = new Map([[LINE, { line: LINE, node: 'n9', own: 5 }]])
+  const released: [at: number, command: CacheCommand][] = []
+  const machine = {
+    read: () => NOTHING_HELD,
+    holders: () => [],
+    eachOwned: () => owned.values(),
+    ownerOf: (line: string) => owned.get(line) ?? null,
+  } as unknown as CacheMachine
+  const submit = (_: number, command: CacheCommand): Promise<unknown> => {
+    released.push([clock.now(), command])
+    owned.clear()
+    return Promise.resolve({ type: 'released', released: true })
+  }
+  const home = new PartitionHome(0, TERM, machine, {
+    clock: new SuspendAwareClock(clock),
+    host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },
+    writes: { submit } as unknown as Writes,
+    send: () => {},
+    gateWaits: new LatencyHistogram(),
+    linesMax: LINES_MAX,
+  })
+  const elected = clock.now()
+  await clock.pass(2 * HOME_DEFAULTS.holderIdleMs)
+  expect(released.map(([, command]) => command)).toEqual([{ type: 'cache_release', line: LINE, own: 5 }])
+  expect(released[0]?.[0]).toBeGreaterThanOrEqual(elected + HOME_DEFAULTS.holderIdleMs)
+  expect(home.directory.size).toBe(0)
+  home.close()
+})

@@ -4,7 +4,7 @@
  */
 import { OWNED } from './configurations.ts'
 import type { DriverMutant, ReducerMutant } from './mutant.ts'
-import { OVER, OWNERS, OWNERS_FAILOVER } from './owner-mutants.ts'
+import { OVER_AND_TAKEN, OWNERS, OWNERS_FAILOVER } from './owner-mutants.ts'
 
 const WRITES = { nodes: 2, loads: 3, writes: 1 }
 const LEASES = { nodes: 1, loads: 2, writes: 1, time: 3, tries: 2 }
@@ -306,7 +306,7 @@ export const DRIVER_MUTANTS: readonly DriverMutant[] = [
   {
     name: 'what an owner flushes counts though its ownership is over',
     rules: { flushFenced: false },
-    settings: { ...OWNERS, loads: 4, writes: 2, time: 2, tries: 2, lossy: true, begin: OVER },
+    settings: { ...OWNERS, nodes: 1, loads: 2, writes: 3, looks: 1, time: 2, lossy: true, begin: OVER_AND_TAKEN },
   },
   {
     name: 'what an older home asked to give ends the ownership of another',

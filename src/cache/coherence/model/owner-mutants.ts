@@ -6,7 +6,9 @@ export const OWNERS = { nodes: 2, loads: 3, writes: 1, owners: true }
 /** Another home is elected while an owner has not flushed. */
 const OWNED_THEN_VIEW = [...OWNED, /home 2 is elected/, /view to n0/, /view to n1/, /viewAck of n1/, /committed/, /home 2 applies/]
 /** The session of an owner is over before it has flushed. */
-export const OVER = [...OWNED, /n0 flushes/, /time/, /time/, /home 1 ticks/]
+const OVER = [...OWNED, /n0 flushes/, /time/, /time/, /home 1 ticks/]
+/** And a write through the log has found the line owned, so that the home took it back. */
+export const OVER_AND_TAKEN = [...OVER, /proposes put/, /committed/, /applies/, /committed/, /applies/]
 export const OWNERS_FAILOVER = { nodes: 1, loads: 1, writes: 1, owners: true, terms: 2, tries: 2, grants: 2 }
 
 export const OWNER_MUTANTS: readonly ReducerMutant[] = [
