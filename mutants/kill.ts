@@ -49,13 +49,14 @@ function argumentsFor(killer: Killer): string[] {
   return ['--project', 'unit', killer.file, '--testNamePattern', name]
 }
 
-function simulated({ seeds, safetyMs, quiet = false, workload, driftPpm }: Extract<Killer, { by: 'simulator' }>) {
+function simulated({ seeds, safetyMs, quiet = false, workload, driftPpm, writeback }: Extract<Killer, { by: 'simulator' }>) {
   return {
     MUTANT_SEEDS: seeds.join(),
     MUTANT_SAFETY_MS: String(safetyMs),
     MUTANT_QUIET: String(quiet),
     MUTANT_WORKLOAD: workload ?? 'locks',
     MUTANT_DRIFT_PPM: String(driftPpm ?? ''),
+    MUTANT_WRITEBACK: String(writeback ?? ''),
   }
 }
 

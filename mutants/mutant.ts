@@ -24,6 +24,8 @@ export type Killer =
       readonly quiet?: boolean
       readonly workload?: 'queues' | 'caches'
       readonly driftPpm?: number
+      /** Whether nodes write lines of caches alone. */
+      readonly writeback?: boolean
     }
   | { readonly by: 'test'; readonly file: string; readonly test: string }
 
@@ -39,12 +41,17 @@ export function queueSimulator(first: number, last: number, safetyMs = 12_000): 
 
 /** Work on caches, seeds from `first` to `last`. */
 export function cacheSimulator(first: number, last: number, safetyMs = 20_000): Killer {
-  return { ...simulator(first, last, safetyMs), workload: 'caches' }
+  return { ...simulator(first, last, safetyMs), workload: 'caches', writeback: false }
+}
+
+/** Work on caches whose lines nodes write alone. */
+export function writebackSimulator(first: number, last: number): Killer {
+  return { ...simulator(first, last, 20_000), workload: 'caches', writeback: true }
 }
 
 /** The same, with links that are cut for long, and clocks that are wrong by all that they may be. */
 export function driftSimulator(first: number, last: number): Killer {
-  return { ...simulator(first, last, 20_000), workload: 'caches', driftPpm: 10_000 }
+  return { ...simulator(first, last, 20_000), workload: 'caches', driftPpm: 10_000, writeback: false }
 }
 
 /** Quiet runs, from `first` to `last`. */

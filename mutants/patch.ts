@@ -13,8 +13,8 @@ const COPIED = ['src', 'test', 'mutants', 'config', 'package.json', 'tsconfig.js
 /** All of them, by number: the files `NN-name.ts` beside this one. */
 export async function mutants(): Promise<readonly Mutant[]> {
   const files = readdirSync(HERE)
-    .filter((file) => /^\d\d-.*\.ts$/.test(file))
-    .sort()
+    .filter((file) => /^\d+-.*\.ts$/.test(file))
+    .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
   const modules = await Promise.all(files.map((file) => import(pathToFileURL(join(HERE, file)).href) as Promise<{ mutant: Mutant }>))
   return modules.map(({ mutant }) => mutant)
 }

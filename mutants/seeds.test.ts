@@ -10,6 +10,7 @@ const {
   MUTANT_QUIET = 'false',
   MUTANT_WORKLOAD = 'locks',
   MUTANT_DRIFT_PPM = '',
+  MUTANT_WRITEBACK = '',
 } = process.env
 
 it('simulator', async () => {
@@ -17,7 +18,8 @@ it('simulator', async () => {
   for (const seed of MUTANT_SEEDS.split(',').map(Number)) {
     const workload = WORKLOADS.find((one) => one === MUTANT_WORKLOAD) ?? 'locks'
     const drift = MUTANT_DRIFT_PPM === '' ? {} : { driftPpm: Number(MUTANT_DRIFT_PPM) }
-    const how = { safetyMs: Number(MUTANT_SAFETY_MS), quiet: MUTANT_QUIET === 'true', workload, ...drift }
+    const writeback = MUTANT_WRITEBACK === '' ? {} : { writeback: MUTANT_WRITEBACK === 'true' }
+    const how = { safetyMs: Number(MUTANT_SAFETY_MS), quiet: MUTANT_QUIET === 'true', workload, ...drift, ...writeback }
     const { failure } = await runSeed(seed, hash, how)
     expect(failure === null ? null : `seed ${seed}: ${failure.message}`).toBeNull()
   }

@@ -16,6 +16,7 @@ interface Case {
   readonly rotten?: true
   readonly safetyMs?: number
   readonly workload?: WorkloadChoice
+  readonly writeback?: 'on' | 'off'
 }
 
 const SAFETY_MS = 12_000
@@ -24,6 +25,7 @@ const DRAWN: Case[] = Array.from({ length: 24 }, (_, i) => ({ seed: 1 + i }))
 const MOVING: Case[] = Array.from({ length: 8 }, (_, i) => ({ seed: 101 + i, membership: 'on' }))
 const ROTTEN: Case[] = Array.from({ length: 8 }, (_, i) => ({ seed: 401 + i, rotten: true }))
 const CACHES: Case[] = Array.from({ length: 12 }, (_, i) => ({ seed: 2_001 + i, workload: 'caches' }))
+const WRITEBACK: Case[] = Array.from({ length: 12 }, (_, i) => ({ seed: 3_001 + i, workload: 'caches', writeback: 'on', safetyMs: 20_000 }))
 /** In parts of a million: the bound that the caches are told, and forty times that. */
 const [DRIFT_PPM, WRONG_DRIFT_PPM] = [10_000, 400_000]
 const DRIFT_SEEDS_MAX = 100
@@ -59,7 +61,10 @@ const ONCE_RED: readonly Case[] = [
   ...ONCE_RED_LOCKS.map((known): Case => ({ ...known, workload: 'locks' })),
   { seed: 400_068, membership: 'off', workload: 'queues', safetyMs: 20_000 },
   { seed: 924_589, workload: 'queues', safetyMs: 20_000 },
-  { seed: 1_032, workload: 'caches', safetyMs: 20_000 },
+  { seed: 1_032, workload: 'caches', writeback: 'off', safetyMs: 20_000 },
+  { seed: 8, workload: 'caches', writeback: 'on', safetyMs: 20_000 },
+  { seed: 10, workload: 'caches', writeback: 'on', safetyMs: 20_000 },
+  { seed: 104, workload: 'caches', writeback: 'on', safetyMs: 20_000 },
 ]
 
 let hash: Hash
@@ -68,17 +73,19 @@ beforeAll(async () => {
 })
 
 describe('simulator', () => {
-  it.each([...DRAWN, ...MOVING, ...ROTTEN, ...CACHES, ...ONCE_RED])(
+  it.each([...DRAWN, ...MOVING, ...ROTTEN, ...CACHES, ...WRITEBACK, ...ONCE_RED])(
     'seed $seed',
-    async ({ seed, membership, rotten, workload, safetyMs = SAFETY_MS }) => {
+    async ({ seed, membership, rotten, workload, writeback, safetyMs = SAFETY_MS }) => {
       const moving = membership && { membership: membership === 'on' }
       const { failure, trace, operations } = await runSeed(seed, hash, {
         safetyMs,
         ...moving,
         ...(rotten && { rotten }),
         ...(workload && { workload }),
+        ...(writeback && { writeback: writeback === 'on' }),
       })
-      const given = `${membership ? ` --membership ${membership}` : ''}${rotten ? ' --rotten' : ''}${workload ? ` --workload ${workload}` : ''}`
+      const cached = `${workload ? ` --workload ${workload}` : ''}${writeback ? ` --writeback ${writeback}` : ''}`
+      const given = `${membership ? ` --membership ${membership}` : ''}${rotten ? ' --rotten' : ''}${cached}`
       const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${safetyMs}${given} --trace`
       expect(failure, failure ? `${repeat}\n${trace.join('\n')}` : '').toBeNull()
       expect(operations).toBeGreaterThan(0)

@@ -40,6 +40,8 @@ export interface AttemptOptions {
   readonly key: string
   /** Gives the wait up after this time; Infinity: never. */
   readonly cancelAfterMs: number
+  /** Where it is sent first, if that node is up. */
+  readonly at?: NodeId | null
 }
 
 interface Attempt {
@@ -84,7 +86,7 @@ export class Attempts<Command, Reply extends object> {
       if (options.key === '' || tried >= RETRIES_MAX) return done({ type: 'unknown' }, tried)
       this.#cluster.world.at(RETRY_MS, 'client retry', () => this.#try(command, options, tried + 1, inDoubt, done))
     }
-    const node = this.#pick()
+    const node = this.#pick(tried === 0 ? options.at : null)
     if (!node) return doubt ? again(true) : done({ type: 'not applied', code: 'NO_QUORUM' }, tried)
     this.#attempt(node, command, options, (answer) => {
       if (answer.type === 'unknown') again(true)
@@ -94,9 +96,10 @@ export class Attempts<Command, Reply extends object> {
     })
   }
 
-  #pick(): SimNode | null {
+  #pick(first: NodeId | null = null): SimNode | null {
     const { up } = this.#cluster
-    return up.length === 0 ? null : this.#dice.pick(up)
+    const preferred = first === null ? undefined : up.find(({ id }) => id === first)
+    return preferred ?? (up.length === 0 ? null : this.#dice.pick(up))
   }
 
   #attempt(node: SimNode, command: Command, options: AttemptOptions, done: (answer: Answer<Reply>) => void): void {
@@ -118,9 +121,9 @@ export class Attempts<Command, Reply extends object> {
     })
   }
 
-  /** Reads through one of the nodes that are up; null where nobody could tell. */
-  look<T>(read: (running: Running) => Promise<T>, timeoutMs: number, done: (seen: T | null) => void): void {
-    const node = this.#pick()
+  /** Reads through one of the nodes that are up, through `at` if it is; null where nobody could tell. */
+  look<T>(read: (running: Running) => Promise<T>, timeoutMs: number, done: (seen: T | null) => void, at: NodeId | null = null): void {
+    const node = this.#pick(at)
     if (!node) return done(null)
     const settle = (seen: T | null): void => {
       if (this.#open.delete(attempt)) done(seen)

@@ -4,11 +4,15 @@
  *
  * Every value is a number: a put of its own thousand, so that increments of what it put still tell what they are based on.
  */
+import { TricordError } from '../base/errors.ts'
+import type { NodeId } from '../base/ids.ts'
 import type { CacheRead, Caches, Condition, NewValue } from '../cache/types.ts'
-import type { AttemptOptions } from './attempts.ts'
+import type { PutResult } from '../transaction/types.ts'
+import type { Answer, AttemptOptions } from './attempts.ts'
 import { UNKNOWN } from './cache-model.ts'
 import type { Open } from './cache-history.ts'
 import { CACHE, type CacheContext, LEVEL, type Request, TAGS, keysOf, levelsOf } from './cache-workload.ts'
+import type { Running } from './cluster.ts'
 import type { Dice } from './dice.ts'
 import type { Client } from './workload.ts'
 
@@ -16,9 +20,13 @@ const PER_PUT = 1_000
 const PER_CLIENT = 10_000
 const TTLS_MS = [300, 1_500, 6_000]
 const LOAD_WAITS_MS = [0, 500]
+/** In place of a load token. */
+const TRANSACTION = 'tx'
+const DOUBTS_MAX = 8
 const DECODER = new TextDecoder()
 const ENCODER = new TextEncoder()
 
+type Told = Answer<object>
 type Loaded = Awaited<ReturnType<Caches['load']>>
 
 export class CacheClient implements Client {
@@ -50,6 +58,7 @@ export class CacheClient implements Client {
     if (turn < 0.65) return this.#increment(key, done)
     if (turn < 0.75) return this.#delete(key, this.#condition(key), done)
     if (turn < 0.88) return this.#load(key, done)
+    if (this.#context.writeback !== null && turn < 0.94) return this.#put(key, null, done, TRANSACTION)
     return this.#invalidate(key, done)
   }
 
@@ -60,13 +69,17 @@ export class CacheClient implements Client {
     const open = history.begin(key)
     const { timeoutMs } = options
     attempts.look(
-      ({ caches }) => caches.get(named(key), { timeoutMs }),
+      (running) => {
+        this.#meets(open, running)
+        return running.caches.get(named(key), { timeoutMs })
+      },
       timeoutMs,
       (seen) => {
         if (seen !== null) this.#seen(open, seen)
         cluster.world.log(`${this.#id} read ${key}: ${seen === null ? 'nobody knows' : said(seen)}`)
         done()
       },
+      this.#at(key),
     )
   }
 
@@ -78,15 +91,20 @@ export class CacheClient implements Client {
     const livesUntil = isMortal ? cluster.world.now + ttlMs * this.#context.lifeShare : Infinity
     const what: NewValue = { value: ENCODER.encode(`${value}`), contentType: 'text/plain', ttlMs, slidingMs: 0, tags }
     const open = history.begin(key, since)
-    const request: Request = (caches, more) => caches.put(named(key), what, condition, token === '' ? null : token, more)
-    this.#run(request, `put ${key} ${value}`, this.#again(), (answer) => {
+    const request: Request = (running, more) =>
+      token === TRANSACTION
+        ? transact(running, key, what, more)
+        : running.caches.put(named(key), what, condition, token === '' ? null : token, more)
+    const again = this.#again(key)
+    const isLone = token === '' && again === ''
+    this.#write(open, isLone, request, `put ${token === TRANSACTION ? 'in a transaction ' : ''}${key} ${value}`, again, (answer) => {
       const told = {
         kind: 'put',
         value,
         tags: [...tags, ...levelsOf(key, options)].join(' '),
         livesUntil,
         condition,
-        token,
+        token: token === TRANSACTION ? '' : token,
         at: cluster.world.now,
       } as const
       if (answer.type === 'reply') {
@@ -95,7 +113,7 @@ export class CacheClient implements Client {
         const looked = condition !== null || created || !options.tagged
         history.end(open, { ...told, result: { version, created: looked ? created : null } }, true)
       } else if (answer.type === 'unknown') history.end(open, { ...told, result: UNKNOWN }, false)
-      else if (answer.type === 'refused') history.end(open, { ...told, result: this.#refusal(key, answer) }, true)
+      else if (isRefused(answer)) history.end(open, { ...told, result: this.#refusal(key, answer) }, true)
       done()
     })
   }
@@ -104,10 +122,13 @@ export class CacheClient implements Client {
     const { history, cluster, options } = this.#context
     const open = history.begin(key)
     const by = this.#dice.integer(1, 3)
-    this.#run(
-      (caches, more) => caches.increment(named(key), by, more),
+    const again = this.#again(key)
+    this.#write(
+      open,
+      again === '',
+      ({ caches }, more) => caches.increment(named(key), by, more),
       `increment ${key}`,
-      this.#again(),
+      again,
       (answer) => {
         const told = { kind: 'increment', by, tags: levelsOf(key, options).join(' '), at: cluster.world.now } as const
         if (answer.type === 'reply') {
@@ -115,7 +136,7 @@ export class CacheClient implements Client {
           this.#versions.set(key, version)
           history.end(open, { ...told, result: { version, value } }, true)
         } else if (answer.type === 'unknown') history.end(open, { ...told, result: UNKNOWN }, false)
-        else if (answer.type === 'refused') throw new Error(`an increment was refused with ${answer.code}`)
+        else if (isRefused(answer)) throw new Error(`an increment was refused with ${answer.code}`)
         done()
       },
     )
@@ -124,17 +145,20 @@ export class CacheClient implements Client {
   #delete(key: string, condition: Condition, done: () => void): void {
     const { history, cluster } = this.#context
     const open = history.begin(key)
-    this.#run(
-      (caches, more) => caches.delete(named(key), condition, more),
+    const again = this.#again(key)
+    this.#write(
+      open,
+      again === '',
+      ({ caches }, more) => caches.delete(named(key), condition, more),
       `delete ${key}`,
-      this.#again(),
+      again,
       (answer) => {
         const told = { kind: 'delete', condition, at: cluster.world.now } as const
         if (answer.type === 'reply') {
           const { version, existed } = answer.reply as Awaited<ReturnType<Caches['delete']>>
           history.end(open, { ...told, result: { version, existed } }, true)
         } else if (answer.type === 'unknown') history.end(open, { ...told, result: UNKNOWN }, false)
-        else if (answer.type === 'refused') history.end(open, { ...told, result: this.#refusal(key, answer) }, true)
+        else if (isRefused(answer)) history.end(open, { ...told, result: this.#refusal(key, answer) }, true)
         done()
       },
     )
@@ -147,7 +171,10 @@ export class CacheClient implements Client {
     const tags = this.#tags()
     const how = { waitMs, staleOk: this.#dice.chance(0.3), tags }
     this.#run(
-      (caches, more) => caches.load(named(key), how, more),
+      (running, more) => {
+        this.#meets(open, running)
+        return running.caches.load(named(key), how, more)
+      },
       `load ${key}`,
       '',
       (answer) => {
@@ -158,6 +185,7 @@ export class CacheClient implements Client {
           return done()
         }
         const { loadToken: token } = outcome
+        open.alone = ''
         history.end(open, { kind: 'grant', token, tags: [...tags, ...levelsOf(key, options)].join(' '), at: cluster.world.now }, true)
         cluster.world.at(this.#dice.exponential(50), 'client has loaded', () => this.#put(key, null, done, token, open.call, tags))
       },
@@ -167,14 +195,18 @@ export class CacheClient implements Client {
   /** What takes more than one command may have begun though it was refused, and done again it takes away what came since. */
   #invalidate(key: string, done: () => void): void {
     const { history, cluster, options } = this.#context
-    const keyed = options.tagged
-      ? this.#dice.pick(['key', 'tag', 'level', 'prefix', 'all'] as const)
-      : this.#dice.pick(['key', 'prefix', 'all'] as const)
+    const { writeback } = this.#context
+    const isDoubtful = writeback !== null && this.#keys.some((one) => history.doubts(one) >= DOUBTS_MAX)
+    const keyed = isDoubtful
+      ? 'key'
+      : options.tagged
+        ? this.#dice.pick(['key', 'tag', 'level', 'prefix', 'all'] as const)
+        : this.#dice.pick(['key', 'prefix', 'all'] as const)
     const { what, keys, tag } = this.#meant(keyed, key)
     const opens = keys.map((one) => history.begin(one))
-    const again = keyed === 'key' ? this.#again() : ''
+    const again = keyed === 'key' ? this.#again(key) : ''
     this.#run(
-      (caches, more) => caches.invalidate(CACHE, what, more),
+      ({ caches }, more) => caches.invalidate(CACHE, what, more),
       `invalidate ${keyed} ${tag}`,
       again,
       (answer) => {
@@ -200,14 +232,35 @@ export class CacheClient implements Client {
 
   // What is told.
 
-  #run(
-    request: Request,
-    what: string,
-    key: string,
-    done: (answer: Parameters<Parameters<CacheContext['attempts']['run']>[2]>[0]) => void,
-  ): void {
+  /** `isLone`: the node may do it without the log, where the cache is one of those. */
+  #write(open: Open, isLone: boolean, request: Request, what: string, key: string, done: (answer: Told) => void): void {
+    const { writeback, cluster } = this.#context
+    const mayBeFull = cluster.options.chaos.weights.diskFull > 0
+    const asked: Request = (running, more) => {
+      if (isLone) this.#meets(open, running)
+      return request(running, more)
+    }
+    const answered = (answer: Told): void => {
+      if (writeback?.durability.mayHaveBeen('writeback', open.call) === false) open.alone = ''
+      // What nobody may own goes through the log, too.
+      open.onlyThere = isLone && !mayBeFull && writeback?.durability.mayHaveBeen('quorum', open.call) === false
+      done(answer)
+    }
+    this.#run(asked, what, key, answered, this.#at(open.key))
+  }
+
+  /** What this life knows of the key may be what it wrote alone. */
+  #meets(open: Open, running: Running): void {
+    open.alone = this.#context.writeback?.lone.lifeOf(running) ?? ''
+  }
+
+  #at(key: string): NodeId | null {
+    return this.#context.writeback?.favourites.of(key) ?? null
+  }
+
+  #run(request: Request, what: string, key: string, done: (answer: Told) => void, at: NodeId | null = null): void {
     const { attempts, options, cluster } = this.#context
-    const how: AttemptOptions = { timeoutMs: options.timeoutMs, key, cancelAfterMs: Infinity }
+    const how: AttemptOptions = { timeoutMs: options.timeoutMs, key, cancelAfterMs: Infinity, at }
     attempts.run(request, how, (answer) => {
       cluster.world.log(`${this.#id} ${what}: ${JSON.stringify(answer)}`)
       done(answer)
@@ -229,8 +282,11 @@ export class CacheClient implements Client {
     return { mismatch }
   }
 
-  #again(): string {
-    return this.#dice.chance(this.#context.options.retryShare) ? `${this.#id}/${this.#operations}` : ''
+  /** The search for an order takes the longer, the more there is of which nobody knows whether it happened. */
+  #again(key: string): string {
+    const { options, writeback, history } = this.#context
+    const isDoubtful = writeback !== null && history.doubts(key) >= DOUBTS_MAX
+    return this.#dice.chance(options.retryShare) || isDoubtful ? `${this.#id}/${this.#operations}` : ''
   }
 
   #condition(key: string): Condition {
@@ -255,4 +311,18 @@ function numberIn(value: Uint8Array): number {
 
 function said({ entry, line, hit }: CacheRead): string {
   return `${entry === null ? 'nothing' : `${entry.version} ${numberIn(entry.value)}`} ${line}${hit ? ' hit' : ''}`
+}
+
+/** Where other nodes own the line again and again nothing was done. */
+function isRefused(answer: Told): answer is Extract<Told, { type: 'refused' }> {
+  return answer.type === 'refused' && answer.code !== 'OWNER_BUSY'
+}
+
+function transact({ transactions }: Running, key: string, value: NewValue, more: Parameters<Request>[1]): Promise<object> {
+  return new Promise((resolve, reject) => {
+    transactions.submit({ type: 'tx', ops: [{ type: 'cache_put', ...named(key), value }] }, more, (reply) => {
+      if (reply instanceof TricordError) return reject(reply)
+      resolve((reply.results[0] as PutResult).put)
+    })
+  })
 }

@@ -2,11 +2,13 @@
  * What the clients of the caches did and were told, and what that must satisfy:
  *
  *  - each key by itself is linearizable, whatever node and whatever copy it was read from;
- *  - one version is one value.
+ *  - one version is one value;
+ *  - what an owner wrote alone is lost only with it, the newest of it only (cache-losses.ts).
  *
  * Where clocks are wrong beyond the bound, reads may be stale and nothing else: the writes alone are linearizable still, and
  * what is read was once there.
  */
+import { type Loss, withLosses } from './cache-losses.ts'
 import { type CacheOperation, cacheModel } from './cache-model.ts'
 import { type TimedOperation, checkLinearizable } from './linearizability.ts'
 import { SimFailure } from './world.ts'
@@ -22,6 +24,10 @@ export interface Open {
   end: number
   /** Of a put that ends a load: when that was asked for. */
   since: number
+  /** The life that may have done it alone; '': it went through the log. */
+  alone: string
+  /** It went nowhere else: what is not told of it when that life is over will not happen any more. */
+  onlyThere: boolean
 }
 
 export interface CacheVerdict {
@@ -40,6 +46,8 @@ interface TagDrop {
 export class CacheHistory {
   readonly #operations: Open[] = []
   readonly #drops: TagDrop[] = []
+  readonly #losses: Loss[] = []
+  readonly #diedAt = new Map<string, number>()
   #clock = 0
   acknowledged = 0
   unknown = 0
@@ -50,7 +58,7 @@ export class CacheHistory {
 
   begin(key: string, since?: number): Open {
     const call = ++this.#clock
-    const open: Open = { key, call, told: null, end: Infinity, since: since ?? call }
+    const open: Open = { key, call, told: null, end: Infinity, since: since ?? call, alone: '', onlyThere: false }
     this.#operations.push(open)
     return open
   }
@@ -62,6 +70,28 @@ export class CacheHistory {
     if (told.kind === 'invalidate' && told.tag !== '') this.#drops.push({ tag: told.tag, open })
     if (known) this.acknowledged++
     else this.unknown++
+  }
+
+  /** This life is over, or said that it lost so many writes of the key. */
+  lose(key: string, owner: string, count: number): void {
+    this.#losses.push({ key, owner, count, at: ++this.#clock })
+  }
+
+  died(life: string): void {
+    this.#diedAt.set(life, ++this.#clock)
+  }
+
+  /** Operations of the key that may still happen, or may have. */
+  doubts(key: string): number {
+    return this.#operations.filter((open) => open.key === key && open.told !== null && this.#endOf(open) === Infinity).length
+  }
+
+  #endOf({ end, onlyThere, alone }: Open): number {
+    return Math.min(end, (onlyThere && this.#diedAt.get(alone)) || Infinity)
+  }
+
+  get now(): number {
+    return this.#clock
   }
 
   /** Throws where a key was not linearizable, or (`onlyStale`) where anything was wrong but what was read. */
@@ -99,14 +129,19 @@ export class CacheHistory {
     }
   }
 
-  #timed(key: string): TimedOperation<CacheOperation>[] {
+  #timed(key: string): readonly TimedOperation<CacheOperation>[] {
     const timed: TimedOperation<CacheOperation>[] = []
-    for (const { key: of, call, end, since, told } of this.#operations) {
+    for (const open of this.#operations) {
+      const { key: of, call, since, told, alone } = open
       if (of !== key || !told) continue
-      const meanwhile = [...new Set(this.#drops.filter(({ open }) => open.call < end && since < open.end).map(({ tag }) => tag))].join(' ')
-      timed.push({ call, return: end, operation: { ...told, ...(MEANWHILE.has(told.kind) && { meanwhile }) } as CacheOperation })
+      const end = this.#endOf(open)
+      const meanwhile = [
+        ...new Set(this.#drops.filter((drop) => drop.open.call < end && since < drop.open.end).map(({ tag }) => tag)),
+      ].join(' ')
+      timed.push({ call, return: end, operation: { ...told, alone, ...(MEANWHILE.has(told.kind) && { meanwhile }) } as CacheOperation })
     }
-    return timed
+    const losses = this.#losses.filter((loss) => loss.key === key)
+    return withLosses(timed, losses)
   }
 }
 

@@ -1,5 +1,6 @@
 /** The model of a key of a cache: what it must accept, and what it must refuse. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { withLosses } from './cache-losses.ts'
 import { type CacheOperation, UNKNOWN, cacheModel } from './cache-model.ts'
 import { type TimedOperation, checkLinearizable } from './linearizability.ts'
 
@@ -20,6 +21,10 @@ const remove = (version: number, existed: boolean): CacheOperation => {
 }
 const drop = (tag: string, removed: number | null = null): CacheOperation => ({ kind: 'invalidate', tag, at: 0, removed })
 const grant = (token: string, tags = ''): CacheOperation => ({ kind: 'grant', token, tags, at: 0 })
+
+/** As a node may have done it alone. */
+const by = (alone: string, operation: CacheOperation, losable = false): CacheOperation => ({ ...operation, alone, losable })
+const loss = (owner: string, count: number): CacheOperation => ({ kind: 'loss', owner, count })
 
 function isPossible(...told: readonly Told[]): boolean {
   const history = told.map(([call, end, operation]): TimedOperation<CacheOperation> => ({ call, return: end, operation }))
@@ -79,4 +84,61 @@ test('a load is fenced by what came between', () => {
   expect(inOrder(grant('t'), drop('', 0), late)).toBe(false)
   expect(inOrder(grant('t', 'red'), drop('red'), late)).toBe(false)
   expect(inOrder(grant('t'), drop('', 0), put(7, { staleToken: true }, { token: 't' }))).toBe(true)
+})
+
+describe('writes of an owner', () => {
+  const [first, second, third] = [put(7, written(1, true)), put(8, written(2, false)), put(9, written(3, false))]
+  const wrote = [by('n1', first), by('n1', second, true), by('n1', third, true)]
+
+  test('are lost with it: the newest, as many as it had, and no more', () => {
+    expect(inOrder(...wrote, loss('n1', 2), by('n2', read(3, 9)))).toBe(true)
+    expect(inOrder(...wrote, loss('n1', 2), by('n2', read(2, 8)))).toBe(true)
+    expect(inOrder(...wrote, loss('n1', 2), by('n2', read(1, 7)))).toBe(true)
+    expect(inOrder(...wrote, loss('n1', 1), by('n2', read(1, 7)))).toBe(false)
+    expect(inOrder(...wrote, loss('n1', 3), by('n2', read(0, null)))).toBe(false)
+    expect(inOrder(...wrote, by('n2', read(2, 8)))).toBe(false)
+    expect(inOrder(...wrote, loss('n3', 2), by('n2', read(2, 8)))).toBe(false)
+  })
+
+  test('are lost once: what was seen elsewhere stays', () => {
+    expect(inOrder(...wrote, by('n2', read(3, 9)), loss('n1', 2), by('n2', read(2, 8)))).toBe(false)
+    expect(inOrder(...wrote, loss('n1', 2), by('n2', read(2, 8)), by('n2', read(3, 9)))).toBe(false)
+    expect(inOrder(...wrote, loss('n1', 2), by('n2', read(2, 8)), loss('n1', 2), by('n2', read(1, 7)))).toBe(false)
+  })
+
+  test('are never lost in the middle', () => {
+    const counted = [by('n1', increment(1, 1)), by('n1', increment(2, 2), true), by('n1', increment(3, 3), true)]
+    expect(inOrder(...counted, loss('n1', 2), by('n2', increment(4, 4)))).toBe(true)
+    expect(inOrder(...counted, loss('n1', 2), by('n2', increment(4, 2)))).toBe(true)
+    expect(inOrder(by('n1', increment(1, 1), true), loss('n1', 1), by('n1', increment(2, 2), true), by('n2', read(2, 2)))).toBe(true)
+    expect(inOrder(...counted, loss('n1', 1), by('n2', increment(4, 2)))).toBe(false)
+  })
+
+  test('leave their versions behind: those to come are above', () => {
+    expect(inOrder(...wrote, loss('n1', 2), by('n2', put(5, written(2, false))))).toBe(false)
+    expect(inOrder(...wrote, loss('n1', 2), by('n2', put(5, written(4, false))))).toBe(true)
+  })
+
+  test('are not lost by what is certain: a write through the log has all before it in it', () => {
+    expect(inOrder(...wrote, put(5, written(4, false)), loss('n1', 2), by('n2', read(2, 8)))).toBe(false)
+  })
+
+  test('that a tag took do not come back', () => {
+    const tagged = by('n1', put(7, written(1, true), { tags: 'red' }))
+    expect(inOrder(tagged, by('n1', second, true), drop('red'), loss('n1', 1), by('n2', read(1, 7)))).toBe(false)
+    expect(inOrder(tagged, by('n1', second, true), drop('red'), loss('n1', 1), by('n2', read(0, null)))).toBe(true)
+  })
+})
+
+test('what may be lost with an owner is the end of what it acknowledged before', () => {
+  const timed = (call: number, operation: CacheOperation): TimedOperation<CacheOperation> => ({ call, return: call + 1, operation })
+  const history = [
+    timed(1, by('n1', put(7, written(1, true)))),
+    timed(3, by('n1', put(8, written(2, false)))),
+    timed(5, by('n1', read(2, 8))),
+    timed(9, by('n1', put(9, written(3, false)))),
+  ]
+  const [one, two, , after, lost] = withLosses(history, [{ key: 'k', owner: 'n1', count: 1, at: 8 }])
+  expect([one, two, after].map((each) => each?.operation.losable ?? false)).toEqual([false, true, false])
+  expect(lost).toEqual({ call: 4.5, return: 8, operation: { kind: 'loss', owner: 'n1', count: 1 } })
 })

@@ -5,6 +5,11 @@
  *                           ├── its time may be over ──▶ none
  *                           └── one of its tags was invalidated while it was written ──▶ none
  *
+ * In a cache with `writeback` an owner writes alone, and the newest of what it wrote may be lost with it: until another node
+ * was told of the key, the state remembers what there was before each such write.
+ *
+ *   owner's:  w1 ── w2 ── w3 ──loss of at most 2──▶ what there was before w3, or before w2; never w3 without w2
+ *
  * Not everything is decided by what clients were told (an unknown outcome, an entry that may be gone by now), so a state is
  * the set of all states that there may be, and a step keeps those in which it could have gone as it did.
  */
@@ -16,7 +21,17 @@ import type { Model } from './linearizability.ts'
 export const UNKNOWN = 'unknown'
 export type Refusal = { readonly mismatch: number } | { readonly staleToken: true }
 
-export type CacheOperation =
+/** Who may have done it alone. */
+export interface Alone {
+  /** The life of the node that was asked; '' or nothing: it went through the log, where nobody owns the line. */
+  readonly alone?: string
+  /** It may not have been in the log when that node lost what it had. */
+  readonly losable?: boolean
+}
+
+export type CacheOperation = Alone & CacheEvent
+
+type CacheEvent =
   | { readonly kind: 'read'; readonly version: number; readonly value: number | null; readonly at: Millis }
   | {
       readonly kind: 'put'
@@ -51,6 +66,8 @@ export type CacheOperation =
   /** `tag` '': whatever it carries. */
   | { readonly kind: 'invalidate'; readonly tag: string; readonly at: Millis; readonly removed: number | null }
   | { readonly kind: 'grant'; readonly token: string; readonly tags: string; readonly at: Millis }
+  /** What this life wrote alone last may be gone: so many writes at most. */
+  | { readonly kind: 'loss'; readonly owner: string; readonly count: number }
 
 interface Entry {
   /** 0: nobody was told. */
@@ -60,9 +77,16 @@ interface Entry {
   /** It may be dead by a tag. */
   readonly fragile: boolean
   readonly livesUntil: Millis
+  /** Its version is above this. */
+  readonly above: number
 }
 
-interface State {
+interface Before {
+  readonly entry: Entry | null
+  readonly ghost: Entry | null
+}
+
+interface State extends Before {
   /** Every version to come is above it. */
   readonly floor: number
   readonly entry: Entry | null
@@ -72,11 +96,15 @@ interface State {
   readonly token: string
   /** What is loaded shall carry them. */
   readonly tokenTags: string
+  /** The life that may write alone now; '': nobody that is known. */
+  readonly owner: string
+  /** What there was before each write that may be lost with it, the oldest first. */
+  readonly undo: readonly Before[]
 }
 
 type Step = (state: State) => readonly State[]
 
-const NOTHING: State = { floor: 0, entry: null, ghost: null, token: '', tokenTags: '' }
+const NOTHING: State = { floor: 0, entry: null, ghost: null, token: '', tokenTags: '', owner: '', undo: [] }
 const parsed = new Map<string, readonly State[]>()
 const PARSED_MAX = 10_000
 
@@ -95,12 +123,26 @@ function statesIn(text: string): readonly State[] {
   if (parsed.size >= PARSED_MAX) parsed.clear()
   // Of numbers JSON has no infinite ones: null is for ever.
   const timed = (entry: Entry | null): Entry | null => entry && { ...entry, livesUntil: entry.livesUntil ?? Infinity }
-  const states = (JSON.parse(text) as State[]).map((state) => ({ ...state, entry: timed(state.entry), ghost: timed(state.ghost) }))
+  const both = <T extends Before>(before: T): T => ({ ...before, entry: timed(before.entry), ghost: timed(before.ghost) })
+  const states = (JSON.parse(text) as State[]).map((state) => ({ ...both(state), undo: state.undo.map(both) }))
   parsed.set(text, states)
   return states
 }
 
+/** Who asks makes any other owner give the line back: what that one wrote is in the log before. */
 function stepOf(operation: CacheOperation): Step {
+  const step = eventOf(operation)
+  const { alone = '', kind } = operation
+  if (kind === 'loss' || (kind === 'invalidate' && operation.tag !== '')) return step
+  const isInDoubt = 'result' in operation && operation.result === UNKNOWN
+  return (state) => {
+    if (state.owner === alone) return step(state)
+    const next = step({ ...state, owner: alone, undo: [] })
+    return isInDoubt ? [state, ...next] : next
+  }
+}
+
+function eventOf(operation: CacheOperation): Step {
   switch (operation.kind) {
     case 'read':
       return (state) => read(state, operation)
@@ -114,6 +156,8 @@ function stepOf(operation: CacheOperation): Step {
       return (state) => ways(state, operation.at).flatMap((one) => invalidate(one, operation))
     case 'grant':
       return (state) => ways(state, operation.at).flatMap((one) => grant(one, operation))
+    case 'loss':
+      return (state) => lose(state, operation)
   }
 }
 
@@ -142,7 +186,7 @@ function revealed(state: State, version: number): readonly State[] {
   const { entry, floor } = state
   if (entry === null) return version === 0 ? [state] : []
   if (entry.version !== 0) return entry.version === version ? [state] : []
-  return version > floor ? [{ ...state, floor: version, entry: { ...entry, version } }] : []
+  return version > entry.above ? [{ ...state, floor: Math.max(floor, version), entry: { ...entry, version } }] : []
 }
 
 function holds({ entry }: State, condition: Condition): boolean {
@@ -153,34 +197,57 @@ function holds({ entry }: State, condition: Condition): boolean {
   return (entry?.version ?? 0) === condition
 }
 
-function written(state: State, version: number, entry: Omit<Entry, 'version'>): readonly State[] {
-  if (version !== 0 && version <= state.floor) return []
-  return [{ floor: Math.max(state.floor, version), entry: { ...entry, version }, ghost: null, token: '', tokenTags: '' }]
+type Written = Omit<Entry, 'version' | 'above'>
+
+function written(state: State, version: number, entry: Written, { losable }: Alone): readonly State[] {
+  const { floor, owner } = state
+  if (version !== 0 && version <= floor) return []
+  const next = { ...entry, version, above: floor }
+  return [
+    { floor: Math.max(floor, version), entry: next, ghost: null, token: '', tokenTags: '', owner, undo: undoOf(state, losable === true) },
+  ]
+}
+
+/** Before the next write. What is certain to be in the log has all in it that came before. */
+function undoOf({ undo, entry, ghost }: State, losable: boolean): readonly Before[] {
+  return losable ? [...undo, { entry, ghost }] : []
+}
+
+/** A line of which the owner is known to be another has lost nothing by this. */
+function lose(state: State, { owner, count }: Extract<CacheOperation, { kind: 'loss' }>): readonly State[] {
+  const { undo } = state
+  if (state.owner !== owner) return [state]
+  const over = { ...state, owner: '', undo: [] }
+  return [over, ...undo.slice(Math.max(0, undo.length - count)).map((before) => ({ ...over, ...before }))]
 }
 
 function put(state: State, operation: Extract<CacheOperation, { kind: 'put' }>): readonly State[] {
   const { value, tags, meanwhile, livesUntil, condition, token, result } = operation
   const inTime = token === '' || state.token === token
   const entry = { value, tags, livesUntil, fragile: shares(tags, meanwhile) }
-  if (result === UNKNOWN) return inTime && holds(state, condition) ? [state, ...written(state, 0, entry)] : [state]
+  if (result === UNKNOWN) return inTime && holds(state, condition) ? [state, ...written(state, 0, entry, operation)] : [state]
   // Its lease may have been over before.
   if ('staleToken' in result) return [inTime ? withoutToken(state) : state]
   if ('mismatch' in result) return holds(state, condition) ? [] : revealed(state, result.mismatch)
   const fits = inTime && holds(state, condition) && (result.created ?? state.entry === null) === (state.entry === null)
-  return fits ? written(state, result.version, entry) : []
+  return fits ? written(state, result.version, entry, operation) : []
 }
 
 function increment(state: State, operation: Extract<CacheOperation, { kind: 'increment' }>): readonly State[] {
   const { by, tags, meanwhile, result } = operation
   const { entry } = state
-  const kept = entry ?? { value: 0, tags, livesUntil: Infinity, fragile: false }
+  const kept: Written = entry ?? { value: 0, tags, livesUntil: Infinity, fragile: false }
   const next = { ...kept, value: kept.value + by, fragile: kept.fragile || shares(kept.tags, meanwhile) }
-  if (result === UNKNOWN) return [state, ...written(state, 0, next)]
-  return result.value === next.value ? written(state, result.version, next) : []
+  if (result === UNKNOWN) return [state, ...written(state, 0, next, operation)]
+  return result.value === next.value ? written(state, result.version, next, operation) : []
 }
 
-function remove(state: State, { condition, result }: Extract<CacheOperation, { kind: 'delete' }>): readonly State[] {
-  const gone = (version: number): State => ({ ...withoutToken(state), floor: Math.max(state.floor, version), entry: null, ghost: null })
+function remove(state: State, operation: Extract<CacheOperation, { kind: 'delete' }>): readonly State[] {
+  const { condition, result, losable = false } = operation
+  const gone = (version: number): State => {
+    const undo = state.entry === null ? state.undo : undoOf(state, losable)
+    return { ...withoutToken(state), floor: Math.max(state.floor, version), entry: null, ghost: null, undo }
+  }
   if (result === UNKNOWN) return holds(state, condition) ? [state, gone(0)] : [state]
   if ('staleToken' in result) return []
   if ('mismatch' in result) return holds(state, condition) ? [] : revealed(state, result.mismatch)
@@ -193,7 +260,8 @@ function invalidate(state: State, { tag, removed }: Extract<CacheOperation, { ki
   const isMeant = entry !== null && (tag === '' || shares(entry.tags, tag))
   if (removed !== null && removed !== (isMeant ? 1 : 0)) return []
   const fenced = isMeant || tag === '' || shares(state.tokenTags, tag) ? withoutToken(state) : state
-  return [isMeant ? { ...fenced, entry: null, ghost: tag === '' ? null : entry } : fenced]
+  const undo = state.undo.map((before) => (shares(before.entry?.tags ?? '', tag) ? { entry: null, ghost: before.entry } : before))
+  return [isMeant ? { ...fenced, entry: null, ghost: tag === '' ? null : entry, undo } : { ...fenced, undo }]
 }
 
 function grant(state: State, { token, tags }: Extract<CacheOperation, { kind: 'grant' }>): readonly State[] {

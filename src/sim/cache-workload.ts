@@ -3,14 +3,18 @@
  *
  *   configured ─▶ clients: get, put, increment, delete, load, invalidate ─▶ stop ─▶ a write through each node ─▶ check
  */
-import type { Caches } from '../cache/types.ts'
+import type { CacheConfig } from '../cache/types.ts'
 import { Attempts } from './attempts.ts'
 import { CacheClient } from './cache-client.ts'
 import { CacheHistory } from './cache-history.ts'
 import { gateBound } from './checkers/gate-bound.ts'
 import type { Checker } from './checkers/checker.ts'
-import type { SimCluster, SimNode } from './cluster.ts'
+import { oneOwner } from './checkers/one-owner.ts'
+import type { Running, SimCluster, SimNode } from './cluster.ts'
+import { DurabilitySwitch } from './durability-switch.ts'
+import { Favourites } from './favourites.ts'
 import { FinalLine } from './final-line.ts'
+import { LoneWrites } from './lone-writes.ts'
 import { Clients, type Workload, type WorkloadTally } from './workload.ts'
 
 export const CACHE = { namespace: 'sim', cache: 'lines' } as const
@@ -28,6 +32,8 @@ export interface CacheWorkloadOptions {
   readonly ttlShare: number
   /** Values carry tags, and one key lies below a level. */
   readonly tagged: boolean
+  /** Whether nodes write lines alone; `switched`: now and then they do not. */
+  readonly writeback: 'never' | 'always' | 'switched'
 }
 
 export function keysOf({ keys, tagged }: CacheWorkloadOptions): readonly string[] {
@@ -39,9 +45,9 @@ export function levelsOf(key: string, { tagged }: CacheWorkloadOptions): readonl
   return tagged && key.startsWith(LEVEL) ? [LEVEL] : []
 }
 
-/** What a client asks of the caches of a node. */
+/** What a client asks of the caches of a node, or puts into them in a transaction. */
 export type Request = (
-  caches: Caches,
+  running: Running,
   options: { readonly timeoutMs: number; readonly idempotencyKey?: { readonly key: string; readonly fingerprint: string } },
 ) => Promise<object>
 
@@ -52,10 +58,20 @@ export interface CacheContext {
   readonly history: CacheHistory
   /** Of a time to live: so much is left of it on the fastest of all clocks. */
   readonly lifeShare: number
+  /** Null where all goes through the log. */
+  readonly writeback: Writeback | null
+}
+
+/** Of a cache whose lines nodes write alone. */
+export interface Writeback {
+  readonly favourites: Favourites
+  readonly durability: DurabilitySwitch
+  readonly lone: LoneWrites
 }
 
 const RETRY_MS = 250
 const CONFIGURE_MS = 1_000
+const SWITCH_MEAN_MS = 3_000
 
 export class CacheWorkload implements Workload {
   readonly checkers: readonly Checker[]
@@ -69,30 +85,38 @@ export class CacheWorkload implements Workload {
   /** `isBroken`: clocks are wrong beyond the bound. */
   constructor(cluster: SimCluster, options: CacheWorkloadOptions, isBroken: boolean) {
     const { world } = cluster
-    this.checkers = [gateBound(cluster)]
     this.#isBroken = isBroken
-    const attempts = new Attempts<Request, object>(cluster, world.dice.fork('cache attempts'), ({ caches }, request, given, done) => {
-      request(caches, given).then(done, done)
+    const attempts = new Attempts<Request, object>(cluster, world.dice.fork('cache attempts'), (running, request, given, done) => {
+      request(running, given).then(done, done)
       return { cancel: () => undefined }
     })
     const lifeShare = 0.99 - (2 * cluster.options.driftPpm) / 1e6
-    this.#context = { cluster, options, attempts, history: new CacheHistory(), lifeShare }
+    const history = new CacheHistory()
+    const writeback = options.writeback === 'never' ? null : startWriteback(cluster, attempts, history, keysOf(options))
+    this.#context = { cluster, options, attempts, history, lifeShare, writeback }
+    this.checkers = writeback === null ? [gateBound(cluster)] : [gateBound(cluster), oneOwner(cluster), writeback.lone]
     this.#clients = new Clients(world)
   }
 
   start(): void {
-    if (this.#context.options.tagged) this.#configure()
+    const { tagged, writeback } = this.#context.options
+    if (tagged || writeback !== 'never') this.#configure()
     else this.#begin()
   }
 
   /** Before it is used: a new level takes everything away. One of which nobody knows what became may do so later. */
   #configure(): void {
-    const { cluster, attempts, history } = this.#context
-    const request: Request = (caches, more) => caches.configure(CACHE, { levels: ['/'] }, more)
+    const { cluster, attempts, history, options } = this.#context
+    const config: Partial<CacheConfig> = {
+      ...(options.tagged && { levels: ['/'] }),
+      ...(options.writeback !== 'never' && { durability: 'writeback' }),
+    }
+    const request: Request = ({ caches }, more) => caches.configure(CACHE, config, more)
     this.#configuring++
     attempts.run(request, { timeoutMs: CONFIGURE_MS, key: '', cancelAfterMs: Infinity }, (answer) => {
       this.#configuring--
       if (answer.type === 'reply') return this.#stopped ? undefined : this.#begin()
+      if (this.#context.options.writeback === 'switched') this.#context.writeback?.durability.doubt()
       const opens = keysOf(this.#context.options).map((key) => history.begin(key))
       for (const open of opens) history.end(open, { kind: 'invalidate', tag: '', at: cluster.world.now, removed: null }, false)
       if (!this.#stopped) cluster.world.at(RETRY_MS, 'configure again', () => this.#configure())
@@ -100,7 +124,10 @@ export class CacheWorkload implements Workload {
   }
 
   #begin(): void {
-    const { cluster, options } = this.#context
+    const { cluster, options, writeback } = this.#context
+    if (writeback !== null && options.writeback === 'switched') {
+      this.#clients.run(writeback.durability, cluster.world.dice.fork('durability'), SWITCH_MEAN_MS)
+    }
     for (let i = 0; i < options.clients; i++) {
       const dice = cluster.world.dice.fork(`cache client ${i}`)
       this.#clients.run(new CacheClient(i + 1, dice, this.#context), dice, (0.8 * cluster.options.safetyMs) / options.opsMax)
@@ -120,6 +147,14 @@ export class CacheWorkload implements Workload {
     return this.#context.attempts.open
   }
 
+  nodeEnding(node: SimNode, isStopped: boolean): void {
+    this.#context.writeback?.lone.ending(node, isStopped)
+  }
+
+  warned(...[node, message, fields]: Parameters<LoneWrites['logged']>): void {
+    this.#context.writeback?.lone.logged(node, message, fields)
+  }
+
   nodeEnded(node: SimNode): void {
     this.#context.attempts.nodeEnded(node)
   }
@@ -130,6 +165,7 @@ export class CacheWorkload implements Workload {
   }
 
   check(): number {
+    this.#context.writeback?.lone.check()
     const { inconclusive, stale } = this.#context.history.check(this.#isBroken)
     this.stale = stale.length
     return inconclusive
@@ -137,5 +173,19 @@ export class CacheWorkload implements Workload {
 
   ask(node: SimNode, at: number, timeoutMs: number, done: () => void): void {
     new FinalLine(this.#context.cluster, node, `final${at}`, timeoutMs, done).write()
+  }
+}
+
+function startWriteback(
+  cluster: SimCluster,
+  attempts: CacheContext['attempts'],
+  history: CacheHistory,
+  keys: readonly string[],
+): Writeback {
+  const dice = cluster.world.dice.fork('writeback')
+  return {
+    favourites: new Favourites(cluster, dice.fork('favourites')),
+    durability: new DurabilitySwitch(attempts, history, dice.fork('durability')),
+    lone: new LoneWrites(cluster, history, keys),
   }
 }

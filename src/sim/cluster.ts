@@ -21,6 +21,8 @@ import { createLostLeases } from '../queue/lost-leases.ts'
 import type { LostLeases, Queues } from '../queue/types.ts'
 import { type Node, type NodeOptions, createNode } from '../node.ts'
 import { createProposer } from '../raft/host/proposer.ts'
+import { createTransactions } from '../transaction/facade.ts'
+import type { Transactions } from '../transaction/types.ts'
 import { checkColdRecords } from './checkers/cold-records.ts'
 import { SimClock, WALL_EPOCH_MS } from './clock.ts'
 import { SimDisk } from './disk.ts'
@@ -31,6 +33,7 @@ import type { SimOptions } from './options.ts'
 import { SimFailure, type World } from './world.ts'
 
 const CLUSTER_NAME = 'sim'
+const STOPPED = 'stopped'
 const DRAIN_MS = 2_000
 const SECOND_MS = 1_000
 const RESTART_MS = 1_000
@@ -41,6 +44,7 @@ export interface Running {
   readonly locks: Locks
   readonly queues: Queues
   readonly caches: Caches
+  readonly transactions: Transactions
   readonly lostLeases: LostLeases
 }
 
@@ -92,8 +96,12 @@ export interface ClusterHooks {
   admitted(node: SimNode): void
   /** Before a life begins on this disk. */
   booting(node: SimNode): void
+  /** A life is about to end; `isStopped`: it was asked to, and was not killed for it. */
+  ending(node: SimNode, isStopped: boolean): void
   /** A life ended, however. */
   ended(node: SimNode): void
+  /** What the node says in its log of what is wrong. */
+  warned(node: SimNode, message: string, fields: Readonly<Record<string, unknown>>): void
 }
 
 export class SimCluster {
@@ -192,10 +200,12 @@ export class SimCluster {
     node.wiped = false
     this.#formed ||= this.nodes.every(({ joined }) => joined)
     const { partitions } = this.options
-    const queues = createQueues(proposer, { partitions, hash: this.#hash }, lifeOf(node.id, running.system.incarnation))
     const { system } = running
+    const partitioning = { partitions, hash: this.#hash }
+    const queues = createQueues(proposer, partitioning, lifeOf(node.id, system.incarnation))
     const caches = createCaches(system, node.id)
-    node.running = { node: running, locks: createLocks(proposer), queues, caches, lostLeases: createLostLeases(system) }
+    const transactions = createTransactions({ queues, proposer, partitioning, planPut: caches.planPut })
+    node.running = { node: running, locks: createLocks(proposer), queues, caches, transactions, lostLeases: createLostLeases(system) }
     life.touched = true
     world.log(`${node.id} is up, incarnation ${identity.incarnation}`)
   }
@@ -236,9 +246,13 @@ export class SimCluster {
     const log = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
       this.world.log(`${node.id} ${level}: ${message}${fields ? ` ${JSON.stringify(fields)}` : ''}`)
     }
+    const warn: NodeOptions['log']['warn'] = (message, fields) => {
+      log('warn')(message, fields)
+      this.#hooks.warned(node, message, fields ?? {})
+    }
     return {
       hash: this.#hash,
-      log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+      log: { debug: log('debug'), info: log('info'), warn, error: log('error') },
       onBug: (error) => this.world.fail(error),
       onDiskFatal: (error) => {
         const isDamage = error instanceof KvDamagedError && node.rotten
@@ -269,7 +283,7 @@ export class SimCluster {
   crash(node: SimNode, why = 'crash'): void {
     if (!node.life?.alive) return
     this.world.log(`${node.id} ends: ${why}`)
-    this.#end(node)
+    this.#end(node, why === STOPPED)
     node.disk.crash()
     this.#checkStores(node)
   }
@@ -293,7 +307,8 @@ export class SimCluster {
     node.uid = ''
   }
 
-  #end(node: SimNode): void {
+  #end(node: SimNode, isStopped: boolean): void {
+    this.#hooks.ending(node, isStopped)
     node.life?.end()
     node.running = null
     node.stopping = false
@@ -307,7 +322,7 @@ export class SimCluster {
     this.world.log(`${node.id} is asked to stop`)
     node.stopping = true
     running.node.stop(DRAIN_MS).then(
-      () => life.alive && this.crash(node, 'stopped'),
+      () => life.alive && this.crash(node, STOPPED),
       (error: Error) => this.world.fail(error),
     )
     this.world.at(4 * DRAIN_MS, `stop ${node.id}`, () => life.alive && !life.paused && this.crash(node, 'slow stop'))

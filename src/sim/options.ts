@@ -52,6 +52,7 @@ export interface SimOptions {
 }
 
 const MOVING_SHARE = 0.35
+const WRITEBACK_SHARE = 0.4
 const SPARES = 4
 const QUIET_MS = 240_000
 
@@ -63,6 +64,8 @@ export interface SimOverrides {
   /** What the clients work on; drawn where it is not given. */
   readonly workload?: WorkloadChoice
   readonly rotten?: boolean
+  /** Whether nodes write lines of caches alone; drawn where it is not given. */
+  readonly writeback?: boolean
   /** How wrong clocks are; beyond DRIFT_PPM_MAX the caches may show what is no longer there. */
   readonly driftPpm?: number
 }
@@ -276,8 +279,9 @@ function drawQueues(dice: Dice): QueueWorkloadOptions {
   }
 }
 
-function drawCaches(dice: Dice, { driftPpm = 0 }: SimOverrides): CacheWorkloadOptions {
-  return {
+function drawCaches(dice: Dice, overrides: SimOverrides): CacheWorkloadOptions {
+  const { driftPpm = 0, writeback = true } = overrides
+  const drawn: CacheWorkloadOptions = {
     clients: dice.integer(3, 6),
     keys: dice.integer(1, 4),
     timeoutMs: dice.pick([500, 2_000, 8_000]),
@@ -287,5 +291,21 @@ function drawCaches(dice: Dice, { driftPpm = 0 }: SimOverrides): CacheWorkloadOp
     ttlShare: dice.pick([0, 0, 0.2]),
     // With clocks that are wrong, what is known of tags is stale as well, and who writes by it writes what is dead.
     tagged: dice.chance(0.5) && driftPpm <= DRIFT_PPM_MAX,
+    writeback: 'never',
+  }
+  // From dice of its own: a run in which all goes through the log is what its seed has always been.
+  const alone = dice.fork('writeback')
+  const isDrawn = alone.chance(WRITEBACK_SHARE) && writeback
+  // With clocks that are wrong an owner writes on when its line is another's, and says so too late.
+  return driftPpm <= DRIFT_PPM_MAX && (isDrawn || overrides.writeback === true) ? drawWriteback(alone, drawn) : drawn
+}
+
+/** More writes than elsewhere, and fewer of them under keys: those go through the log. */
+function drawWriteback(dice: Dice, drawn: CacheWorkloadOptions): CacheWorkloadOptions {
+  return {
+    ...drawn,
+    readShare: dice.pick([0.2, 0.4, 0.7]),
+    retryShare: dice.pick([0.1, 0.3, 0.6]),
+    writeback: dice.pick(['always', 'always', 'switched'] as const),
   }
 }

@@ -92,6 +92,8 @@ class Run {
     this.#cluster = new SimCluster(this.world, options, hash, {
       admitted: (node) => this.#observer.attach(node),
       booting: (node) => this.#observer.logs.reload(node.id, node.disk),
+      ending: (node, isStopped) => this.#check(() => this.#workloads.forEach((workload) => workload.nodeEnding?.(node, isStopped))),
+      warned: (node, message, fields) => this.#check(() => this.#workloads.forEach((workload) => workload.warned?.(node, message, fields))),
       ended: (node) => this.#workloads.forEach((workload) => workload.nodeEnded(node)),
     })
     this.#workloads = workloadsOf(this.#cluster, options)

@@ -30,6 +30,10 @@ export interface Workload {
   start(): void
   /** No new operations; those under way go on to their end. */
   stop(): void
+  /** A life is about to end; `isStopped`: it was asked to, and was not killed for it. */
+  nodeEnding?(node: SimNode, isStopped: boolean): void
+  /** A node says that something is wrong. */
+  warned?(node: SimNode, message: string, fields: Readonly<Record<string, unknown>>): void
   /** A life ended: whoever waited for it knows nothing. */
   nodeEnded(node: SimNode): void
   /** The last phase: a request through this node, the `at`th, that has to succeed. */

@@ -223,7 +223,8 @@ export class Controller {
     const { line, held, g } = message
     const fetch = this.answered(message, now)
     if (fetch === null) return
-    const until = held.ttlLeftMs === null ? Infinity : fetch.sentAt + held.ttlLeftMs
+    // Nobody else knows better when it is over: counted from the question it would be too early by as long as that waited.
+    const until = held.ttlLeftMs === null ? Infinity : now + held.ttlLeftMs
     if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now)
     this.fetches.delete(line)
     this.copies.delete(line)

@@ -33,6 +33,30 @@ test('a copy is not read after its lease, though nothing has ticked since', () =
   expect(controller.load(LINE, 3, 10_000, 2_100)).toBeNull()
 })
 
+test('an owner neither reads nor writes after its lease, though nothing has ticked since', () => {
+  const sent: ToHome[] = []
+  const controller = new Controller({ ...CONTROLLER_DEFAULTS, life: 1 }, new Map<string, Copy>(), {
+    send: (_, message) => void sent.push(message),
+    answer: () => {},
+    failed: () => {},
+    flush: () => {},
+    release: () => {},
+    lost: () => {},
+  })
+  controller.own(LINE, 1, 10_000, 100)
+  const open = sent.at(-1)
+  if (open?.type !== 'open') throw new Error('no session is opened')
+  controller.receive('n1', { type: 'opened', term: 1, sid: 1, n: open.n, leaseMs: 2_000 }, 150)
+  const asked = sent.at(-1)
+  if (asked?.type !== 'getM') throw new Error('nothing is asked')
+  const given = { own: 7, versionFirst: 10, versionMax: 20 }
+  controller.receive('n1', { type: 'dataX', term: 1, sid: 1, rid: asked.rid, line: LINE, g: 1, held: HELD, ...given }, 160)
+  expect(controller.load(LINE, 2, 10_000, 2_099)?.held.version).toBe(3)
+  expect(controller.write(LINE, (version) => ({ ...HELD, version }), 2_099)?.held.version).toBe(10)
+  expect(controller.write(LINE, (version) => ({ ...HELD, version }), 2_100)).toBeNull()
+  expect(controller.load(LINE, 3, 10_000, 2_100)).toBeNull()
+})
+
 test('what a home waits covers what neither its clock nor the node’s sees of suspensions', () => {
   expect(HOME_DEFAULTS.marginMs).toBeGreaterThanOrEqual(5 + 2 * UNSEEN_MS)
 })

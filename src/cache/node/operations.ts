@@ -212,10 +212,14 @@ export class Operations {
     const isLogged =
       options.idempotencyKey !== undefined || ('loadToken' in command && (command.loadToken !== null || command.slidingMs > 0))
     if (config.durability === 'quorum' || isLogged) return this.#throughLog(command, options)
+    let looked: { readonly version: number; readonly dead: number } | null = null
     const write: WriteOwned = (held, version) => {
       if (held.slidingMs > 0) return null
+      // What was asked for counts for what it was asked of: a tag that is being invalidated is not kept, and is never at hand.
+      if (looked?.version === held.version) return writeLocally(held, { ...command, dead: looked.dead }, version)
       const seen = this.#seen(held, options.timeoutMs)
-      return seen instanceof Promise ? seen : writeLocally(held, { ...command, dead: seen.dead }, version)
+      if (seen instanceof Promise) return seen.then(({ dead }) => void (looked = { version: held.version, dead }))
+      return writeLocally(held, { ...command, dead: seen.dead }, version)
     }
     const reply = await this.#lines.writeOwned(lineOf(command), options.timeoutMs, write)
     if (reply === null) return this.#throughLog(command, options)

@@ -46,10 +46,10 @@ function bed() {
     if (last?.type !== 'getM') throw new Error('nobody wants to own it')
     return last
   }
-  const give = (): void => {
+  const give = (held: Held = NOTHING_HELD): void => {
     const { rid } = asked()
     const versions = { own: 7, versionFirst: 10, versionMax: 20 }
-    copies.receive('n1', { type: 'dataX', term: 1, sid: 1, rid, line: LINE, g: 1, held: NOTHING_HELD, ...versions })
+    copies.receive('n1', { type: 'dataX', term: 1, sid: 1, rid, line: LINE, g: 1, held, ...versions })
   }
   return { clock, copies, flushes, released, asked, give }
 }
@@ -124,4 +124,37 @@ test('a flush waits for no configuration, and takes of a life what was left of i
   await clock.settle()
   expect(committed).toBe(true)
   expect(commands).toMatchObject([{ type: 'cache_flush', ttlMs: 400, share: { configVersion: 0 } }])
+})
+
+test('what a line holds when it comes lives on from then, however long the question has waited', async () => {
+  const { clock, copies, give } = bed()
+  let seen: Held | null = null
+  const written = copies.writeOwned(LINE, 1_000, (held) => {
+    seen = held
+    return putOf(null)()
+  })
+  await clock.pass(400)
+  give(next(300))
+  await written
+  expect(seen).toMatchObject({ ttlLeftMs: 300, value: next(300).value })
+  copies.close()
+})
+
+test('what is past its time at its owner goes by a write: it is gone for everybody then', async () => {
+  const { clock, copies, give, flushes } = bed()
+  const first = copies.writeOwned(LINE, 1_000, putOf(50))
+  await Promise.resolve()
+  give()
+  await first
+  await clock.pass(60)
+  const seen: Held[] = []
+  const refused: LocalWrite = { reply: { type: 'deleted', version: 0, existed: false }, next: null }
+  await copies.writeOwned(LINE, 1_000, (held) => {
+    seen.push(held)
+    return refused
+  })
+  expect(seen).toMatchObject([{ value: null, version: 11 }])
+  await clock.pass(100)
+  expect(flushes.at(-1)?.written).toMatchObject({ version: 11, held: { value: null } })
+  copies.close()
 })

@@ -99,6 +99,11 @@ export class PartitionCopies {
           this.#asked.set(ticket, { line, resolve: (_, isRefused) => (isRefused ? resolve(null) : attempt()), reject })
           return this.#look()
         }
+        // What is past its time goes by a write: whoever is told that it is gone has to find it gone elsewhere, too.
+        if (now >= copy.until) {
+          this.controller.write(line, goneAt, now)
+          return attempt()
+        }
         const reply = this.#write(line, heldAt(copy, now), write, now)
         if (reply instanceof Promise) reply.then(attempt, reject)
         else resolve(reply)
@@ -191,10 +196,12 @@ export class PartitionCopies {
   }
 }
 
-/** What is past its time is nothing, though the home has not said so yet. */
 function heldAt({ held, until }: Copy, now: Millis): Held {
-  if (until === Infinity) return held
-  return now < until ? { ...held, ttlLeftMs: until - now } : { ...held, value: null, ttlLeftMs: null, slidingMs: 0, tags: [] }
+  return until === Infinity ? held : { ...held, ttlLeftMs: until - now }
+}
+
+function goneAt(version: number): Held {
+  return { version, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
 }
 
 function unreachable(): TricordError {
