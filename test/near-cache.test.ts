@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Held, NearCache, type Ticket, type Told } from './cache/near-cache.ts'
+import { type Held, NearCache, type Ticket, type Told } from '../src/sim/near-cache.ts'
 
 const LEASE_MS = 30
 const KEYS = ['a', 'b', 'c']

@@ -65,6 +65,7 @@ const ONCE_RED: readonly Case[] = [
   { seed: 8, workload: 'caches', writeback: 'on', safetyMs: 20_000 },
   { seed: 10, workload: 'caches', writeback: 'on', safetyMs: 20_000 },
   { seed: 104, workload: 'caches', writeback: 'on', safetyMs: 20_000 },
+  ...[37, 40, 45, 58, 1_037].map((seed): Case => ({ seed, workload: 'caches', writeback: 'off', safetyMs: 20_000 })),
 ]
 
 let hash: Hash

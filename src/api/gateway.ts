@@ -5,7 +5,7 @@ import type { Answered as QueueAnswered, QueueCommand } from '../queue/types.ts'
 import { startSpan } from '../telemetry/tracing.ts'
 import type { Transacted, Transaction } from '../transaction/types.ts'
 import type { Backend } from './backend.ts'
-import type { GatewayMetrics } from './metrics.ts'
+import type { GatewayMetrics, WatchMetrics } from './metrics.ts'
 import type { PastSubscriptions } from './socket/past-subscriptions.ts'
 import type { ProducerTraces } from './producer-traces.ts'
 
@@ -49,6 +49,14 @@ export interface Gateway {
 export interface QueueGateway {
   readonly backend: Pick<Backend, 'queues' | 'lostLeases' | 'clock'>
   readonly settings: Pick<GatewaySettings, 'commandTimeoutMs'>
+}
+
+/** What subscriptions of caches need of it. */
+export interface WatchGateway {
+  readonly backend: Pick<Backend, 'invalidations' | 'clock'>
+  readonly settings: Pick<GatewaySettings, 'commandTimeoutMs'>
+  readonly metrics: WatchMetrics
+  readonly pastSubscriptions: PastSubscriptions
 }
 
 type OnSubmitted = (cancel: () => void) => void

@@ -5,7 +5,13 @@ import { systemSeries } from '../telemetry/series.ts'
 
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60]
 
-export class GatewayMetrics {
+/** What subscriptions of caches count. */
+export interface WatchMetrics {
+  readonly cacheSubscriptions: Pick<Gauge, 'inc' | 'dec'>
+  readonly cacheEvents: Pick<Counter, 'inc'>
+}
+
+export class GatewayMetrics implements WatchMetrics {
   readonly #registry = new Registry()
   readonly #collect: () => void = () => undefined
   readonly acquisitions: Counter

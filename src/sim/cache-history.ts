@@ -8,6 +8,7 @@
  * Where clocks are wrong beyond the bound, reads may be stale and nothing else: the writes alone are linearizable still, and
  * what is read was once there.
  */
+import type { Millis } from '../base/ids.ts'
 import { type Loss, withLosses } from './cache-losses.ts'
 import { type CacheOperation, cacheModel } from './cache-model.ts'
 import { type TimedOperation, checkLinearizable } from './linearizability.ts'
@@ -20,8 +21,11 @@ export type Told = WithoutMeanwhile<CacheOperation>
 export interface Open {
   readonly key: string
   readonly call: number
+  /** Of the world. */
+  readonly calledAt: Millis
   told: Told | null
   end: number
+  endedAt: Millis
   /** Of a put that ends a load: when that was asked for. */
   since: number
   /** The life that may have done it alone; '': it went through the log. */
@@ -48,9 +52,19 @@ export class CacheHistory {
   readonly #drops: TagDrop[] = []
   readonly #losses: Loss[] = []
   readonly #diedAt = new Map<string, number>()
+  readonly #now: () => Millis
   #clock = 0
   acknowledged = 0
   unknown = 0
+
+  constructor(now: () => Millis) {
+    this.#now = now
+  }
+
+  /** Of this key, in the order in which they began. */
+  of(key: string): readonly Open[] {
+    return this.#operations.filter((open) => open.key === key)
+  }
 
   get operations(): number {
     return this.#operations.length
@@ -58,7 +72,17 @@ export class CacheHistory {
 
   begin(key: string, since?: number): Open {
     const call = ++this.#clock
-    const open: Open = { key, call, told: null, end: Infinity, since: since ?? call, alone: '', onlyThere: false }
+    const open: Open = {
+      key,
+      call,
+      calledAt: this.#now(),
+      told: null,
+      end: Infinity,
+      endedAt: Infinity,
+      since: since ?? call,
+      alone: '',
+      onlyThere: false,
+    }
     this.#operations.push(open)
     return open
   }
@@ -67,6 +91,7 @@ export class CacheHistory {
   end(open: Open, told: Told, known: boolean): void {
     open.told = told
     open.end = known ? ++this.#clock : Infinity
+    open.endedAt = known ? this.#now() : Infinity
     if (told.kind === 'invalidate' && told.tag !== '') this.#drops.push({ tag: told.tag, open })
     if (known) this.acknowledged++
     else this.unknown++

@@ -15,6 +15,7 @@ import { DurabilitySwitch } from './durability-switch.ts'
 import { Favourites } from './favourites.ts'
 import { FinalLine } from './final-line.ts'
 import { LoneWrites } from './lone-writes.ts'
+import { NearClients } from './near-workload.ts'
 import { Clients, type Workload, type WorkloadTally } from './workload.ts'
 
 export const CACHE = { namespace: 'sim', cache: 'lines' } as const
@@ -34,6 +35,10 @@ export interface CacheWorkloadOptions {
   readonly tagged: boolean
   /** Whether nodes write lines alone; `switched`: now and then they do not. */
   readonly writeback: 'never' | 'always' | 'switched'
+  /** Clients that keep copies of their own. */
+  readonly nearClients: number
+  /** What they are told is lost, doubled and late on its way. */
+  readonly mangled: boolean
 }
 
 export function keysOf({ keys, tagged }: CacheWorkloadOptions): readonly string[] {
@@ -77,6 +82,7 @@ export class CacheWorkload implements Workload {
   readonly checkers: readonly Checker[]
   readonly #context: CacheContext
   readonly #clients: Clients
+  readonly #near: NearClients
   readonly #isBroken: boolean
   #stopped = false
   #configuring = 0
@@ -91,11 +97,12 @@ export class CacheWorkload implements Workload {
       return { cancel: () => undefined }
     })
     const lifeShare = 0.99 - (2 * cluster.options.driftPpm) / 1e6
-    const history = new CacheHistory()
+    const history = new CacheHistory(() => world.now)
     const writeback = options.writeback === 'never' ? null : startWriteback(cluster, attempts, history, keysOf(options))
     this.#context = { cluster, options, attempts, history, lifeShare, writeback }
     this.checkers = writeback === null ? [gateBound(cluster)] : [gateBound(cluster), oneOwner(cluster), writeback.lone]
     this.#clients = new Clients(world)
+    this.#near = new NearClients(this.#context)
   }
 
   start(): void {
@@ -125,6 +132,7 @@ export class CacheWorkload implements Workload {
 
   #begin(): void {
     const { cluster, options, writeback } = this.#context
+    this.#near.start()
     if (writeback !== null && options.writeback === 'switched') {
       this.#clients.run(writeback.durability, cluster.world.dice.fork('durability'), SWITCH_MEAN_MS)
     }
@@ -137,10 +145,11 @@ export class CacheWorkload implements Workload {
   stop(): void {
     this.#stopped = true
     this.#clients.stop()
+    this.#near.stop()
   }
 
   get busy(): number {
-    return this.#clients.busy + this.#configuring
+    return this.#clients.busy + this.#near.busy + this.#configuring
   }
 
   get open(): number {
@@ -168,11 +177,13 @@ export class CacheWorkload implements Workload {
     this.#context.writeback?.lone.check()
     const { inconclusive, stale } = this.#context.history.check(this.#isBroken)
     this.stale = stale.length
+    if (!this.#isBroken) this.#near.check()
     return inconclusive
   }
 
   ask(node: SimNode, at: number, timeoutMs: number, done: () => void): void {
-    new FinalLine(this.#context.cluster, node, `final${at}`, timeoutMs, done).write()
+    const agreed = at === 0 ? () => this.#near.settle(done) : done
+    new FinalLine(this.#context.cluster, node, `final${at}`, timeoutMs, agreed).write()
   }
 }
 

@@ -8,6 +8,7 @@
 import type { Hash } from '../base/hash.ts'
 import { type GroupId, LOCKS_GROUP, type NodeId } from '../base/ids.ts'
 import { IdentityError, openIdentity } from '../cluster/identity.ts'
+import type { WatchGateway } from '../api/gateway.ts'
 import { createCaches } from '../cache/facade.ts'
 import type { Caches } from '../cache/types.ts'
 import { type Config, parseConfig } from '../config.ts'
@@ -30,6 +31,7 @@ import { SimIoError, mount } from './disk-storage.ts'
 import { NodeLife } from './life.ts'
 import { SimNetwork, calm } from './network.ts'
 import type { SimOptions } from './options.ts'
+import { watchGateway } from './watch-gateway.ts'
 import { SimFailure, type World } from './world.ts'
 
 const CLUSTER_NAME = 'sim'
@@ -46,6 +48,7 @@ export interface Running {
   readonly caches: Caches
   readonly transactions: Transactions
   readonly lostLeases: LostLeases
+  readonly watches: WatchGateway
 }
 
 export class SimNode {
@@ -205,7 +208,9 @@ export class SimCluster {
     const queues = createQueues(proposer, partitioning, lifeOf(node.id, system.incarnation))
     const caches = createCaches(system, node.id)
     const transactions = createTransactions({ queues, proposer, partitioning, planPut: caches.planPut })
-    node.running = { node: running, locks: createLocks(proposer), queues, caches, transactions, lostLeases: createLostLeases(system) }
+    const watches = watchGateway(system, node.id, partitioning, world.dice.fork(`watches ${node.id} ${node.lives}`))
+    const lostLeases = createLostLeases(system)
+    node.running = { node: running, locks: createLocks(proposer), queues, caches, transactions, lostLeases, watches }
     life.touched = true
     world.log(`${node.id} is up, incarnation ${identity.incarnation}`)
   }

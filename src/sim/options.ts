@@ -152,7 +152,7 @@ function drawLoud(seed: number, overrides: SimOverrides): SimOptions {
     locks: drawLocks(dice),
     quiet: false,
     queues: drawQueues(working),
-    caches: drawCaches(new Dice(seed).fork('caches'), overrides),
+    caches: drawCaches(seed, overrides),
     rotten: null,
     safetyMs: overrides.safetyMs ?? 20_000,
     livenessMs: 60_000,
@@ -279,8 +279,18 @@ function drawQueues(dice: Dice): QueueWorkloadOptions {
   }
 }
 
-function drawCaches(dice: Dice, overrides: SimOverrides): CacheWorkloadOptions {
+/**
+ * They came later: a run without them is what its seed has always been. Leases mean nothing where clocks are wrong beyond the bound,
+ * and what a node writes alone is told late, or lost.
+ */
+function drawNear(seed: number, driftPpm: number): Pick<CacheWorkloadOptions, 'nearClients' | 'mangled'> {
+  const dice = new Dice(seed).fork('near')
+  return { nearClients: driftPpm > DRIFT_PPM_MAX ? 0 : dice.pick([0, 0, 2, 4]), mangled: dice.chance(0.5) }
+}
+
+function drawCaches(seed: number, overrides: SimOverrides): CacheWorkloadOptions {
   const { driftPpm = 0, writeback = true } = overrides
+  const dice = new Dice(seed).fork('caches')
   const drawn: CacheWorkloadOptions = {
     clients: dice.integer(3, 6),
     keys: dice.integer(1, 4),
@@ -292,6 +302,7 @@ function drawCaches(dice: Dice, overrides: SimOverrides): CacheWorkloadOptions {
     // With clocks that are wrong, what is known of tags is stale as well, and who writes by it writes what is dead.
     tagged: dice.chance(0.5) && driftPpm <= DRIFT_PPM_MAX,
     writeback: 'never',
+    ...drawNear(seed, driftPpm),
   }
   // From dice of its own: a run in which all goes through the log is what its seed has always been.
   const alone = dice.fork('writeback')
@@ -304,6 +315,7 @@ function drawCaches(dice: Dice, overrides: SimOverrides): CacheWorkloadOptions {
 function drawWriteback(dice: Dice, drawn: CacheWorkloadOptions): CacheWorkloadOptions {
   return {
     ...drawn,
+    nearClients: 0,
     readShare: dice.pick([0.2, 0.4, 0.7]),
     retryShare: dice.pick([0.1, 0.3, 0.6]),
     writeback: dice.pick(['always', 'always', 'switched'] as const),

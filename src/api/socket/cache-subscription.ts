@@ -9,7 +9,7 @@
  */
 import type { Millis } from '../../base/ids.ts'
 import type { CacheName, Invalidation, InvalidationListener, InvalidationStream } from '../../cache/types.ts'
-import type { GatewayMetrics } from '../metrics.ts'
+import type { WatchMetrics } from '../metrics.ts'
 import type { Members } from './call.ts'
 import type { PastSubscription, PastSubscriptions } from './past-subscriptions.ts'
 import type { Pushes } from './subscriptions.ts'
@@ -41,13 +41,13 @@ export class CacheSubscription implements InvalidationListener {
   readonly options: CacheSubscriptionOptions
   readonly #pushes: Pushes
   readonly #pasts: PastSubscriptions
-  readonly #metrics: GatewayMetrics
+  readonly #metrics: WatchMetrics
   #stream: InvalidationStream | null = null
   #past: PastSubscription | null = null
   #seq: number
   #toldCursor = ''
 
-  constructor(options: CacheSubscriptionOptions, pushes: Pushes, pasts: PastSubscriptions, metrics: GatewayMetrics) {
+  constructor(options: CacheSubscriptionOptions, pushes: Pushes, pasts: PastSubscriptions, metrics: WatchMetrics) {
     this.options = options
     this.#pushes = pushes
     this.#pasts = pasts

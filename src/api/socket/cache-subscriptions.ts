@@ -4,7 +4,7 @@ import { TricordError } from '../../base/errors.ts'
 import type { CacheName, WatchWhat } from '../../cache/types.ts'
 import type { Timer } from '../../io/clock.ts'
 import type { SubscribeCacheBody } from '../cache-schemas.ts'
-import type { Gateway } from '../gateway.ts'
+import type { WatchGateway } from '../gateway.ts'
 import { CacheSubscription, LEASE_MS } from './cache-subscription.ts'
 import type { Members } from './call.ts'
 import type { Pushes } from './subscriptions.ts'
@@ -16,7 +16,7 @@ const BEATS_PER_LEASE = 3
 const FIRST_BEAT_MS = 100
 
 export class CacheSubscriptions {
-  readonly #gateway: Gateway
+  readonly #gateway: WatchGateway
   readonly #pushes: Pushes
   readonly #subscriptions = new Map<string, CacheSubscription>()
   /** Of those that are being opened, too. */
@@ -26,7 +26,7 @@ export class CacheSubscriptions {
   #beat: Timer | null = null
   #ended = false
 
-  constructor(gateway: Gateway, pushes: Pushes) {
+  constructor(gateway: WatchGateway, pushes: Pushes) {
     this.#gateway = gateway
     this.#pushes = pushes
   }

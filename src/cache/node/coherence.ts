@@ -65,8 +65,8 @@ export class Coherence implements Lines {
   readonly #messagesBefore: Record<string, number> = {}
   readonly #deps: CoherenceDeps
   readonly #clock: SuspendAwareClock
-  /** Which host of a partition is asked next, where its leader is not known here. */
-  #tries = 0
+  /** By partition: which of its hosts is asked next, where its leader is not known here. */
+  readonly #knocks = new Map<number, number>()
   #closed = false
   /** The node stops: what is written now goes through the log. */
   #isLeaving = false
@@ -224,18 +224,24 @@ export class Coherence implements Lines {
 
   #toHome(partition: number, to: NodeId | null, message: ToHome): void {
     this.tally.message(message)
-    const node = to ?? this.leaderOf(partition)
+    const node = to ?? this.leaderOf(partition, this.#knock(partition))
     if (node !== null) this.#send(node, partition, message)
   }
 
-  /** Where there is no replica here: one of the hosts after the other, until one answers. */
-  leaderOf(partition: number): NodeId | null {
+  /** Where there is no replica here and nobody knows: one of the hosts after the other, by `nth`. Each who asks counts for itself. */
+  leaderOf(partition: number, nth: number): NodeId | null {
     const { host, directory } = this.#deps
     const group = partitionGroup(partition)
     const leader = host.status(group)?.leader ?? NOBODY
     if (leader !== NOBODY) return directory.nodeOf(memberOf(leader))
     const hosts = directory.hostsOf(group)
-    return hosts[this.#tries++ % hosts.length] ?? null
+    return hosts[nth % hosts.length] ?? null
+  }
+
+  #knock(partition: number): number {
+    const nth = this.#knocks.get(partition) ?? 0
+    this.#knocks.set(partition, nth + 1)
+    return nth
   }
 
   #send(to: NodeId, partition: number, message: ToHome | ToNode): void {

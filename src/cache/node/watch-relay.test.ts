@@ -11,14 +11,20 @@ const ANSWER = { term: 1, upTo: 5, lost: false, fresh: null, changes: [] }
 function bed() {
   const asked: { readonly to: string; readonly resolve: (envelope: Envelope) => void; readonly reject: (error: Error) => void }[] = []
   const listeners: ((group: GroupId) => void)[] = []
-  const state = { leader: 'n2' as string | null, known: true }
+  const state = { leader: 'n2' as string | null, known: true, hosts: [] as string[] }
   const relay = new WatchRelay({
     system: { node: 'n1', ask: (to) => new Promise((resolve, reject) => asked.push({ to, resolve, reject })) },
     host: {
       onChange: (listener) => void listeners.push(listener),
       status: () => ({ leader: state.known ? replicaId(1, 1) : NOBODY }) as never,
     },
-    coherence: { leaderOf: () => state.leader, watch: async () => ANSWER },
+    coherence: {
+      leaderOf: (_, nth) => state.hosts[nth % state.hosts.length] ?? state.leader,
+      watch: async () => {
+        if (state.known) return ANSWER
+        throw new TricordError('NO_QUORUM', 'this is not the home of the partition')
+      },
+    },
     partitions: 8,
   })
   const ask = (partition = 3) => {
@@ -65,4 +71,31 @@ test('once another is known to lead, the question is over; not while nobody does
   expect(told).toEqual({})
   await changed(3)
   expect(told.error?.code).toBe('NO_QUORUM')
+})
+
+test('where it is not known who leads: each of the hosts in turn, whoever asks beside it', async () => {
+  const { asked, state, ask, changed } = bed()
+  state.known = false
+  state.hosts = ['n2', 'n3', 'n1', 'n4']
+  for (let round = 0; round < 2; round++) {
+    // Three askers that ask together, again and again: none of them meets the same host each time.
+    const told = [ask(), ask(), ask()]
+    const host = state.hosts[round]
+    const now = asked.splice(0)
+    expect(now.map(({ to }) => to)).toEqual([`${host}/cache`, `${host}/cache`, `${host}/cache`])
+    for (const { reject } of now) reject(new TricordError('NO_QUORUM', 'this is not the home'))
+    await changed(4)
+    expect(told.map(({ error }) => error?.code)).toEqual(['NO_QUORUM', 'NO_QUORUM', 'NO_QUORUM'])
+  }
+  // It is one of the hosts itself, and no home.
+  const here = ask()
+  await changed(4)
+  expect(here.error?.code).toBe('NO_QUORUM')
+  for (let round = 0; round < 2; round++) {
+    const told = ask()
+    expect(asked[0]?.to).toBe('n4/cache')
+    asked.splice(0)[0]?.resolve({ payload: answered([1, 5, false, null, []]) } as unknown as Envelope)
+    await changed(4)
+    expect(told.answer).toBeDefined()
+  }
 })

@@ -191,6 +191,25 @@ describe('streams', () => {
     expect([all, keys].map(({ heard }) => keyOf(heard.at(-1)!))).toEqual(['20@1', '20@1'])
   })
 
+  test('what the gateway has missed is not missed by who came further elsewhere', async () => {
+    const { clock, way, change, open } = bed(2)
+    const first = await open({ all: true })
+    first.stream.resume()
+    await clock.pass(100)
+    way.refuses = 1_000_000
+    await clock.pass(2_000)
+    for (let nth = 0; nth < 3; nth++) change('00')
+    const further = await open({ all: true }, encodeCursor(new Map(Array.from({ length: PARTITIONS }, (_, at) => [at, at === 0 ? 2 : 0]))))
+    further.stream.resume()
+    way.refuses = 0
+    await clock.pass(2_000)
+    expect([first.counts.resets, further.counts.resets]).toEqual([1, 0])
+    expect(further.heard.map(keyOf)).toEqual(['00@3'])
+    change('00')
+    await clock.pass(100)
+    expect([first, further].map(({ heard }) => keyOf(heard.at(-1)!))).toEqual(['00@4', '00@4'])
+  })
+
   test('how old what was told may be: not known while homes are silent, or while it catches up', async () => {
     const { clock, way, open } = bed()
     const { stream } = await open({ all: true })

@@ -136,8 +136,8 @@ export class GatewayInvalidations implements Invalidations, WatchListener {
     for (const stream of touched) stream.flush()
   }
 
-  lost(partition: number, upTo: number): void {
-    for (const stream of this.#streams) stream.lost(partition, upTo)
+  lost(partition: number, since: number, upTo: number): void {
+    for (const stream of this.#streams) stream.lost(partition, since, upTo)
   }
 
   /** With the keys of each, where they are asked for one by one. */

@@ -28,8 +28,8 @@ export interface WatchPort {
 
 export interface WatchListener {
   changed(partition: number, changes: WatchAnswer['changes']): void
-  /** What came before is not known any more; `upTo`: no change so far has a higher place. */
-  lost(partition: number, upTo: number): void
+  /** What came between is not known any more: after `since`, and up to `upTo`. */
+  lost(partition: number, since: number, upTo: number): void
 }
 
 export class PartitionWatch {
@@ -151,9 +151,10 @@ export class PartitionWatch {
 
   #take({ upTo, lost, fresh, changes }: WatchAnswer, sentAt: Millis): void {
     const { partition } = this
+    const since = this.#place ?? 0
     this.#moveTo(upTo)
     if (fresh !== null) this.#freshAt = Math.max(this.#freshAt, sentAt + fresh)
-    if (lost) this.#listener.lost(partition, upTo)
+    if (lost) this.#listener.lost(partition, since, upTo)
     else if (changes.length > 0) this.#listener.changed(partition, changes)
   }
 }

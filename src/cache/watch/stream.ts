@@ -117,9 +117,11 @@ export class Stream implements InvalidationStream {
     return true
   }
 
-  lost(partition: number, upTo: number): void {
+  /** By the watch of the partition. Who came further elsewhere may have lost nothing: it asks for itself. */
+  lost(partition: number, since: number, upTo: number): void {
     const part = this.#parts.get(partition)
     if (part === undefined || !part.joined) return
+    if (part.place > since) return void this.#catchUp(part, this.#flow)
     part.place = upTo
     this.#loseBefore(part, upTo)
     this.flush()

@@ -29,6 +29,7 @@ export interface Ticket {
 }
 
 export class NearCache {
+  readonly #needsLease: boolean
   readonly #held = new Map<string, Held>()
   readonly #reading = new Map<string, Reading>()
   /** Rises with each reset. */
@@ -38,9 +39,27 @@ export class NearCache {
   seq = 0
   cursor: string | null = null
 
+  /** `events`: without leases, what is held is served for as long as the connection seems to stand. */
+  constructor(mode: 'events' | 'bounded' = 'bounded') {
+    this.#needsLease = mode === 'bounded'
+  }
+
   /** undefined: ask. */
   get(key: string, now: number): Held | undefined {
-    return this.#isConnected && now < this.#leaseUntil ? this.#held.get(key) : undefined
+    return this.#isConnected && (!this.#needsLease || now < this.#leaseUntil) ? this.#held.get(key) : undefined
+  }
+
+  /** Whether it may be served or not: to be asked for by its version. */
+  held(key: string): Held | undefined {
+    return this.#held.get(key)
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected
+  }
+
+  get leaseUntil(): number {
+    return this.#leaseUntil
   }
 
   get size(): number {

@@ -1,0 +1,12 @@
+/** Who has not heard everything yet is told that it has. */
+import { type Mutant, cacheSimulator } from './mutant.ts'
+
+export const mutant: Mutant = {
+  name: 'lease-while-catching-up',
+  pitfall: 0,
+  harm: 'Who has not heard everything yet is told that it has.',
+  file: 'src/cache/watch/stream.ts',
+  find: 'joined ? watch.freshAt : -Infinity',
+  replace: 'watch.freshAt',
+  killedBy: cacheSimulator(1, 60),
+}

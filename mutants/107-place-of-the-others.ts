@@ -1,0 +1,12 @@
+/** The cursor of who does not read is that of those who do: what it did not hear is skipped when it comes back. */
+import { type Mutant, cacheSimulator } from './mutant.ts'
+
+export const mutant: Mutant = {
+  name: 'place-of-the-others',
+  pitfall: 0,
+  harm: 'The cursor of who does not read is that of those who do: what it did not hear is skipped when it comes back.',
+  file: 'src/cache/watch/stream.ts',
+  find: 'return joined ? Math.max(place, watch.place ?? 0) : place',
+  replace: 'return Math.max(place, watch.place ?? 0)',
+  killedBy: cacheSimulator(1, 60),
+}
