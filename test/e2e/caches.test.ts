@@ -89,6 +89,38 @@ describe('the home of a key', () => {
   )
 })
 
+test(
+  'a node that is told to stop, with homes and copies: no write waits for its leases',
+  async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const stopped = await leaderOf('k0')
+      const other = cluster.nodes.find((node) => node !== stopped) as NodeProcess
+      const paths = Array.from({ length: 24 }, (_, nth) => `/v1/caches/told${round}/entries/k${nth}`)
+      const put = (path: string, label: string) => entryCall(other.url, 'PUT', path, '1', `${label} ${path}`, 20_000)
+      for (const path of paths) {
+        expect((await put(path, 'first')).status).toBeLessThan(300)
+        for (const { url } of cluster.nodes) expect((await entryCall(url, 'GET', path, undefined, '')).text).toBe('1')
+      }
+      const beganAt = performance.now()
+      expect(await stopped.kill('SIGTERM')).toBe(0)
+      const goneAt = performance.now()
+      const tookMs = await Promise.all(
+        paths.map(async (path) => {
+          for (let nth = 0; (await put(path, `again ${nth}`)).status >= 300; nth++) await pass(10)
+          return since(goneAt)
+        }),
+      )
+      const longestMs = Math.max(...tookMs)
+      console.log(
+        `node told to stop: gone after ${Math.round(goneAt - beganAt)} ms; the longest of ${paths.length} writes then took ${longestMs} ms`,
+      )
+      await stopped.start()
+      expect(longestMs).toBeLessThan(HOME_DEFAULTS.leaseMs / 2)
+    }
+  },
+  60_000 * ROUNDS,
+)
+
 describe('a node that holds copies', () => {
   test.each(['killed with -9', 'stopped'])(
     '%s: it delays a writer by no more than the bound',

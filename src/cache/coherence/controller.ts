@@ -130,6 +130,8 @@ export class Controller {
       case 'view':
         this.owner.viewFrom = from
         return this.owner.acknowledgeView()
+      case 'left':
+        session.hasLeft ||= message.n === session.leaving
     }
   }
 
@@ -281,8 +283,28 @@ export class Controller {
     return this.fetches.size > 0 || now - this.session.usedAt <= this.options.idleMs
   }
 
+  /** The node stops: it gives up its copies for good, and tells the home, until `session.hasLeft`. What it owns has to be flushed before. */
+  leave(now: Millis): void {
+    const { session } = this
+    if (session.leaving !== 0) return
+    this.loseCopies()
+    session.leaving = nextTry(session, now)
+    session.tries = 0
+    session.nextAt = now
+    this.dueAt = now
+  }
+
+  private tellThatItLeaves(now: Millis): void {
+    const { session } = this
+    session.nextAt = session.hasLeft ? Infinity : now + retryMs(session.tries)
+    if (session.hasLeft) return
+    session.tries += 1
+    this.port.send(null, { type: 'leave', n: session.leaving })
+  }
+
   private openSession(now: Millis): void {
     const { session } = this
+    if (session.leaving !== 0) return
     if (!session.opening) session.tries = 0
     session.opening = true
     this.port.send(null, { type: 'open', n: nextTry(session, now), first: session.first })
@@ -294,6 +316,7 @@ export class Controller {
   /** Another try to open it; or to renew it, while somebody reads. */
   private keepSession(now: Millis): void {
     const { session } = this
+    if (session.leaving !== 0) return this.tellThatItLeaves(now)
     if (!this.isWanted(now)) {
       session.nextAt = Infinity
       session.opening = false

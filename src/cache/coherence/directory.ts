@@ -24,6 +24,7 @@ import {
   forgetConfirmations,
   holderAdded,
   holderGone,
+  receiveLeave,
   receiveOpen,
   receiveRenew,
   tickHolders,
@@ -71,6 +72,7 @@ export class Directory {
     home.counts[message.type] += 1
     this.wake(now)
     if (message.type === 'open') return receiveOpen(home, node, message, now)
+    if (message.type === 'leave') return receiveLeave(home, node, message.n, now)
     if (message.term !== home.options.term) return
     endIfOver(home, node, now)
     switch (message.type) {

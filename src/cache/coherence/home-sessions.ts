@@ -25,18 +25,56 @@ const ASK_AGAIN_MS = 250
 
 export function receiveOpen(home: Home, node: NodeId, { n, first }: Extract<ToHome, { type: 'open' }>, now: Millis): void {
   const { state } = home
-  let peer = state.peers.get(node)
-  if (peer === undefined) {
-    peer = { tried: 0, sid: 0, openedFor: 0, endsAt: 0, overAt: now, openings: [], renewing: null }
-    state.peers.set(node, peer)
-  }
+  const peer = peerOf(home, node, now)
   if (n <= peer.tried) return
   peer.tried = n
   if (peer.openedFor < first) endSession(home, node, peer, now)
+  // A session that goes on is not made longer for who leaves an invalidation unanswered.
+  if (peer.sid !== 0 && owesSince(home, node) <= now - home.options.unackedMs) return
   const same = peer.openings.filter((opening) => opening.n >= first)
   peer.openings = [...same.slice(0, OPENINGS_MAX - 1), { n, ask: state.asked + 1 }]
   if (!state.open) return
   letHold(home, node, now)
+}
+
+function peerOf({ state }: Home, node: NodeId, now: Millis): Peer {
+  let peer = state.peers.get(node)
+  if (peer === undefined) {
+    peer = { tried: 0, sid: 0, openedFor: 0, endsAt: 0, overAt: now, openings: [], renewing: null, leaving: 0 }
+    state.peers.set(node, peer)
+  }
+  return peer
+}
+
+/** The node stops, and says so until it is answered. A silent home has asked it already what it holds. */
+export function receiveLeave(home: Home, node: NodeId, n: number, now: Millis): void {
+  const { state } = home
+  if (!home.state.open) return
+  const peer = peerOf(home, node, now)
+  if (n < peer.tried) return
+  if (n > peer.tried) {
+    peer.tried = n
+    endSession(home, node, peer, now)
+    peer.openings = []
+    if (state.holders.has(node)) letGo(home, node)
+  }
+  peer.leaving = n
+  if (!state.leaving.has(node)) tellLeft(home, node)
+}
+
+function tellLeft(home: Home, node: NodeId): void {
+  const peer = home.state.peers.get(node)
+  if (peer === undefined || peer.leaving === 0) return
+  tell(home, node, { type: 'left', term: home.options.term, n: peer.leaving })
+  peer.leaving = 0
+}
+
+/** Its session is over, and no other home waits for it once that is in the log. */
+function letGo({ state, port }: Home, node: NodeId): void {
+  state.idleSince.delete(node)
+  state.holders.delete(node)
+  state.leaving.add(node)
+  port.unhold(node)
 }
 
 /** Lets a node in that is a holder, and makes it one that is none. */
@@ -153,7 +191,8 @@ function isAsking({ state }: Home, now: Millis): boolean {
  * Holders that were without a session for long are let go; returns when to look again. They hold nothing: what older homes granted
  * was over when this one began to speak, and what this one granted ended with the session.
  */
-export function tickHolders({ state, options, port }: Home, now: Millis): Millis {
+export function tickHolders(home: Home, now: Millis): Millis {
+  const { state, options } = home
   if (!state.open) return Infinity
   let next = Infinity
   for (const node of state.holders) {
@@ -168,10 +207,7 @@ export function tickHolders({ state, options, port }: Home, now: Millis): Millis
       next = Math.min(next, since + options.holderIdleMs)
       continue
     }
-    state.idleSince.delete(node)
-    state.holders.delete(node)
-    state.leaving.add(node)
-    port.unhold(node)
+    letGo(home, node)
   }
   return next
 }
@@ -179,6 +215,7 @@ export function tickHolders({ state, options, port }: Home, now: Millis): Millis
 /** The log says that it holds nothing. It may have knocked meanwhile. */
 export function holderGone(home: Home, node: NodeId, now: Millis): void {
   home.state.leaving.delete(node)
+  tellLeft(home, node)
   if (home.state.open && isOpening(home.state.peers.get(node))) letHold(home, node, now)
 }
 

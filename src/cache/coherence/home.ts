@@ -72,6 +72,8 @@ export interface Peer {
   /** Each `open` waits: for the hold, for a confirmation that is asked for after it came, or for the home to speak. The oldest first. */
   openings: readonly { readonly n: number; readonly ask: number }[]
   renewing: { n: number; arrivedAt: Millis } | null
+  /** Of its `leave` that waits for the log; 0: of none. */
+  leaving: number
 }
 
 /** It counts while `sid` is the session of the node. */
@@ -230,6 +232,7 @@ function noCounts(): Home['counts'] {
     getM: 0,
     invAck: 0,
     viewAck: 0,
+    leave: 0,
     opened: 0,
     renewed: 0,
     closed: 0,
@@ -239,6 +242,7 @@ function noCounts(): Home['counts'] {
     inv: 0,
     recall: 0,
     view: 0,
+    left: 0,
   }
 }
 

@@ -40,6 +40,10 @@ export interface NodeSession {
   nextAt: Millis
   tries: number
   opening: boolean
+  /** The number of its `leave`: the node stops, and there is no session any more. 0: it does not. */
+  leaving: number
+  /** That is in the log. */
+  hasLeft: boolean
   /** Last time somebody read. */
   usedAt: Millis
 }
@@ -64,6 +68,8 @@ export function createSession(life: number): NodeSession {
     nextAt: Infinity,
     tries: 0,
     opening: false,
+    leaving: 0,
+    hasLeft: false,
     usedAt: -Infinity,
   }
 }

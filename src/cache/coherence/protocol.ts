@@ -5,7 +5,7 @@
  *   msg_type           node -> home                      home -> node
  *   cache_read         open, renew, getS                 opened, renewed, closed, dataS, dataU
  *   cache_write        getM                              dataX
- *   cache_invalidate   invAck, viewAck                   inv, recall, view
+ *   cache_invalidate   invAck, viewAck, leave            inv, recall, view, left
  *
  * `term` is the Raft term of the home: the epoch. `g` numbers grants and `t` revocations, by one counter per term: an
  * invalidation kills every grant with g <= t. Messages may be lost, doubled and reordered; each handler is idempotent.
@@ -36,6 +36,8 @@ export type ToHome =
   | { readonly type: 'getM'; readonly term: Term; readonly sid: number; readonly rid: number; readonly line: LineId }
   | { readonly type: 'invAck'; readonly term: Term; readonly t: number; readonly line: LineId }
   | { readonly type: 'viewAck'; readonly term: Term }
+  /** It stops: it holds nothing since this try, and asks for nothing any more. */
+  | { readonly type: 'leave'; readonly n: number }
 
 export type ToNode =
   | { readonly type: 'opened'; readonly term: Term; readonly sid: number; readonly n: number; readonly leaseMs: Millis }
@@ -70,3 +72,5 @@ export type ToNode =
   /** To the owner, whose grant is `gx`: flush, drop it, then acknowledge. */
   | { readonly type: 'recall'; readonly term: Term; readonly t: number; readonly gx: number; readonly line: LineId }
   | { readonly type: 'view'; readonly term: Term }
+  /** The log knows that it holds nothing: no home waits for it. */
+  | { readonly type: 'left'; readonly term: Term; readonly n: number }

@@ -276,6 +276,21 @@ describe('writeback', () => {
     expect(await everywhere('was')).toEqual(['theirs', 'theirs', 'theirs'])
   })
 
+  test('a node that stops is waited for by nobody: the logs know that it holds nothing', async () => {
+    const own = await startInMemory(3, ['cluster.partitions=4', 'consensus.segment_bytes=1048576'])
+    const caches = own.nodes.map(({ node }): Caches => createCaches(node.system, node.id))
+    for (let nth = 0; nth < 8; nth++) {
+      await caches[0]?.put(named('shared', `k${nth}`), value('v'), null, null, OPTIONS)
+      for (const each of caches) await each.get(named('shared', `k${nth}`), OPTIONS)
+    }
+    const [stopped, ...others] = own.nodes.map(({ node }) => node)
+    const held = (): string[] => others.flatMap(({ coherence }) => [...coherence.homes.values()].flatMap(({ holders }) => [...holders]))
+    await own.nodes[0]?.stop()
+    for (let nth = 0; nth < 8; nth++) await caches[1]?.put(named('shared', `k${nth}`), value('w'), null, null, OPTIONS)
+    expect(held()).not.toContain(stopped?.id)
+    await own.stop()
+  }, 60_000)
+
   test('a node that stops has flushed what it wrote', async () => {
     const own = await startInMemory(3, ['cluster.partitions=4', 'consensus.segment_bytes=1048576'])
     const [first, second] = own.nodes.map(({ node }): Caches => createCaches(node.system, node.id)) as [Caches, Caches, Caches]

@@ -114,6 +114,11 @@ export class Coherence implements Lines {
     return [...this.copies.values()].map((copies) => copies.giveUpOwned()).every(Boolean)
   }
 
+  /** The node stops, and owns nothing: it gives up its copies, so that no home waits for it. False while the logs do not know that. */
+  leave(): boolean {
+    return [...this.copies.values()].map((copies) => copies.leave()).every(Boolean)
+  }
+
   stateOf(line: LineId): LineState {
     return this.copies.get(this.#deps.writes.partitionOf(line))?.stateOf(line) ?? 'I'
   }

@@ -136,6 +136,13 @@ export class PartitionCopies {
     return this.controller.owner.lines.size === 0
   }
 
+  /** Then it reads nothing any more. False while the log does not know that it holds nothing. */
+  leave(): boolean {
+    this.controller.leave(this.#deps.clock.now())
+    this.#look()
+    return this.controller.session.hasLeft
+  }
+
   #answerTo(ticket: number, line: LineId): Promise<Held> {
     const answer = new Promise<Held>((resolve, reject) => this.#asked.set(ticket, { line, resolve, reject }))
     this.#look()

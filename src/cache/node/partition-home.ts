@@ -130,6 +130,11 @@ export class PartitionHome {
     this.#look()
   }
 
+  /** Who may hold copies, by the log. */
+  get holders(): Iterable<NodeId> {
+    return this.#machine.holders()
+  }
+
   /** As applied; 0: there is none. */
   versionOf(line: LineId): number {
     const { value, version } = this.#machine.read(line, this.#time())

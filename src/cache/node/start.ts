@@ -14,6 +14,8 @@ import { Operations } from './operations.ts'
 import { Writes } from './writes.ts'
 
 const DRAIN_LOOK_MS: Millis = 10
+/** Whoever does not hear in time that this node holds nothing waits for the end of its lease. */
+const LEAVE_MS_MAX: Millis = 1_000
 const PROPOSER_PATH = 'cache-proposer'
 /** A value with all that can be said of it. */
 const COMMAND_BYTES_MAX = CACHE_LIMITS.valueBytesMax + 65_536
@@ -31,7 +33,7 @@ export interface CachesOptions {
 
 export interface NodeCaches {
   readonly coherence: Coherence
-  /** What this node wrote alone (`writeback`) goes into the log; resolves once it is there, or time is over. */
+  /** What this node wrote alone (`writeback`) goes into the log, then it gives up its copies; resolves once that is in the logs, or time is over. */
   drain(timeoutMs: Millis): Promise<void>
   /** No call is answered after it. */
   close(): void
@@ -48,8 +50,16 @@ export function startCaches({ system, host, directory, hash, partitions, machine
     coherence,
     async drain(timeoutMs) {
       const { clock } = system
+      const done = async (isDone: () => boolean, until: Millis): Promise<boolean> => {
+        while (!isDone()) {
+          if (clock.now() >= until) return false
+          await new Promise<void>((resolve) => clock.after(DRAIN_LOOK_MS, resolve))
+        }
+        return true
+      }
       const until = clock.now() + timeoutMs
-      while (!coherence.giveUpOwned() && clock.now() < until) await new Promise<void>((resolve) => clock.after(DRAIN_LOOK_MS, resolve))
+      const isFlushed = await done(() => coherence.giveUpOwned(), until)
+      if (isFlushed) await done(() => coherence.leave(), Math.min(until, clock.now() + LEAVE_MS_MAX))
     },
     close() {
       system.stop(CACHE_PATH)

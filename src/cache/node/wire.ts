@@ -8,7 +8,8 @@ import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
 export const COHERENCE_WIRE = {
   cache_read: 'node <-> home: [partition, kind, …]; open, renew, getS; opened, renewed, closed, dataS (a copy), dataU (a value for once)',
   cache_write: 'node <-> home: [partition, kind, …]; getM; dataX (the line is the node’s to write)',
-  cache_invalidate: 'home <-> node: [partition, kind, …]; inv, recall, view (drop what older terms granted); invAck, viewAck',
+  cache_invalidate:
+    'home <-> node: [partition, kind, …]; inv, recall, view (drop what older terms granted), left; invAck, viewAck, leave (the node stops)',
 } as const
 
 export type CoherenceType = keyof typeof COHERENCE_WIRE
@@ -29,6 +30,8 @@ const TYPES: Readonly<Record<ToHome['type'] | ToNode['type'], CoherenceType>> = 
   view: 'cache_invalidate',
   invAck: 'cache_invalidate',
   viewAck: 'cache_invalidate',
+  leave: 'cache_invalidate',
+  left: 'cache_invalidate',
 }
 
 /** Members of each kind, in their order on the wire. */
@@ -39,6 +42,7 @@ const MEMBERS: Readonly<Record<ToHome['type'] | ToNode['type'], readonly string[
   getM: ['term', 'sid', 'rid', 'line'],
   invAck: ['term', 't', 'line'],
   viewAck: ['term'],
+  leave: ['n'],
   opened: ['term', 'sid', 'n', 'leaseMs'],
   renewed: ['term', 'sid', 'n', 'leaseMs'],
   closed: ['term', 'sid'],
@@ -48,8 +52,9 @@ const MEMBERS: Readonly<Record<ToHome['type'] | ToNode['type'], readonly string[
   inv: ['term', 't', 'line'],
   recall: ['term', 't', 'gx', 'line'],
   view: ['term'],
+  left: ['term', 'n'],
 }
-const TO_HOME: ReadonlySet<string> = new Set(['open', 'renew', 'getS', 'getM', 'invAck', 'viewAck'])
+const TO_HOME: ReadonlySet<string> = new Set(['open', 'renew', 'getS', 'getM', 'invAck', 'viewAck', 'leave'])
 const TAGS_MAX = 64
 
 export function typeOf(message: ToHome | ToNode): CoherenceType {

@@ -206,6 +206,21 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
     settings: { nodes: 1, loads: 2, writes: 1, terms: 2, tries: 1, crashes: 1, sessions: false, grants: 1 },
   },
   {
+    name: 'a node that leaves keeps its copies',
+    file: 'controller.ts',
+    edits: [['if (session.leaving !== 0) return\n    this.loseCopies()', 'if (session.leaving !== 0) return']],
+    settings: { ...WRITES, leaves: true, tries: 2 },
+  },
+  {
+    name: 'a late leave of a former life ends the session of this one',
+    file: 'home-sessions.ts',
+    edits: [
+      ['if (n < peer.tried) return', ''],
+      ['if (n > peer.tried) {', 'if (n !== peer.tried) {'],
+    ],
+    settings: { ...CRASH, leaves: true },
+  },
+  {
     name: 'a new home does not wait for anybody',
     file: 'home-opening.ts',
     edits: [['missing(home).length > 0', 'missing(home).length < 0']],

@@ -29,6 +29,8 @@ export function isDead({ message }: Packet, { session, fetches }: NodePart, home
     case 'opened':
     case 'renewed':
       return session.sends.every(({ n }) => n !== message.n)
+    case 'left':
+      return session.hasLeft || session.leaving !== message.n
     default:
       return false
   }

@@ -81,6 +81,14 @@ export function stepNode(part: NodePart, act: (controller: Controller, effects: 
   return [{ node: part.node, life: part.life, session, fetches, rid, copies, owned, viewFrom }, effects]
 }
 
+/** It stops, and says so. */
+export function leaveNode(part: NodePart, now: number): [NodePart, NodeEffects] {
+  return stepNode(part, (controller) => {
+    controller.leave(now)
+    controller.tick(now)
+  })
+}
+
 /** The copy that may be read now. It is asked for in every state, and a part is one object for all the states that have it. */
 export function readable(part: NodePart, now: number): Copy | null {
   let known = readableAt.get(part)

@@ -19,6 +19,7 @@ export const PLAIN: Settings = {
   grants: 5,
   evictions: false,
   crashes: 0,
+  leaves: false,
   preparing: false,
   sessions: true,
   forgetful: true,

@@ -27,6 +27,8 @@ export interface Settings {
   readonly evictions: boolean
   /** Restarts of nodes, in all. */
   readonly crashes: number
+  /** Nodes may stop: they give up their copies and say so. */
+  readonly leaves: boolean
   /** Proposals invalidate at once. */
   readonly preparing: boolean
   /** Begins with a session for each node; else they have to be opened. */

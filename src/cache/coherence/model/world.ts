@@ -13,7 +13,7 @@ import { assert } from '../../../base/assert.ts'
 import type { HomePart, Sent } from './home-part.ts'
 import { answerable, applyNext, createHomePart, heldAt, stepHome, textOf as textOfHome } from './home-part.ts'
 import type { NodeEffects, NodePart } from './node-part.ts'
-import { LINE, createNodePart, readable, stepNode, textOf as textOfNode } from './node-part.ts'
+import { LINE, createNodePart, leaveNode, readable, stepNode, textOf as textOfNode } from './node-part.ts'
 import type { Entry } from './register.ts'
 import { EMPTY, Network, isDead } from './network.ts'
 import { Numbers } from './plain.ts'
@@ -112,6 +112,7 @@ export class Model {
     if (this.settings.owners) this.ownerEvents(world, node, part, now)
     if (now > 0) this.node(world, node, `${name} ticks`, (before) => stepNode(before, (controller) => controller.tick(now)))
     if (at(world, this.crashesAt) < this.settings.crashes) this.crash(world, node)
+    if (this.settings.leaves) this.node(world, node, `${name} leaves`, (before) => leaveNode(before, now))
   }
 
   /** It asks to own the line, writes it, flushes it, lets it go. */
@@ -176,7 +177,7 @@ export class Model {
     if (message.type === 'flush') return this.propose(world, { ...message, node: nameOf(node) })
     if (message.type === 'release') return this.propose(world, { ...message, by: 0, term: 0 })
     for (let home = 0; home < this.settings.terms; home++) {
-      if (at(world, this.homesAt + home) === NONE || (message.type !== 'open' && message.term !== home + 1)) continue
+      if (at(world, this.homesAt + home) === NONE || ('term' in message && message.term !== home + 1)) continue
       this.home(
         world,
         home,
