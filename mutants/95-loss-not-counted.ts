@@ -1,5 +1,5 @@
 /** What an owner lost is not in the metric. */
-import { type Mutant, writebackSimulator } from './mutant.ts'
+import { type Mutant, cutOwnerSimulator } from './mutant.ts'
 
 export const mutant: Mutant = {
   name: 'loss-not-counted',
@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/cache/node/coherence.ts',
   find: '    this.lostWrites += count\n',
   replace: '\n',
-  killedBy: writebackSimulator(1, 60),
+  killedBy: cutOwnerSimulator(1, 60),
 }

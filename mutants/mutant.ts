@@ -54,6 +54,11 @@ export function driftSimulator(first: number, last: number): Killer {
   return { ...simulator(first, last, 20_000), workload: 'caches', driftPpm: 10_000, writeback: false }
 }
 
+/** The same, of lines that nodes write alone: owners are cut off for longer than their leases last. */
+export function cutOwnerSimulator(first: number, last: number): Killer {
+  return { ...simulator(first, last, 20_000), workload: 'caches', driftPpm: 10_000, writeback: true }
+}
+
 /** Quiet runs, from `first` to `last`. */
 export function quietSimulator(first: number, last: number): Killer {
   return { ...simulator(first, last, 120_000), quiet: true }

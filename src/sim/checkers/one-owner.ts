@@ -12,9 +12,9 @@ import { SimFailure } from '../world.ts'
 import type { Checker } from './checker.ts'
 
 const LOOK_MS: Millis = 2
-/** What it slept through it deals with in its first turns. */
-const LATE_MS: Millis = 100
-const FLUSH_MS: Millis = 1.02 * CONTROLLER_DEFAULTS.flushMs + 5 * LOOK_MS
+/** What it slept through it deals with in its first turns; timers of a machine that was suspended are late. */
+const LATE_MS: Millis = 500
+const FLUSH_MS: Millis = 1.02 * CONTROLLER_DEFAULTS.flushMs + 20 * LOOK_MS
 
 export function oneOwner(cluster: SimCluster): Checker {
   let lookedAt = 0

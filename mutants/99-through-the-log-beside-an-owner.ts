@@ -1,5 +1,5 @@
 /** A write goes through the log while a node owns the line. */
-import { type Mutant, writebackSimulator } from './mutant.ts'
+import { type Mutant, cutOwnerSimulator } from './mutant.ts'
 
 export const mutant: Mutant = {
   name: 'through-the-log-beside-an-owner',
@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/cache/machine/owned-line.ts',
   find: 'return there.own === own ? null : owned(line, there.node, there.own)',
   replace: 'return own === 0 || there.own === own ? null : owned(line, there.node, there.own)',
-  killedBy: writebackSimulator(1, 60),
+  killedBy: cutOwnerSimulator(1, 60),
 }
