@@ -475,6 +475,7 @@ export class NaiveModel {
     const entry = this.entries.find((each) => each.line === line)
     if (entry !== undefined) {
       entry.cache.policy.added(line)
+      if (entry.deadline <= this.time) this.#endLife(entry)
       this.#evict(entry.cache, entry)
     }
     return { type: 'released', released: true }

@@ -19,7 +19,8 @@ export function expire(table: CacheTable, ctx: ApplyContext): boolean {
   return table.nextDeadline() > ctx.time
 }
 
-function endLife(table: CacheTable, ctx: ApplyContext, entry: Entry): void {
+/** Its time is over. */
+export function endLife(table: CacheTable, ctx: ApplyContext, entry: Entry): void {
   if (entry.isStale || entry.staleMs === 0) {
     table.remove(entry, 'expire', ctx.time)
     return

@@ -14,6 +14,7 @@ import { type Line, parseLine } from '../line-id.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { CACHE_LIMITS, type CacheName } from '../types.ts'
 import { type FlushCommand, MACHINE_LIMITS, type OwnCommand, type ReleaseCommand } from './commands.ts'
+import { endLife } from './expiry.ts'
 import { deadlineOf } from './life.ts'
 import { yieldLoad } from './load.ts'
 import { Ownership } from './owned-line.ts'
@@ -81,6 +82,8 @@ export function release(table: CacheTable, ctx: ApplyContext, command: ReleaseCo
   const entry = table.entryOf(command.line)
   if (entry !== null) {
     table.unpin(entry)
+    // Who asks for the line is answered before the next entry of the log takes away what is due.
+    if (entry.deadline <= ctx.time) endLife(table, ctx, entry)
     evict(table, entry.cache, entry, ctx.time)
   }
   return released(true)
