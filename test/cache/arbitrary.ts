@@ -101,5 +101,5 @@ export const anyCommand: fc.Arbitrary<CacheCommand> = fc.oneof(
     tags: fc.constant([]),
     share,
   }),
-  fc.record({ type: of('cache_release'), line: entry, own: positive }),
+  fc.record({ type: of('cache_release'), line: entry, own: positive, term: fc.nat() }),
 )

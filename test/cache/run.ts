@@ -212,7 +212,7 @@ export class Run {
         return { type: 'cache_flush', line, own, version, ...(next.value === null ? none : given), share }
       }
       case 'release':
-        return { type: 'cache_release', ...this.#ownership(next.back) }
+        return { type: 'cache_release', ...this.#ownership(next.back), term: 0 }
     }
   }
 

@@ -100,7 +100,8 @@ function write(c: CacheCommand): void {
       return writeFlush(c)
     case 'cache_release':
       out.text(c.line)
-      return number(c.own)
+      number(c.own)
+      return number(c.term)
   }
 }
 

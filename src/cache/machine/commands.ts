@@ -176,6 +176,11 @@ export interface ReleaseCommand {
   readonly type: 'cache_release'
   readonly line: LineId
   readonly own: number
+  /**
+   * Of the home that ends it: in the log of another it is refused, for the owner may be flushing what that one waits for. 0: the owner
+   * lets it go.
+   */
+  readonly term: Term
 }
 
 export type CacheCommand =

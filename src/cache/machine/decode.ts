@@ -119,7 +119,12 @@ function read(input: CacheCommandReader, kind: number): CacheCommand | Refused {
     case KINDS.cache_flush:
       return readFlush(input)
     case KINDS.cache_release:
-      return { type: 'cache_release', line: input.line('line', ['entry']), own: input.count('own', 1, VERSION_MAX) }
+      return {
+        type: 'cache_release',
+        line: input.line('line', ['entry']),
+        own: input.count('own', 1, VERSION_MAX),
+        term: input.count('term', 0, VERSION_MAX),
+      }
   }
   return invalid('', 'a cache command of an unknown kind')
 }

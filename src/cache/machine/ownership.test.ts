@@ -19,7 +19,7 @@ function flush(bed: Bed, number: number, version: number, text: string | null, o
   return bed.run({ type: 'cache_flush', line: LINE, own: number, version, value, ...rest, ...over })
 }
 
-const release = (bed: Bed, number: number) => bed.run({ type: 'cache_release', line: LINE, own: number })
+const release = (bed: Bed, number: number, term = 0) => bed.run({ type: 'cache_release', line: LINE, own: number, term })
 
 test('an owner has versions of its own, and what it flushes has them', () => {
   const bed = new Bed()
@@ -133,4 +133,12 @@ test('a line of a cache that would find no place is given to nobody', () => {
   bed.ticket = CACHE_LIMITS.cachesPerPartitionMax
   expect(own(bed)).toMatchObject({ type: 'refused', code: 'QUOTA' })
   expect(bed.machine.ownerOf(LINE)).toBeNull()
+})
+
+test('a home that is no more ends no ownership: its owner may be flushing what the next one waits for', () => {
+  const bed = new Bed()
+  own(bed)
+  expect(release(bed, 1, 2)).toMatchObject(FENCED)
+  expect(flush(bed, 1, 1, 'x')).toMatchObject({ type: 'flushed' })
+  expect(release(bed, 1, 1)).toEqual({ type: 'released', released: true })
 })

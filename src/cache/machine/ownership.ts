@@ -75,6 +75,8 @@ export function flush(table: CacheTable, ctx: ApplyContext, command: FlushComman
 }
 
 export function release(table: CacheTable, ctx: ApplyContext, command: ReleaseCommand): Plain {
+  const { term } = command
+  if (term !== 0 && term !== ctx.term) return refused(refuse('FENCED', 'asked for by a home that is no more', { own: 0 }))
   const there = table.owned.get(command.line)
   if (there === undefined || there.own !== command.own) return released(false)
   table.owned.delete(command.line)

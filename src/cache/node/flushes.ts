@@ -87,7 +87,7 @@ export class Flushes {
         this.#releasing -= 1
         this.#releaseNext()
       }
-      this.#writes.submit(partition, { type: 'cache_release', line, own }, { timeoutMs: TIMEOUT_MS }).then(done, done)
+      this.#writes.submit(partition, { type: 'cache_release', line, own, term: 0 }, { timeoutMs: TIMEOUT_MS }).then(done, done)
     }
   }
 

@@ -150,7 +150,7 @@ test('a line that an older home gave, and whose owner does not come back, is rel
   })
   const elected = clock.now()
   await clock.pass(2 * HOME_DEFAULTS.holderIdleMs)
-  expect(released.map(([, command]) => command)).toEqual([{ type: 'cache_release', line: LINE, own: 5 }])
+  expect(released.map(([, command]) => command)).toEqual([{ type: 'cache_release', line: LINE, own: 5, term: TERM }])
   expect(released[0]?.[0]).toBeGreaterThanOrEqual(elected + HOME_DEFAULTS.holderIdleMs)
   expect(home.directory.size).toBe(0)
   home.close()

@@ -249,7 +249,7 @@ export class PartitionHome {
   }
 
   #release(line: LineId, own: number): void {
-    this.#commit({ type: 'cache_release', line, own }, ++this.#gifts, () => this.directory.released(line, this.#now()))
+    this.#commit({ type: 'cache_release', line, own, term: this.term }, ++this.#gifts, () => this.directory.released(line, this.#now()))
   }
 
   /** Until it is certain what came of it, as one command however often it is asked for; null: it was refused. */

@@ -302,6 +302,9 @@ const LET_GO = [
   /dataS to n0/,
 ]
 
+/** A home that was deposed and does not know it hears the owner knock at the next one, and thinks that it is gone. */
+const LATE_RELEASE = [...OWNED, /n1 claims/, /getM of n1 to home 1/, /home 2 is elected/, /view to n0/, /open 2 of n0 to home 1/]
+
 export const DRIVER_MUTANTS: readonly DriverMutant[] = [
   { name: 'a write is answered before it is settled', rules: { gate: false }, settings: WRITES },
   { name: 'a repeated answer passes the gate of a silent home', rules: { gateRepeated: false }, settings: FAILOVER },
@@ -332,6 +335,11 @@ export const DRIVER_MUTANTS: readonly DriverMutant[] = [
     name: 'what a node let go ends the ownership after it',
     rules: { releaseByNumber: false },
     settings: { ...OWNERS, nodes: 1, loads: 4, releases: true, begin: [...OWNED.slice(0, -1), /n0 lets go/] },
+  },
+  {
+    name: 'what an older home asked to end is ended before its owner has flushed for the new one',
+    rules: { releaseInTerm: false },
+    settings: { ...OWNERS, nodes: 2, loads: 4, terms: 2, tries: 2, deposed: true, begin: LATE_RELEASE },
   },
   { name: 'a node forgets how often it has knocked when it restarts', rules: { lives: false }, settings: CRASH },
 ]

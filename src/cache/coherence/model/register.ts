@@ -62,6 +62,7 @@ export function apply(register: Register, entry: Entry, rules: Rules): boolean {
       register.version = entry.version
       return true
     case 'release':
+      if (entry.by !== 0 && entry.by !== entry.term && rules.releaseInTerm) return false
       if (register.own === entry.own || !rules.releaseByNumber) register.own = 0
       return true
     default:

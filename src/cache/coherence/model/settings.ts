@@ -78,6 +78,8 @@ export interface Rules {
   readonly ownInTerm: boolean
   /** What an owner flushes counts only while its ownership is the last one. */
   readonly flushFenced: boolean
+  /** What an older home asked to end is not ended by the log of a later one: the owner may be flushing for that. */
+  readonly releaseInTerm: boolean
   /** What is let go is one ownership, not that of whoever has the line when it comes into the log. */
   readonly releaseByNumber: boolean
   /** The life of a node is told apart from the one before. */
@@ -95,5 +97,6 @@ export const ALL_RULES: Rules = {
   ownInTerm: true,
   flushFenced: true,
   releaseByNumber: true,
+  releaseInTerm: true,
   lives: true,
 }
