@@ -207,6 +207,20 @@ describe('stories', () => {
     expect((await at(2, 'PUT', 'idem/entries/other', '{"a":2}', headers)).status).toBe(201)
   })
 
+  test.each([['all', { all: true }] as const, ['prefix', { prefix: 'a' }] as const, ['tags', { tags: ['t'] }] as const])(
+    'an invalidation (%s) that is repeated under its key leaves what was put since',
+    async (kind, what) => {
+      const headers = { ...JSON_TYPE, 'idempotency-key': `invalidated-${kind}` }
+      const invalidate = (node: 1 | 2 | 3) => at(node, 'POST', `again:invalidate`, JSON.stringify(what), headers)
+      await put('again/entries/a?tags=t', 'old')
+      expect((await invalidate(1)).body).toEqual({ invalidated: 1 })
+      await put('again/entries/a', 'new')
+      for (const node of EVERYWHERE) expect((await invalidate(node)).body).toEqual({ invalidated: 1 })
+      expect(String((await get(2, 'again/entries/a')).bytes)).toBe('new')
+      await at(1, 'DELETE', 'again/entries/a')
+    },
+  )
+
   test('what became of a call under a key, the call tells that repeats it; /requests knows those about locks alone', async () => {
     const key = { 'idempotency-key': 'told' }
     const first = await put('told/entries/k', 'v', key)

@@ -1,5 +1,6 @@
 /** Calls that are several commands: what is said where one of them is refused. */
 import { describe, expect, test } from 'vitest'
+import type { Plain } from '../../actors/envelope.ts'
 import { TricordError } from '../../base/errors.ts'
 import { type GroupId, partitionGroup } from '../../base/ids.ts'
 import type { Proposer } from '../../raft/proposer.ts'
@@ -88,5 +89,56 @@ describe('what a node owns', () => {
     const { invalidations } = invalidationsOf([], () => true)
     const work = invalidations.invalidate(NAME, { keys: ['a'] }, CONFIG, OPTIONS)
     await expect(work).rejects.toMatchObject({ code: 'OVERLOADED', outcome: 'unknown' })
+  })
+})
+
+describe('repeated under its key', () => {
+  /** Remembers answers by their keys, as groups do. What it is asked for the first time takes a page of two, and meets an owner. */
+  function remembering() {
+    const answers = new Map<string, Plain>()
+    const fresh: string[] = []
+    const proposer: Pick<Proposer, 'submit'> = {
+      submit(group, bytes, { key }, done) {
+        const command = decodeCommand(bytes)
+        const named = key && `${group} ${key.key}`
+        const known = named && answers.get(named)
+        if (!known) fresh.push(command.type)
+        const reply = known || answerTo(command)
+        if (named) answers.set(named, reply)
+        queueMicrotask(() => done({ ok: true, reply }))
+        return { cancel: () => {} }
+      },
+    }
+    const answerTo = (command: ReturnType<typeof decodeCommand>): Plain => {
+      if (command.type === 'cache_bump') return bumped([5])
+      if (command.type === 'cache_sweep') {
+        const isFirst = fresh.filter((type) => type === 'cache_sweep').length <= PARTITIONS
+        return swept([7, 8], { more: isFirst, after: isFirst ? 3 : 4, below: 9, owned: isFirst ? ['a'] : [] })
+      }
+      const isFirst = !fresh.slice(0, -1).includes('cache_invalidate_keys')
+      return invalidated([9], isFirst ? 0 : 1, isFirst ? ['a'] : [])
+    }
+    const lines = { giveUp: () => {}, read: () => ({}) } as unknown as Lines
+    const writes = new Writes(proposer as Proposer, { partitions: PARTITIONS, hash: (text) => text.length })
+    return { fresh, invalidations: new Invalidations(lines, writes) }
+  }
+
+  test.each<[string, InvalidateWhat]>([
+    ['everything', { all: true }],
+    ['a prefix', { prefix: 'a' }],
+    ['a level', { prefix: 'a/' }],
+    ['tags', { tags: ['t', 'u'] }],
+    ['keys', { keys: ['a', 'bb', 'cccc'] }],
+  ])('an invalidation of %s takes nothing away that was put since, and is answered as before', async (_, what) => {
+    const { fresh, invalidations } = remembering()
+    const options = { ...OPTIONS, idempotencyKey: { key: 'k', fingerprint: 'f' } }
+    const first = await invalidations.invalidate(NAME, what, CONFIG, options)
+    const before = fresh.length
+    expect(before).toBeGreaterThan(PARTITIONS / 2)
+    expect(await invalidations.invalidate(NAME, what, CONFIG, options)).toBe(first)
+    expect(fresh.length).toBe(before)
+    // Without a key it is another one.
+    await invalidations.invalidate(NAME, what, CONFIG, OPTIONS)
+    expect(fresh.length).toBeGreaterThan(before)
   })
 })

@@ -5,6 +5,8 @@
  *
  *   tags, declared level:  bump ──▶ dead everywhere ──▶ sweep, counted
  *   keys, prefix, all:     sweep ──▶ gone
+ *
+ * Repeated under its key it is led from answer to answer through the same commands, and takes nothing away that was put since.
  */
 import { TricordError } from '../../base/errors.ts'
 import type { LineId } from '../coherence/protocol.ts'
@@ -53,8 +55,9 @@ export class Invalidations {
     let left = keys
     for (let round = 0; left.length > 0 && round <= ROUNDS_MAX; round++) {
       const command = { type: 'cache_invalidate_keys', ...name, keys: left } as const
-      const key = round === 0 ? ofPart(options, partition) : withoutKey(options)
-      const reply = await this.#writes.submit(partition, command, key)
+      // The last one has none: where all were in vain, whoever repeats the call has another one.
+      const named = round === ROUNDS_MAX ? withoutKey(options) : ofPart(options, `round${round}`)
+      const reply = await this.#writes.submit(partition, command, named)
       if (reply.type !== 'invalidated') return removed
       removed += reply.removed
       left = reply.owned
@@ -69,7 +72,7 @@ export class Invalidations {
   async #ownedKeys(partition: number, name: CacheName, keys: readonly string[], options: CacheCallOptions): Promise<number> {
     let removed = 0
     for (let at = 0; at < keys.length; at += CACHE_LIMITS.keysMax) {
-      removed += await this.#keysOf(partition, name, keys.slice(at, at + CACHE_LIMITS.keysMax), options)
+      removed += await this.#keysOf(partition, name, keys.slice(at, at + CACHE_LIMITS.keysMax), ofPart(options, `owned${at}`))
     }
     return removed
   }
@@ -77,7 +80,8 @@ export class Invalidations {
   async #tags(name: CacheName, tags: ReadonlySet<string>, options: CacheCallOptions): Promise<number> {
     const counts = [...tags].map(async (tag, nth) => {
       const line = tagLine(name.namespace, name.cache, tag)
-      return this.#sweepAll(name, { line }, await this.#bump(line, ofPart(options, nth)), options)
+      const named = ofPart(options, `tag${nth}`)
+      return this.#sweepAll(name, { line }, await this.#bump(line, named), named)
     })
     return sum(await allOf(counts))
   }
@@ -99,15 +103,16 @@ export class Invalidations {
     let removed = 0
     let [after, below] = [0, from]
     const owned: string[] = []
-    for (let round = 0; ;) {
-      const reply = await this.#writes.submit(partition, { type: 'cache_sweep', ...name, what, below, after }, withoutKey(options))
+    for (let [page, round] = [0, 0]; ; page++) {
+      const command = { type: 'cache_sweep', ...name, what, below, after } as const
+      const reply = await this.#writes.submit(partition, command, ofPart(options, `page${page}`))
       if (reply.type !== 'swept') return removed
       removed += reply.removed
       owned.push(...reply.owned)
       ;({ after, below } = reply)
       if (reply.more) continue
       // By name they are newer than the sweep once they are flushed; by a line their tags say whether they are meant.
-      if (!('line' in what)) return removed + (await this.#ownedKeys(partition, name, owned, withoutKey(options)))
+      if (!('line' in what)) return removed + (await this.#ownedKeys(partition, name, owned, options))
       if (owned.length === 0 || round++ >= ROUNDS_MAX) return removed
       await this.#giveBack(name, owned.splice(0), options)
       after = 0

@@ -113,7 +113,7 @@ function submitOptions({ type }: CacheCommand, options: CacheCallOptions): Submi
 }
 
 /** One call, several commands: each under a key of its own. */
-export function ofPart<T extends CacheCallOptions>(options: T, part: number): T {
+export function ofPart<T extends CacheCallOptions>(options: T, part: number | string): T {
   const { idempotencyKey } = options
   return idempotencyKey ? { ...options, idempotencyKey: { ...idempotencyKey, key: `${idempotencyKey.key}#${part}` } } : options
 }
