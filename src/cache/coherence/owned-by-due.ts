@@ -2,7 +2,7 @@
  * The lines of a partition that this node writes alone, and which of them is due first. To look at what is due costs by what is due,
  * not by what is owned.
  *
- * Whoever brings forward when a line is due says so (`moved`); that it is due later need not be said.
+ * Whoever brings forward when a line is due, or writes it, says so (`moved`); that it is due later need not be said.
  */
 import type { Millis } from '../../base/ids.ts'
 import { LazyHeap } from '../../base/lazy-heap.ts'
@@ -36,6 +36,9 @@ export class OwnedByDue implements Iterable<[LineId, OwnedLine]> {
   /** How many of each session. */
   readonly #ofEpoch = new Map<number, number>()
 
+  /** Of the lines' names and what they hold. */
+  #bytes = 0
+
   /** Without use for `idleMs` a line is due. */
   constructor(idleMs: Millis) {
     this.#due = new DueHeap(idleMs)
@@ -43,6 +46,10 @@ export class OwnedByDue implements Iterable<[LineId, OwnedLine]> {
 
   get size(): number {
     return this.#lines.size
+  }
+
+  get bytes(): number {
+    return this.#bytes
   }
 
   get(line: LineId): OwnedLine | undefined {
@@ -54,6 +61,7 @@ export class OwnedByDue implements Iterable<[LineId, OwnedLine]> {
     this.delete(owned.line)
     this.#lines.set(owned.line, owned)
     this.#due.add(owned)
+    this.#weigh(owned, bytesOf(owned))
     this.#count(owned.copy.epoch, 1)
   }
 
@@ -62,11 +70,13 @@ export class OwnedByDue implements Iterable<[LineId, OwnedLine]> {
     if (owned === undefined) return
     this.#lines.delete(line)
     this.#due.remove(owned)
+    this.#weigh(owned, 0)
     this.#count(owned.copy.epoch, -1)
   }
 
   moved(owned: OwnedLine): void {
     this.#due.moved(owned)
+    this.#weigh(owned, bytesOf(owned))
   }
 
   /** The first one that is due by then. */
@@ -92,9 +102,18 @@ export class OwnedByDue implements Iterable<[LineId, OwnedLine]> {
     return this.#lines[Symbol.iterator]()
   }
 
+  #weigh(owned: OwnedLine, bytes: number): void {
+    this.#bytes += bytes - owned.bytes
+    owned.bytes = bytes
+  }
+
   #count(epoch: number, by: number): void {
     const count = (this.#ofEpoch.get(epoch) ?? 0) + by
     if (count === 0) this.#ofEpoch.delete(epoch)
     else this.#ofEpoch.set(epoch, count)
   }
+}
+
+function bytesOf({ line, copy: { held } }: OwnedLine): number {
+  return line.length + (held.value?.length ?? 0) + held.contentType.length
 }

@@ -16,6 +16,8 @@ export interface OwnedLine extends Ordered {
   readonly own: number
   /** Among those that are due, see `owned-by-due.ts`. */
   place: number
+  /** Of what it holds, as counted there. */
+  bytes: number
   copy: Copy
   /** The version of the next write. */
   next: number
@@ -50,7 +52,7 @@ export function createOwned(
   copy: Copy,
   now: Millis,
 ): OwnedLine {
-  const fresh = { dirty: 0, flushing: null, flushAt: Infinity, usedAt: now, closing: false, acks: [], place: -1 }
+  const fresh = { dirty: 0, flushing: null, flushAt: Infinity, usedAt: now, closing: false, acks: [], place: -1, bytes: 0 }
   return { line, own, order: own, copy, next: versionFirst, versionMax, ...fresh }
 }
 

@@ -216,6 +216,7 @@ export class Coherence implements Lines {
         clock: this.#clock,
         life: this.#deps.system.incarnation,
         store: this.store,
+        room: this.store,
         send: (to, message) => this.#toHome(partition, to, message),
         flush: (written, done) => this.#flushes.flush(partition, written, done),
         release: (line, own) => this.#flushes.release(partition, line, own),

@@ -1,7 +1,8 @@
 /**
  * What this node keeps of other homes' lines: least recently used first out, one budget of bytes over all caches. Values
  * lie outside of V8's heap (they are the buffers of the frames that brought them); what a line costs beside its value is
- * counted too. Lines that are busy (asked for, being written back) are not in here: they cannot be evicted.
+ * counted too. Lines that are busy (asked for, written alone) are not in here: they cannot be evicted. Those that are written
+ * alone are pinned in the budget: copies make room for them, and where they are half of it, no line is written alone any more.
  */
 import { LRUCache } from 'lru-cache'
 import type { Held, LineId } from '../coherence/protocol.ts'
@@ -10,7 +11,10 @@ import type { Held, LineId } from '../coherence/protocol.ts'
  * Of a copy beside its texts and its value: objects, the value's buffer, a place in the map. As measured with 10,000 to 300,000 of them by
  * `node --expose-gc dist/bench/cache-hit.js 100000`: 458 to 526, the map growing in steps.
  */
-const LINE_BYTES = 472
+export const LINE_BYTES = 472
+
+/** Of the budget. */
+const PINNED_SHARE_MAX = 0.5
 
 export interface Kept {
   readonly held: Held
@@ -25,11 +29,14 @@ export interface LineStoreOptions<T> {
 export class LineStore<T extends Kept> {
   readonly #lines: LRUCache<LineId, T>
   readonly #onCount: LineStoreOptions<T>['onCount']
+  readonly #bytesMax: number
+  #pinnedBytes = 0
   /** Lines that had to go so far. */
   evictions = 0
 
   constructor({ bytesMax, onCount }: LineStoreOptions<T>) {
     this.#onCount = onCount
+    this.#bytesMax = bytesMax
     this.#lines = new LRUCache<LineId, T>({
       maxSize: Math.max(1, bytesMax),
       sizeCalculation: ({ held }, line) => LINE_BYTES + line.length + (held.value?.length ?? 0) + held.contentType.length,
@@ -41,7 +48,17 @@ export class LineStore<T extends Kept> {
   }
 
   get bytes(): number {
-    return this.#lines.calculatedSize
+    return this.#lines.calculatedSize + this.#pinnedBytes
+  }
+
+  /** What cannot be evicted has become so much more, or less. */
+  pin(bytes: number): void {
+    this.#pinnedBytes += bytes
+    this.#makeRoom()
+  }
+
+  get mayPin(): boolean {
+    return this.#pinnedBytes < this.#bytesMax * PINNED_SHARE_MAX
   }
 
   get(line: LineId): T | undefined {
@@ -52,9 +69,14 @@ export class LineStore<T extends Kept> {
   set(line: LineId, kept: T): void {
     this.#lines.set(line, kept)
     if (this.#lines.has(line)) this.#onCount(line, kept, 1)
+    this.#makeRoom()
   }
 
   delete(line: LineId): void {
     this.#lines.delete(line)
+  }
+
+  #makeRoom(): void {
+    while (this.bytes > this.#bytesMax && this.#lines.size > 0) this.#lines.pop()
   }
 }

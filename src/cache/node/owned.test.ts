@@ -2,11 +2,12 @@
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../../test/manual-clock.ts'
 import type { Copy } from '../coherence/copies.ts'
-import type { Held, LineId, ToHome } from '../coherence/protocol.ts'
+import type { Held, ToHome } from '../coherence/protocol.ts'
 import { configLine, entryLine } from '../line-id.ts'
 import type { CacheCommand } from '../machine/commands.ts'
 import { NOTHING_HELD } from '../machine/entry.ts'
 import { type Flush, Flushes } from './flushes.ts'
+import { LINE_BYTES, LineStore } from './line-store.ts'
 import type { Lines } from './lines.ts'
 import type { LocalWrite } from './local-write.ts'
 import { PartitionCopies } from './partition-copies.ts'
@@ -14,6 +15,8 @@ import type { Writes } from './writes.ts'
 
 const LINE = entryLine('default', 'c', 'k')
 const LEASE_MS = 2_000
+/** For three lines that hold next to nothing. */
+const ROOM = Math.floor(3.2 * LINE_BYTES)
 const next = (ttlLeftMs: number | null): Held => ({ ...NOTHING_HELD, value: new Uint8Array(1), ttlLeftMs })
 const putOf = (ttlLeftMs: number | null) => (): LocalWrite => ({
   reply: { type: 'put', version: 0, created: true },
@@ -21,15 +24,17 @@ const putOf = (ttlLeftMs: number | null) => (): LocalWrite => ({
 })
 
 /** A node with a session, whose home renews it. */
-function bed() {
+function bed(bytesMax = 1_000_000) {
   const clock = new ManualClock()
   const sent: ToHome[] = []
   const flushes: { written: Flush; done: (isCommitted: boolean) => void }[] = []
   const released: number[] = []
+  const store = new LineStore<Copy>({ bytesMax, onCount: () => {} })
   const copies: PartitionCopies = new PartitionCopies({
     clock,
     life: 1,
-    store: new Map<LineId, Copy>(),
+    store,
+    room: store,
     send: (_, message) => {
       sent.push(message)
       const { type } = message
@@ -51,7 +56,7 @@ function bed() {
     const versions = { own: 7, versionFirst: 10, versionMax: 20 }
     copies.receive('n1', { type: 'dataX', term: 1, sid: 1, rid, line: LINE, g: 1, held, ...versions })
   }
-  return { clock, copies, flushes, released, asked, give }
+  return { clock, copies, store, flushes, released, asked, give }
 }
 
 test('a line that the log gives to nobody is written through the log', async () => {
@@ -60,6 +65,32 @@ test('a line that the log gives to nobody is written through the log', async () 
   await Promise.resolve()
   copies.receive('n1', { type: 'dataU', term: 1, sid: 1, rid: asked().rid, line: LINE, held: NOTHING_HELD })
   expect(await written).toBeNull()
+  copies.close()
+})
+
+test('what is owned counts in the budget: copies go for it, and at half of it no more is owned', async () => {
+  const { clock, copies, store, flushes, give } = bed(ROOM)
+  const copy: Copy = { state: 'S', g: 1, epoch: 1, until: Infinity, hit: false, held: next(null) }
+  store.set('one', copy)
+  store.set('two', copy)
+  const twoCopies = store.bytes
+  const bytes = new Uint8Array(LINE_BYTES)
+  const written = copies.writeOwned(LINE, 1_000, () => ({ ...putOf(null)(), next: { ...next(null), value: bytes } }))
+  await Promise.resolve()
+  give()
+  await written
+  expect([store.get('one'), store.get('two')]).toEqual([undefined, copy])
+  expect(store.bytes).toBeGreaterThan(twoCopies)
+  expect(store.bytes).toBeLessThanOrEqual(ROOM)
+  expect(store.evictions).toBe(1)
+  // It is written through the log, which is refused until the line is given back, and that makes room.
+  expect(await copies.writeOwned(entryLine('default', 'c', 'other'), 1_000, putOf(null))).toBeNull()
+  expect(await copies.writeOwned(LINE, 1_000, putOf(null))).toBeNull()
+  copies.giveUp(LINE)
+  expect(store.mayPin).toBe(false)
+  clock.jump(1)
+  flushes[0]?.done(true)
+  expect([store.mayPin, store.bytes]).toEqual([true, twoCopies / 2])
   copies.close()
 })
 

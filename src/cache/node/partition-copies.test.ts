@@ -4,6 +4,7 @@ import { ManualClock } from '../../../test/manual-clock.ts'
 import { SuspendAwareClock } from '../../io/suspend-aware-clock.ts'
 import type { Copy } from '../coherence/copies.ts'
 import type { Held, LineId, ToHome } from '../coherence/protocol.ts'
+import { LineStore } from './line-store.ts'
 import { PartitionCopies } from './partition-copies.ts'
 
 const HELD: Held = { version: 1, value: new Uint8Array(1), contentType: '', ttlLeftMs: 900, slidingMs: 800, tags: [] }
@@ -13,10 +14,12 @@ async function copiesWithOne(held = HELD) {
   const clock = new ManualClock()
   const sent: ToHome[] = []
   const told: [LineId, number][] = []
+  const store = new LineStore<Copy>({ bytesMax: 1_000_000, onCount: () => {} })
   const copies = new PartitionCopies({
     clock: new SuspendAwareClock(clock),
     life: 1,
-    store: new Map<LineId, Copy>(),
+    store,
+    room: store,
     send: (_, message) => void sent.push(message),
     flush: () => {},
     release: () => {},

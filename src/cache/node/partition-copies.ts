@@ -13,6 +13,7 @@ import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
 import type { CacheReply } from '../machine/commands.ts'
 import type { LineState } from '../types.ts'
 import type { Flush } from './flushes.ts'
+import { LINE_BYTES, type LineStore } from './line-store.ts'
 import type { LocalWrite } from './local-write.ts'
 import { Wakeup } from './wakeup.ts'
 
@@ -30,6 +31,8 @@ export interface CopiesDeps {
   /** Of this node's boot. */
   readonly life: number
   readonly store: CopyStore
+  /** For the lines that are written alone, in the node's budget of bytes. */
+  readonly room: Pick<LineStore<Copy>, 'pin' | 'mayPin'>
   /** null: to whoever leads the partition. */
   readonly send: (to: NodeId | null, message: ToHome) => void
   /** Puts into the log what this node wrote as the owner of the line; tells when it is certain whether it is there. */
@@ -54,6 +57,7 @@ export class PartitionCopies {
   readonly #wakeup: Wakeup
   readonly #asked = new Map<number, Asked>()
   #ticket = 0
+  #pinnedBytes = 0
 
   constructor(deps: CopiesDeps) {
     this.#deps = deps
@@ -83,16 +87,17 @@ export class PartitionCopies {
 
   /**
    * Writes the line alone, as soon as this node owns it. Judged on what it holds then; null where `write` gives null, or the line
-   * is not to be owned: it is to be written through the log. Rejects with NO_QUORUM.
+   * is not to be owned, or there is no room for more of them: it is to be written through the log. Rejects with NO_QUORUM.
    */
   writeOwned(line: LineId, timeoutMs: Millis, write: WriteOwned): Promise<CacheReply | null> {
-    const { clock } = this.#deps
+    const { clock, room } = this.#deps
     const giveUpAt = clock.now() + timeoutMs
     return new Promise((resolve, reject) => {
       // At once as the line comes: in the next turn it may be another's.
       const attempt = (): void => {
         const now = clock.now()
         if (now >= giveUpAt) return reject(unreachable())
+        if (!room.mayPin) return resolve(null)
         const ticket = ++this.#ticket
         const copy = this.controller.own(line, ticket, giveUpAt, now)
         if (copy === null) {
@@ -185,7 +190,16 @@ export class PartitionCopies {
   }
 
   #look(): void {
+    this.#pin()
     this.#wakeup.by(this.controller.dueAt)
+  }
+
+  #pin(): void {
+    const { lines } = this.controller.owner
+    const bytes = lines.bytes + lines.size * LINE_BYTES
+    if (bytes === this.#pinnedBytes) return
+    this.#deps.room.pin(bytes - this.#pinnedBytes)
+    this.#pinnedBytes = bytes
   }
 
   #answer(ticket: number, held: Held, until: Millis, isRefused: boolean): void {
