@@ -1,7 +1,8 @@
 /**
  * Subscriptions of caches that this gateway serves or served lately, for who comes back and knows its last `seq` alone: how far
  * the subscription had told when it was at which `seq`. Numbers begin at random, far from each other: so one number, with the
- * same filter, names one subscription.
+ * same filter, names one subscription and those that resumed it. They go on counting from where it was heard, and tell again what it
+ * told: a number of both is of the later one, where it stands for no more than in the earlier one.
  */
 import type { Millis } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
@@ -22,6 +23,7 @@ interface Mark {
 
 export interface PastSubscription {
   readonly filter: string
+  readonly first: number
   /** The oldest first; of a long life the last ones. */
   marks: readonly Mark[]
   last: number
@@ -48,7 +50,7 @@ export class PastSubscriptions {
   }
 
   began(filter: string, { seq, cursor }: Mark): PastSubscription {
-    const past: PastSubscription = { filter, marks: [{ seq, cursor }], last: seq }
+    const past: PastSubscription = { filter, first: seq, marks: [{ seq, cursor }], last: seq }
     const same = this.#byFilter.get(filter)
     if (same === undefined) this.#byFilter.set(filter, new Set([past]))
     else same.add(past)
@@ -77,13 +79,9 @@ export class PastSubscriptions {
   /** A place from which everything after `seq` can be told again; null: nothing is known of it any more. */
   cursorAt(filter: string, seq: number): string | null {
     this.#forgetOld()
-    for (const { marks, last } of this.#byFilter.get(filter) ?? []) {
-      if (seq <= last) {
-        const mark = marks.findLast((one) => one.seq <= seq)
-        if (mark !== undefined) return mark.cursor
-      }
-    }
-    return null
+    let latest: PastSubscription | null = null
+    for (const past of this.#byFilter.get(filter) ?? []) if (past.first <= seq && seq <= past.last) latest = past
+    return latest?.marks.findLast((mark) => mark.seq <= seq)?.cursor ?? null
   }
 
   #forgetOld(): void {
