@@ -113,6 +113,7 @@ const coherence: Coherence = new Coherence({
   writes,
   machineOf: () => null,
   storeBytesMax: 2 ** 32,
+  lendMark: { quietUntil: -Infinity, set: async () => {} },
   onLog: () => {},
 })
 const receive = (partition: number, message: ToNode): void =>

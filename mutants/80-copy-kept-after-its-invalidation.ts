@@ -6,7 +6,7 @@ export const mutant: Mutant = {
   pitfall: 0,
   harm: 'A copy is kept though its invalidation was acknowledged.',
   file: 'src/cache/coherence/controller.ts',
-  find: "      this.copies.delete(line)\n    }\n    this.port.send(from, { type: 'invAck'",
-  replace: "    }\n    this.port.send(from, { type: 'invAck'",
+  find: '      this.copies.delete(line)\n    }\n    if (this.lent.callBack(',
+  replace: '    }\n    if (this.lent.callBack(',
   killedBy: cacheSimulator(1, 30),
 }

@@ -13,6 +13,7 @@ import { ADMIN, ADMIN_PATH, type AdminOperation, type AdminOperations } from './
 import type { Backend, BackendCluster } from './api/backend.ts'
 import type { ServerOptions } from './api/server.ts'
 import type { NodeId } from './base/ids.ts'
+import { createLendings } from './cache/borrowing.ts'
 import { createCaches } from './cache/facade.ts'
 import { createInvalidations } from './cache/watch/invalidations.ts'
 import type { Config } from './config.ts'
@@ -54,6 +55,7 @@ export function createBackend(system: ActorSystem, options: GatewayOptions): Bac
     locks: createLocks(proposer),
     queues,
     caches,
+    lendings: createLendings(system, node),
     invalidations: createInvalidations(system, node, partitioning),
     transactions: createTransactions({ queues, proposer, partitioning, planPut }),
     lostLeases: createLostLeases(system),

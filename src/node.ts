@@ -10,6 +10,7 @@ import { ADMIN_PATH, createAdmin } from './admin.ts'
 import { type Hash } from './base/hash.ts'
 import { FIRST_PARTITION, type GroupId, LOCKS_GROUP, type NodeId, groupName, partitionGroup } from './base/ids.ts'
 import type { Coherence } from './cache/node/coherence.ts'
+import { readLendMark } from './cache/node/lend-mark.ts'
 import { type NodeCaches, startCaches } from './cache/node/start.ts'
 import { startCluster } from './cluster/start.ts'
 import type { Cluster, Identity } from './cluster/types.ts'
@@ -65,6 +66,7 @@ export interface Node {
 
 /** Where it rejects, nothing is left running, and the storage is closed. */
 export async function createNode(config: Config, identity: Identity, ports: Ports, options: NodeOptions): Promise<Node> {
+  const lendMark = await readLendMark(ports.storage, ports.clock, options.onDiskFatal)
   const system = startSystem(config, identity, ports, options)
   const locks = createLockMachine({ hashSeed: ports.random.below(2 ** 32) })
   const partitions = new Map<GroupId, PartitionMachine>()
@@ -108,6 +110,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     partitions: cluster.ring().partitions,
     machineOf: (partition) => partitions.get(partitionGroup(partition))?.caches ?? null,
     storeBytesMax: config.caches.node_bytes_max,
+    lendMark,
     onLog: (level, message, fields) => options.log[level](message, fields),
   }))
   cachesStarted(coherence)

@@ -5,7 +5,7 @@
 import type { MemberId, NodeId } from '../base/ids.ts'
 import type { Clock } from '../io/clock.ts'
 import type { Random } from '../io/random.ts'
-import type { Caches, Invalidations } from '../cache/types.ts'
+import type { Caches, Invalidations, Lendings } from '../cache/types.ts'
 import type { ClusterStatus, RingPlan, RingView } from '../cluster/types.ts'
 import type { Locks } from '../lock/types.ts'
 import type { LostLeases, Queues } from '../queue/types.ts'
@@ -22,6 +22,7 @@ export interface Backend {
   readonly queues: Queues
   readonly caches: Caches
   readonly invalidations: Invalidations
+  readonly lendings: Lendings
   readonly transactions: Transactions
   readonly lostLeases: LostLeases
   readonly cluster: BackendCluster

@@ -118,9 +118,14 @@ export const subscribeCacheBody = z
     all: z.literal(true).optional(),
     from: z.int().min(0).optional(),
     cursor: z.string().max(CURSOR_LENGTH_MAX).optional(),
-    mode: z.enum(['events', 'bounded'], 'events, or bounded; linearizable copies in clients are not offered').optional(),
+    mode: z.enum(['events', 'bounded', 'linearizable']).optional(),
   })
   .refine(({ keys, prefix, all }) => [keys, prefix, all].filter((what) => what !== undefined).length === 1, 'one of keys, prefix and all')
+  .refine(({ mode, cursor }) => mode !== 'linearizable' || cursor === undefined, {
+    path: ['cursor'],
+    message: 'none with linearizable: what was lent does not outlive its connection',
+  })
+export const cacheBeatBody = z.strictObject({ sub: text(64), seq: z.int().min(0).optional() })
 
 export type SubscribeCacheBody = z.infer<typeof subscribeCacheBody>
 export type ValueInput = z.infer<typeof mputBody>['entries'][number]

@@ -53,7 +53,7 @@ export interface QueueGateway {
 
 /** What subscriptions of caches need of it. */
 export interface WatchGateway {
-  readonly backend: Pick<Backend, 'invalidations' | 'clock'>
+  readonly backend: Pick<Backend, 'invalidations' | 'lendings' | 'clock'>
   readonly settings: Pick<GatewaySettings, 'commandTimeoutMs'>
   readonly metrics: WatchMetrics
   readonly pastSubscriptions: PastSubscriptions

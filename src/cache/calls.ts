@@ -68,6 +68,13 @@ const CALLS: Readonly<Record<string, readonly Check[]>> = {
   configure: [isName, isMap, isOptions],
   status: [isName, isOptions],
   line: [isEntryName, isOptions],
+  // Of a gateway, for clients that keep copies: who they are, and (lend_get) as `get`, (lend_wait) what they have heard and how long to
+  // wait, (lend_beat) what they have acknowledged, (lend_leave) whether they have said themselves that they read nothing any more.
+  lend_open: [isText],
+  lend_get: [isText, isText, isText, isText, isNumber],
+  lend_wait: [isText, isPlace, isPlace],
+  lend_beat: [isText, isPlace],
+  lend_leave: [isText, isBoolean],
   // Of one node to another.
   counts: [isName],
   look: [isText],

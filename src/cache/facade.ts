@@ -10,7 +10,7 @@ import { CACHE_CALL, CACHE_PATH, decodeRead, valueOf } from './calls.ts'
 import type { CacheCallOptions, Caches, EntryName, LoadOutcome, MputResult, NewValue } from './types.ts'
 
 /** The node gives up first, and says why. */
-const SLACK_MS: Millis = 500
+export const SLACK_MS: Millis = 500
 
 /**
  * What a put into a cache says to the log of its partition, as a command of that; for a transaction. Changes nothing. `isOwned`: the log
@@ -71,7 +71,7 @@ export function createCaches(system: ActorSystem, node: NodeId): Caches & { read
 }
 
 /** Reading changes nothing: that no answer came is no outcome to be unsure of. */
-async function certain<T>(reading: Promise<T>): Promise<T> {
+export async function certain<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading
   } catch (error) {

@@ -209,6 +209,35 @@ export interface Caches {
   line(name: EntryName, options: CacheCallOptions): Promise<LineView>
 }
 
+/** A read for who keeps copies. */
+export interface LentRead {
+  readonly read: CacheRead
+  /** Asked as the answer leaves. Null: it is not to be kept. `leaseMs`, `ttlMs` (null: for ever): from when it was asked for. */
+  lent(): { readonly leaseMs: Millis; readonly ttlMs: Millis | null } | null
+}
+
+/** One who keeps copies of what it reads through this, none of them older than any write that was answered. */
+export interface Borrowing {
+  get(name: EntryName, options: CacheCallOptions): Promise<LentRead>
+  /** What was called back up to this number is not read any more. The new lease, from when it was asked for; 0: none. */
+  beat(acked: number, timeoutMs: Millis): Promise<Millis>
+  /** Nothing is told until `resume`; whatever is called back waits for the end of the lease then. It begins paused. */
+  pause(): void
+  resume(): void
+  /** `isCertain`: nothing that was lent is read any more. Else it may, as long as the lease lasts. */
+  end(isCertain: boolean): void
+}
+
+export interface BorrowingListener {
+  /** Not to be read any more, then to be acknowledged. `key` null: anything that was lent. */
+  calledBack(n: number, key: string | null): void
+}
+
+export interface Lendings {
+  /** Rejects with QUOTA where there are too many. */
+  open(listener: BorrowingListener, timeoutMs: Millis): Promise<Borrowing>
+}
+
 /** Which changes to hear of. Keys are there once each. */
 export type WatchWhat = { readonly keys: readonly string[] } | { readonly prefix: string } | { readonly all: true }
 

@@ -8,8 +8,10 @@
  * A way that mangles loses, doubles and delays events, which no TCP does: whoever obeys the rules is not hurt by it.
  */
 import type { Members } from '../api/socket/call.ts'
+import { CacheSubscription } from '../api/socket/cache-subscription.ts'
 import { CacheSubscriptions } from '../api/socket/cache-subscriptions.ts'
 import type { SubscribeCacheBody } from '../api/cache-schemas.ts'
+import { assert } from '../base/assert.ts'
 import { TricordError } from '../base/errors.ts'
 import type { Millis } from '../base/ids.ts'
 import { CACHE } from './cache-workload.ts'
@@ -92,7 +94,9 @@ export class WatchConnection {
 
   beat(sub: string, answered: (state: Members) => void): void {
     this.#run(() => {
-      const state = this.#subscriptions.get(sub).state()
+      const subscription = this.#subscriptions.get(sub)
+      assert(subscription instanceof CacheSubscription, 'clients here are lent nothing')
+      const state = subscription.state()
       this.#audit.beaten(this, state)
       this.#out({ deliver: () => answered({ ...state }), isEvent: false })
     })

@@ -3,6 +3,7 @@ import type { ActorSystem } from '../actors/actor.ts'
 import type { WatchGateway } from '../api/gateway.ts'
 import { PastSubscriptions } from '../api/socket/past-subscriptions.ts'
 import type { NodeId } from '../base/ids.ts'
+import { createLendings } from '../cache/borrowing.ts'
 import { type InvalidationsOptions, createInvalidations } from '../cache/watch/invalidations.ts'
 import type { Random } from '../io/random.ts'
 
@@ -17,7 +18,7 @@ export function watchGateway(
   const { clock } = system
   const uncounted = { inc: () => undefined, dec: () => undefined }
   return {
-    backend: { invalidations: createInvalidations(system, node, options), clock },
+    backend: { invalidations: createInvalidations(system, node, options), lendings: createLendings(system, node), clock },
     settings: { commandTimeoutMs: COMMAND_TIMEOUT_MS },
     metrics: { cacheSubscriptions: uncounted, cacheEvents: uncounted },
     pastSubscriptions: new PastSubscriptions(clock, random),

@@ -34,6 +34,10 @@ export interface CacheReading {
   readonly evictions: number
   /** Acknowledged writes of owners that were gone before they were flushed (`writeback`). */
   readonly lostWrites: number
+  /** Subscriptions that are lent copies, the lines of these, and leases of theirs that ended before they had acknowledged. */
+  readonly borrowers: number
+  readonly lentLines: number
+  readonly overdueBorrowers: number
   /** How long answers waited at the gate, where they did. */
   readonly gateWaits: LatencyCounts
 }
@@ -53,6 +57,9 @@ export function cacheMetrics(registry: Registry, read: () => CacheReading): () =
   const entries = gauge(registry, 'tricord_cache_entries', 'Entries in the partitions that this node leads')
   const entryBytes = gauge(registry, 'tricord_cache_entry_bytes', 'What these entries take')
   const lost = following(registry, 'tricord_cache_writeback_lost_total', 'Acknowledged writes that were gone before they were flushed')
+  const borrowers = gauge(registry, 'tricord_cache_borrowers', 'Subscriptions that keep copies of what this node lends them')
+  const lentLines = gauge(registry, 'tricord_cache_lent_lines', 'Lines that they were lent')
+  const overdue = following(registry, 'tricord_cache_overdue_borrowers_total', 'Their leases that ended before they had acknowledged')
   const evictions = gauge(registry, 'tricord_cache_evictions', 'Entries evicted from these partitions since each cache began')
   void new LatencyMetric(registry, 'tricord_cache_gate_wait_seconds', 'How long answers waited for copies to go', () => read().gateWaits)
   return () => {
@@ -74,5 +81,8 @@ export function cacheMetrics(registry: Registry, read: () => CacheReading): () =
     entryBytes.set(now.entryBytes)
     evictions.set(now.evictions)
     lost(now.lostWrites)
+    borrowers.set(now.borrowers)
+    lentLines.set(now.lentLines)
+    overdue(now.overdueBorrowers)
   }
 }

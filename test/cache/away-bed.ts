@@ -31,6 +31,7 @@ export function awayBed(storeBytesMax = 1_000) {
     writes: { partitions: 1, partitionOf: () => 0, shareOf: () => ({}), submit: () => new Promise(() => {}) } as unknown as Writes,
     machineOf: () => null,
     storeBytesMax,
+    lendMark: { quietUntil: -Infinity, set: async () => {} },
     onLog: (_level, message) => void logged.push(message),
   })
   const receive = (message: ToNode): void =>

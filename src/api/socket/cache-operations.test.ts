@@ -18,7 +18,7 @@ function bed(carriesBytes = false) {
     if (takes) room -= bytes
     return takes
   }
-  const caller = { gateway, carriesBytes, takesValue } as unknown as Caller
+  const caller = { gateway, carriesBytes, takesValue, cacheSubscriptions: { borrower: () => null } } as unknown as Caller
   const call = (op: keyof typeof cacheOperations, members: Members) =>
     new Promise<Members>((resolve) => {
       const answers = {

@@ -1,6 +1,6 @@
 /** `cache.*`: the calls of `/caches/{c}/entries/{key}`. Over MessagePack values may be bytes, both ways. */
 import { TricordError } from '../../base/errors.ts'
-import type { CacheCallOptions, Caches, Condition, EntryName } from '../../cache/types.ts'
+import type { CacheCallOptions, Caches, Condition, EntryName, LentRead } from '../../cache/types.ts'
 import { type CacheScope, ask, cacheKey, noEntry, putMeaning } from '../cache-calls.ts'
 import { type PutBody, deleteBody, entryBody, incrementEntryBody, putBody } from '../cache-schemas.ts'
 import { newValue, shownValue } from '../cache-values.ts'
@@ -37,14 +37,24 @@ function writing(call: SocketCall, name: EntryName, verb: string, meaning: () =>
 function get(call: SocketCall, caller: Caller): void {
   const name = entryOf(call, call.cacheBody(entryBody).key)
   const { carriesBytes, takesValue } = caller
-  const run: Run<Awaited<ReturnType<Caches['get']>>> = (caches, options) => caches.get(name, options)
-  answer(call, caller, 'get', reading(call), run, (read) => {
+  const borrower = caller.cacheSubscriptions.borrower(name)
+  const run: Run<LentRead> = async (caches, options) =>
+    borrower === null ? { read: await caches.get(name, options), lent: () => null } : borrower.get(name, options)
+  answer(call, caller, 'get', reading(call), run, ({ read, lent }) => {
     const { entry, line, hit } = read
     if (entry === null) throw noEntry(name, read)
     if (!takesValue(entry.value.length)) throw unread()
     const { data, encoding, contentType, version } = shownValue(entry, carriesBytes)
-    return { data, encoding, contentType, version, line, cache: hit ? 'hit' : 'miss' }
+    const found = { data, encoding, contentType, version, line, cache: hit ? 'hit' : 'miss' }
+    return borrower === null ? found : { ...found, ...lentMembers(borrower.options.sub, lent()) }
   })
+}
+
+/** Whether it may be kept, under which subscription's lease. */
+function lentMembers(sub: string, lent: ReturnType<LentRead['lent']>): Members {
+  if (lent === null) return { lent: false }
+  const { leaseMs, ttlMs } = lent
+  return { lent: true, sub, leaseMs, ...(ttlMs !== null && { ttlMs }) }
 }
 
 /** Whoever asks for more than it reads would have it kept here. */

@@ -39,6 +39,7 @@ export interface CacheSubscriptionOptions {
 
 export class CacheSubscription implements InvalidationListener {
   readonly options: CacheSubscriptionOptions
+  readonly keys: number
   readonly #pushes: Pushes
   readonly #pasts: PastSubscriptions
   readonly #metrics: WatchMetrics
@@ -49,6 +50,7 @@ export class CacheSubscription implements InvalidationListener {
 
   constructor(options: CacheSubscriptionOptions, pushes: Pushes, pasts: PastSubscriptions, metrics: WatchMetrics) {
     this.options = options
+    this.keys = options.keys
     this.#pushes = pushes
     this.#pasts = pasts
     this.#metrics = metrics
@@ -97,8 +99,13 @@ export class CacheSubscription implements InvalidationListener {
     this.#metrics.cacheEvents.inc({ event: 'reset' })
   }
 
-  /** From time to time. One that says nothing is left out. */
-  beat(): void {
+  /** What the peer asks for. */
+  async beat(): Promise<Members> {
+    return this.state()
+  }
+
+  /** From time to time it is told. What says nothing is left out. */
+  tick(): void {
     if (this.#stream === null || !this.#pushes.writable) return
     const { cursor, ...state } = this.state()
     if (this.#past !== null) this.#pasts.mark(this.#past, { seq: this.#seq, cursor })

@@ -224,7 +224,7 @@ describe('terms', () => {
       [{ prefix: '' }, 'INVALID_ARGUMENT'],
       [{ keys: ['k'.repeat(513)] }, 'INVALID_ARGUMENT'],
       [{ all: true, from: -1 }, 'INVALID_ARGUMENT'],
-      [{ all: true, mode: 'linearizable' }, 'INVALID_ARGUMENT'],
+      [{ all: true, mode: 'strict' }, 'INVALID_ARGUMENT'],
       [{ all: true, cursor: 'x' }, 'INVALID_ARGUMENT'],
       [{ all: true, cursor: '1.0-1.0-2' }, 'INVALID_ARGUMENT'],
       [{ keys: Array.from({ length: 10_001 }, (_, nth) => `${nth}`) }, 'INVALID_ARGUMENT'],

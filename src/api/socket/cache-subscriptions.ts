@@ -1,16 +1,19 @@
 /** The subscriptions of one connection to the changes of caches, and their limits. */
 import { hash } from 'node:crypto'
 import { TricordError } from '../../base/errors.ts'
-import type { CacheName, WatchWhat } from '../../cache/types.ts'
+import type { CacheName, EntryName, WatchWhat } from '../../cache/types.ts'
 import type { Timer } from '../../io/clock.ts'
 import type { SubscribeCacheBody } from '../cache-schemas.ts'
 import type { WatchGateway } from '../gateway.ts'
-import { CacheSubscription, LEASE_MS } from './cache-subscription.ts'
+import { CacheSubscription, LEASE_MS, type WatchMode } from './cache-subscription.ts'
+import { LentSubscription } from './lent-subscription.ts'
 import type { Members } from './call.ts'
 import type { Pushes } from './subscriptions.ts'
 
 export const CACHE_SUBSCRIPTIONS_MAX = 100
 export const TRACKED_KEYS_MAX = 10_000
+type Subscription = CacheSubscription | LentSubscription
+
 const BEATS_PER_LEASE = 3
 /** Until homes have confirmed that they are. */
 const FIRST_BEAT_MS = 100
@@ -18,7 +21,7 @@ const FIRST_BEAT_MS = 100
 export class CacheSubscriptions {
   readonly #gateway: WatchGateway
   readonly #pushes: Pushes
-  readonly #subscriptions = new Map<string, CacheSubscription>()
+  readonly #subscriptions = new Map<string, Subscription>()
   /** Of those that are being opened, too. */
   #count = 0
   #keys = 0
@@ -40,15 +43,22 @@ export class CacheSubscriptions {
     this.#count += 1
     this.#keys += keys
     try {
-      await this.#open(name, what, body, answer)
+      if (body.mode === 'linearizable') await this.#lend(name, what, body, answer)
+      else await this.#open(name, what, body, answer)
     } catch (error) {
       this.#release(keys)
       throw error
     }
   }
 
+  /** The one that may keep the entry; null: none. */
+  borrower(name: EntryName): LentSubscription | null {
+    for (const one of this.#subscriptions.values()) if (one instanceof LentSubscription && one.matches(name)) return one
+    return null
+  }
+
   /** Throws NOT_FOUND. */
-  get(sub: string): CacheSubscription {
+  get(sub: string): Subscription {
     const subscription = this.#subscriptions.get(sub)
     if (!subscription) throw new TricordError('NOT_FOUND', `this connection has no subscription ${sub}`)
     return subscription
@@ -58,7 +68,7 @@ export class CacheSubscriptions {
     const subscription = this.get(sub)
     subscription.end(true)
     this.#subscriptions.delete(sub)
-    this.#release(subscription.options.keys)
+    this.#release(subscription.keys)
   }
 
   /** The peer reads again, or does not any more. */
@@ -80,7 +90,8 @@ export class CacheSubscriptions {
   async #open(name: CacheName, what: WatchWhat, body: SubscribeCacheBody, answer: (result: Members) => void): Promise<void> {
     const { backend, settings, pastSubscriptions: pasts, metrics } = this.#gateway
     const filter = hash('sha256', JSON.stringify([name.namespace, name.cache, what]), 'base64url')
-    const { from, mode = 'bounded' } = body
+    const { from } = body
+    const mode: WatchMode = body.mode === 'events' ? 'events' : 'bounded'
     const cursor = body.cursor ?? (from === undefined ? null : pasts.cursorAt(filter, from))
     const resets = from !== undefined && cursor === null
     const sub = `c${++this.#last}`
@@ -91,8 +102,19 @@ export class CacheSubscriptions {
     this.#subscriptions.set(sub, subscription)
     answer(subscription.begin(stream))
     subscription.start()
-    backend.clock.after(FIRST_BEAT_MS, () => subscription.beat())
+    backend.clock.after(FIRST_BEAT_MS, () => subscription.tick())
     this.#beat ??= this.#beatAgain()
+  }
+
+  async #lend(name: CacheName, what: WatchWhat, { from }: SubscribeCacheBody, answer: (result: Members) => void): Promise<void> {
+    const { backend, settings, pastSubscriptions: pasts, metrics } = this.#gateway
+    const options = { sub: `c${++this.#last}`, name, what, seq: from ?? pasts.firstSeq(), resets: from !== undefined }
+    const subscription = new LentSubscription(options, this.#pushes, metrics)
+    const borrowing = await backend.lendings.open(subscription, settings.commandTimeoutMs)
+    if (this.#ended) return borrowing.end(true)
+    this.#subscriptions.set(options.sub, subscription)
+    answer(subscription.begin(borrowing))
+    subscription.start()
   }
 
   #release(keys: number): void {
@@ -102,7 +124,7 @@ export class CacheSubscriptions {
 
   #beatAgain(): Timer {
     return this.#gateway.backend.clock.after(LEASE_MS / BEATS_PER_LEASE, () => {
-      for (const subscription of this.#subscriptions.values()) subscription.beat()
+      for (const subscription of this.#subscriptions.values()) subscription.tick()
       this.#beat = this.#subscriptions.size === 0 ? null : this.#beatAgain()
     })
   }

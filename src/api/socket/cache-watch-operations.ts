@@ -1,5 +1,8 @@
-/** `cache.subscribe`, `cache.unsubscribe`, and `cache.beat`: what a subscription knows now, for who counts its lease from when it asked. */
-import { subscribeCacheBody } from '../cache-schemas.ts'
+/**
+ * `cache.subscribe`, `cache.unsubscribe`, and `cache.beat`: what a subscription knows now, for who counts its lease from when it
+ * asked, and acknowledges what it was told.
+ */
+import { cacheBeatBody, subscribeCacheBody } from '../cache-schemas.ts'
 import { unsubscribeBody } from '../queue-schemas.ts'
 import type { SocketCall } from './call.ts'
 import type { Caller } from './operations.ts'
@@ -18,7 +21,8 @@ function unsubscribe(call: SocketCall, { cacheSubscriptions }: Caller): void {
   call.answer({ unsubscribed: true })
 }
 
-function beat(call: SocketCall, { cacheSubscriptions }: Caller): void {
-  const { sub } = call.body(unsubscribeBody, false)
-  call.answer(cacheSubscriptions.get(sub).state())
+function beat(call: SocketCall, { cacheSubscriptions, gateway }: Caller): void {
+  const { sub, seq } = call.body(cacheBeatBody, false)
+  const state = cacheSubscriptions.get(sub).beat(seq, gateway.settings.commandTimeoutMs)
+  state.then((known) => call.answer(known)).catch((error: unknown) => call.fail(error))
 }

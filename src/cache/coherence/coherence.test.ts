@@ -70,6 +70,7 @@ class Bench {
       flush() {},
       release() {},
       lost() {},
+      callBack() {},
       failed: (ticket) => this.answers.push([id, ticket, 'failed']),
     })
     this.nodes.set(id, controller)

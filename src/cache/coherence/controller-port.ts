@@ -1,9 +1,10 @@
 /** The door of a node's controller to the world, what it may be told, and what it counts. */
 import type { Millis, NodeId } from '../../base/ids.ts'
+import type { LentPort } from './lent-lines.ts'
 import type { OwnedPort } from './owned-lines.ts'
 import type { Held, ToHome } from './protocol.ts'
 
-export interface ControllerPort extends OwnedPort {
+export interface ControllerPort extends OwnedPort, LentPort {
   /** null: to whoever leads the partition. */
   send(to: NodeId | null, message: ToHome): void
   /** Of a `load` or `own` that gave null; `isRefused`: the line is not to be owned now. `until`: when the value is past its time, on this node's clock. */

@@ -16,6 +16,7 @@ import type { Copy, CopyStore } from './copies.ts'
 import type { Fetch, Waiter } from './fetch.ts'
 import { createFetch, nextGiveUp, takeAsked, takeLate } from './fetch.ts'
 import { retryMs } from './lease.ts'
+import { LentLines } from './lent-lines.ts'
 import type { NodeSession } from './node-session.ts'
 import { createSession, endSession, leaseOf, nextTry } from './node-session.ts'
 import { Owner } from './owner.ts'
@@ -24,6 +25,7 @@ import type { Held, LineId, ToNode } from './protocol.ts'
 export class Controller {
   readonly session: NodeSession
   readonly fetches = new Map<LineId, Fetch>()
+  readonly lent: LentLines
   readonly owner: Owner
   readonly counts: ControllerCounts = { hits: 0, misses: 0, getS: 0, getM: 0, inv: 0, falseInv: 0, breaks: 0 }
   rid = 0
@@ -38,7 +40,8 @@ export class Controller {
     this.copies = copies
     this.port = port
     this.session = createSession(options.life)
-    this.owner = new Owner(options, this.session, port)
+    this.lent = new LentLines(port)
+    this.owner = new Owner(options, this.session, this.lent, port)
   }
 
   /** The copy, where it may be read now; else null, and the answer comes for the ticket, or `failed` at `giveUpAt`. */
@@ -88,6 +91,28 @@ export class Controller {
   /** What it owns of the line is flushed and not written any more; `owner.lines` has it until that is done. */
   giveUp(line: LineId): void {
     this.owner.giveUp(line)
+  }
+
+  /** The copy, where a client may be lent it: until `session.leaseUntil` at most. `returned` has to follow. */
+  lend(line: LineId, now: Millis): Copy | null {
+    const copy = this.copies.get(line)
+    if (copy === undefined || !this.isReadable(copy, now) || !this.lent.lend(line, copy)) return null
+    this.session.usedAt = now
+    return copy
+  }
+
+  /** No client reads the line any more. */
+  returned(line: LineId, now: Millis): void {
+    const { session } = this
+    const acks = this.lent.returned(line)
+    if (acks === null) return
+    for (const { to, t } of acks) this.port.send(to, { type: 'invAck', term: session.term, t, line })
+    if (this.lent.lines.size === 0) {
+      if (session.leaving !== 0) this.tellThatItLeaves(now)
+      else if (session.opening && session.sid === 0) this.openSession(now)
+    }
+    this.dueAt = Math.min(this.dueAt, session.nextAt)
+    this.owner.acknowledgeView()
   }
 
   /** Of this node, for `Tricord-Line` and the inspector. */
@@ -253,6 +278,7 @@ export class Controller {
       if (!copy.hit) counts.falseInv += 1
       this.copies.delete(line)
     }
+    if (this.lent.callBack(line, { to: from, t }, this.session.epoch)) return
     this.port.send(from, { type: 'invAck', term: this.session.term, t, line })
   }
 
@@ -261,6 +287,7 @@ export class Controller {
     session.term = term
     session.home = from
     this.owner.forgetAcks()
+    this.lent.forgetAcks()
     // An open that is under way stays good: there are no copies, and whoever leads may answer it.
     if (session.sid !== 0) this.breakSession(now)
   }
@@ -268,6 +295,7 @@ export class Controller {
   private loseCopies(): void {
     endSession(this.session)
     this.owner.closeAll()
+    this.lent.callAllBack()
     for (const fetch of this.fetches.values()) fetch.rid = 0
   }
 
@@ -296,8 +324,10 @@ export class Controller {
 
   private tellThatItLeaves(now: Millis): void {
     const { session } = this
-    session.nextAt = session.hasLeft ? Infinity : now + retryMs(session.tries)
-    if (session.hasLeft) return
+    // It would say that the copies of its clients are gone.
+    const isSilent = session.hasLeft || this.lent.lines.size > 0
+    session.nextAt = isSilent ? Infinity : now + retryMs(session.tries)
+    if (isSilent) return
     session.tries += 1
     this.port.send(null, { type: 'leave', n: session.leaving })
   }
@@ -307,6 +337,8 @@ export class Controller {
     if (session.leaving !== 0) return
     if (!session.opening) session.tries = 0
     session.opening = true
+    // The home takes it as the word that all copies are gone, those of clients as well.
+    if (this.lent.lines.size > 0) return void (session.nextAt = Infinity)
     this.port.send(null, { type: 'open', n: nextTry(session, now), first: session.first })
     session.nextAt = now + retryMs(session.tries)
     session.tries += 1

@@ -20,6 +20,7 @@ test('a copy is not read after its lease, though nothing has ticked since', () =
     flush: () => {},
     release: () => {},
     lost: () => {},
+    callBack: () => {},
   })
   controller.load(LINE, 1, 10_000, 100)
   const open = sent.at(-1)
@@ -42,6 +43,7 @@ test('an owner neither reads nor writes after its lease, though nothing has tick
     flush: () => {},
     release: () => {},
     lost: () => {},
+    callBack: () => {},
   })
   controller.own(LINE, 1, 10_000, 100)
   const open = sent.at(-1)

@@ -29,6 +29,7 @@ function ownerOf(count: number) {
     },
     release: (line) => void released.push(line),
     lost() {},
+    callBack() {},
   })
   for (let nth = 0; nth < count; nth++) {
     const line = `line ${nth}`

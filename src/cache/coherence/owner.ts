@@ -8,6 +8,7 @@
 import type { Millis, NodeId } from '../../base/ids.ts'
 import type { ControllerOptions, ControllerPort } from './controller-port.ts'
 import type { Copy } from './copies.ts'
+import type { LentLines } from './lent-lines.ts'
 import type { NodeSession } from './node-session.ts'
 import { OwnedByDue } from './owned-by-due.ts'
 import type { OwnedLine } from './owned-lines.ts'
@@ -24,11 +25,13 @@ export class Owner {
   viewFrom: NodeId | null = null
   private readonly options: ControllerOptions
   private readonly session: NodeSession
+  private readonly lent: LentLines
   private readonly port: ControllerPort
 
-  constructor(options: ControllerOptions, session: NodeSession, port: ControllerPort) {
+  constructor(options: ControllerOptions, session: NodeSession, lent: LentLines, port: ControllerPort) {
     this.options = options
     this.session = session
+    this.lent = lent
     this.port = port
     this.lines = new OwnedByDue(options.idleMs)
   }
@@ -116,10 +119,11 @@ export class Owner {
     for (const [, owned] of this.lines) this.close(owned)
   }
 
-  /** What was written under an older term is flushed first: the new home is silent until then, and gives it to nobody else. */
+  /** What was written under an older term is flushed first, and what was lent is returned: the new home is silent until then, and gives it to nobody else. */
   acknowledgeView(): void {
     if (this.viewFrom === null) return
     if (this.lines.hasOthersThan(this.session.epoch)) return
+    if (this.lent.isOut(this.session.epoch)) return
     this.port.send(this.viewFrom, { type: 'viewAck', term: this.session.term })
     this.viewFrom = null
   }

@@ -54,6 +54,7 @@ class Far {
       flush() {},
       release() {},
       lost() {},
+      callBack() {},
     })
     this.#directory.start(0, [])
     this.#directory.caughtUp([], 0)

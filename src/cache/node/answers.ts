@@ -28,6 +28,7 @@ import type {
 } from '../types.ts'
 import type { Coherence } from './coherence.ts'
 import { Invalidations } from './invalidations.ts'
+import { Lendings } from './lendings.ts'
 import type { HowToLoad, Operations } from './operations.ts'
 import type { CacheCounts } from './tally.ts'
 import { type WatchArgs, WatchRelay } from './watch-relay.ts'
@@ -90,6 +91,7 @@ export class Answers {
     }
     this.#handlers = {
       ...(handlers as unknown as Readonly<Record<string, (...args: Args) => unknown>>),
+      ...new Lendings(deps.coherence, operations).handlers(),
       get: (namespace: string, cache: string, key: string, timeoutMs: Millis): Plain | Promise<Plain> => {
         const read = operations.get({ namespace, cache, key }, { timeoutMs })
         return read instanceof Promise ? read.then(encodeRead) : encodeRead(read)

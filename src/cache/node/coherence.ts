@@ -14,6 +14,7 @@ import { SuspendAwareClock } from '../../io/suspend-aware-clock.ts'
 import type { Directory as ClusterDirectory, GroupHost, GroupHostOptions } from '../../raft/group-host.ts'
 import { CACHE_PATH } from '../calls.ts'
 import type { ControllerCounts } from '../coherence/controller-port.ts'
+import type { Wanted } from '../coherence/borrowers.ts'
 import type { Copy } from '../coherence/copies.ts'
 import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
 import { parseLine } from '../line-id.ts'
@@ -26,7 +27,9 @@ import type { WatchAnswer, WatchQuestion } from '../watch/words.ts'
 import { Flushes } from './flushes.ts'
 import { KeptLines } from './kept-lines.ts'
 import { LineStore } from './line-store.ts'
+import type { LendMark } from './lend-mark.ts'
 import type { Lines } from './lines.ts'
+import { Loans } from './loans.ts'
 import { PartitionCopies, type WriteOwned } from './partition-copies.ts'
 import { PartitionHome, trackedLinesMax } from './partition-home.ts'
 import { PingPong } from './ping-pong.ts'
@@ -46,6 +49,7 @@ export interface CoherenceDeps {
   /** Of all copies on this node. */
   readonly storeBytesMax: number
   readonly onLog: GroupHostOptions['onLog']
+  readonly lendMark: LendMark
 }
 
 /** The coherence of a node, without the calls. */
@@ -57,6 +61,7 @@ export class Coherence implements Lines {
   readonly touches: Touches
   readonly tally = new Tally()
   readonly pingPong = new PingPong()
+  readonly loans: Loans
   readonly gateWaits = new LatencyHistogram()
   /** Acknowledged writes of owners (`writeback`) that were gone before they were flushed. */
   lostWrites = 0
@@ -83,6 +88,8 @@ export class Coherence implements Lines {
       const { cache = '', name = '' } = parseLine(line) ?? {}
       deps.onLog('warn', 'cache.writeback.refused: what was written to a key cannot be flushed', { cache, key: name, code })
     })
+    // Leases of clients are not to end early.
+    this.loans = new Loans(deps.system.clock, deps.lendMark)
     this.touches = new Touches(this.#clock, deps.writes)
     deps.host.onChange((group) => this.#groupChanged(group))
     for (const group of deps.host.groups()) this.#groupChanged(group)
@@ -117,6 +124,16 @@ export class Coherence implements Lines {
   /** The node stops, and owns nothing: it gives up its copies, so that no home waits for it. False while the logs do not know that. */
   leave(): boolean {
     return [...this.copies.values()].map((copies) => copies.leave()).every(Boolean)
+  }
+
+  /** An entry as it was read just now, with the lines that keep it alive; null: there is no copy of it here that could be lent. */
+  wanted(line: LineId, version: number): readonly Wanted[] | null {
+    const held = this.store.get(line)?.held
+    // Reads of what lives longer by being read have to come here.
+    if (held === undefined || held.version !== version || held.slidingMs > 0) return null
+    return [[line, version] as const, ...held.tags].map(([id, of]) => {
+      return { line: id, version: of, lender: this.#copiesOf(this.#deps.writes.partitionOf(id)) }
+    })
   }
 
   stateOf(line: LineId): LineState {
@@ -166,6 +183,7 @@ export class Coherence implements Lines {
     for (const home of this.homes.values()) home.close()
     this.homes.clear()
     for (const copies of this.copies.values()) copies.close()
+    this.loans.close()
   }
 
   /** For the metrics (`telemetry/cache-metrics.ts` says what each is); the entries are the machines' to tell. */
@@ -178,6 +196,7 @@ export class Coherence implements Lines {
     return {
       lines: { ...this.ownedStates(''), S: this.kept.total(), I: 0 },
       lostWrites: this.lostWrites,
+      ...this.loans.stats(),
       bytes: this.store.bytes,
       evictedLines: this.store.evictions,
       hits: sum('hits'),
@@ -221,6 +240,7 @@ export class Coherence implements Lines {
         flush: (written, done) => this.#flushes.flush(partition, written, done),
         release: (line, own) => this.#flushes.release(partition, line, own),
         onLost: (line, count) => this.#lost(line, count),
+        callBack: (line, lender) => this.loans.callBack(line, lender),
         onSlidingRead: (line, slidingMs) => this.touches.read(partition, line, slidingMs),
       })
       this.copies.set(partition, copies)
@@ -229,6 +249,8 @@ export class Coherence implements Lines {
   }
 
   #toHome(partition: number, to: NodeId | null, message: ToHome): void {
+    // What this node lent in its life before may still be read: it is not to say that its copies are gone.
+    if (this.#deps.system.clock.now() < this.#deps.lendMark.quietUntil) return
     this.tally.message(message)
     const node = to ?? this.leaderOf(partition, this.#knock(partition))
     if (node !== null) this.#send(node, partition, message)

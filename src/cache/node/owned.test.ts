@@ -44,6 +44,7 @@ function bed(bytesMax = 1_000_000) {
     flush: (written, done) => void flushes.push({ written, done }),
     release: (_, own) => void released.push(own),
     onLost: () => {},
+    callBack: () => {},
     onSlidingRead: () => {},
   })
   const asked = (): { rid: number } => {

@@ -24,6 +24,7 @@ async function copiesWithOne(held = HELD) {
     flush: () => {},
     release: () => {},
     onLost: () => {},
+    callBack: () => {},
     onSlidingRead: (line, slidingMs) => void told.push([line, slidingMs]),
   })
   const first = copies.read('line', 1_000)

@@ -6,6 +6,7 @@ import { TricordError } from '../../base/errors.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
 import { Controller } from '../coherence/controller.ts'
+import type { Lender } from '../coherence/borrowers.ts'
 import { CONTROLLER_DEFAULTS } from '../coherence/controller-port.ts'
 import type { Copy, CopyStore } from '../coherence/copies.ts'
 import { unflushed } from '../coherence/owned-lines.ts'
@@ -41,6 +42,8 @@ export interface CopiesDeps {
   readonly release: (line: LineId, own: number) => void
   /** Acknowledged writes of an owned line are gone. */
   readonly onLost: (line: LineId, count: number) => void
+  /** Clients that were lent the line are to give it back; `lender.returned` tells when they have. */
+  readonly callBack: (line: LineId, lender: Lender) => void
   /** What lives longer by being read was read. */
   readonly onSlidingRead: (line: LineId, slidingMs: Millis) => void
 }
@@ -51,7 +54,7 @@ interface Asked {
   readonly reject: (error: TricordError) => void
 }
 
-export class PartitionCopies {
+export class PartitionCopies implements Lender {
   readonly controller: Controller
   readonly #deps: CopiesDeps
   readonly #wakeup: Wakeup
@@ -69,6 +72,7 @@ export class PartitionCopies {
         deps.flush({ line, own, version, held, until }, (isCommitted) => this.#flushed(line, own, version, isCommitted)),
       release: deps.release,
       lost: deps.onLost,
+      callBack: (line) => deps.callBack(line, this),
       failed: (ticket) => this.#take(ticket)?.reject(unreachable()),
     })
   }
@@ -146,6 +150,21 @@ export class PartitionCopies {
     this.controller.leave(this.#deps.clock.now())
     this.#look()
     return this.controller.session.hasLeft
+  }
+
+  lend(line: LineId): Copy | null {
+    return this.controller.lend(line, this.#deps.clock.now())
+  }
+
+  returned(line: LineId): void {
+    this.controller.returned(line, this.#deps.clock.now())
+    this.#look()
+  }
+
+  lentLeftMs(): Millis {
+    const now = this.#deps.clock.now()
+    this.controller.session.usedAt = now
+    return this.controller.session.leaseUntil - now
   }
 
   #answerTo(ticket: number, line: LineId): Promise<Held> {

@@ -10,6 +10,7 @@ import { CACHE_LIMITS } from '../types.ts'
 import { Answers } from './answers.ts'
 import { CacheActor } from './cache-actor.ts'
 import { Coherence } from './coherence.ts'
+import type { LendMark } from './lend-mark.ts'
 import { Operations } from './operations.ts'
 import { Writes } from './writes.ts'
 
@@ -28,6 +29,7 @@ export interface CachesOptions {
   readonly partitions: number
   readonly machineOf: (partition: number) => CacheMachine | null
   readonly storeBytesMax: number
+  readonly lendMark: LendMark
   readonly onLog: GroupHostOptions['onLog']
 }
 
@@ -39,10 +41,20 @@ export interface NodeCaches {
   close(): void
 }
 
-export function startCaches({ system, host, directory, hash, partitions, machineOf, storeBytesMax, onLog }: CachesOptions): NodeCaches {
+export function startCaches({
+  system,
+  host,
+  directory,
+  hash,
+  partitions,
+  machineOf,
+  storeBytesMax,
+  lendMark,
+  onLog,
+}: CachesOptions): NodeCaches {
   const proposer = createProposer(system, { raft: host.id, path: PROPOSER_PATH, commandBytesMax: COMMAND_BYTES_MAX })
   const writes = new Writes(proposer, { partitions, hash })
-  const coherence = new Coherence({ system, host, directory, writes, machineOf, storeBytesMax, onLog })
+  const coherence = new Coherence({ system, host, directory, writes, machineOf, storeBytesMax, lendMark, onLog })
   const operations = new Operations(coherence, writes, coherence.tally)
   const answers = new Answers({ system, host, directory, proposer, writes, coherence, operations })
   system.spawn(CACHE_PATH, new CacheActor(coherence, (call) => answers.answer(call)))

@@ -40,6 +40,11 @@ export const SMALL: readonly Configuration[] = [
   { name: 'an owner whose lease ends', ...ONE, loads: 2, time: 2, tries: 2, grants: 2, owners: true, lossy: true },
   // Nobody else asks for the line, so nothing may be lost.
   { name: 'an owner that asks for its line again', ...ONE, loads: 4, time: 2, tries: 2, grants: 3, owners: true, begin: OWNED },
+  { name: 'copies of a client, evictions', ...TWO, lends: true, evictions: true },
+  { name: 'leases of a client', ...ONE, loads: 1, time: 2, tries: 2, grants: 2, lends: true },
+  { name: 'a client and a failover', ...ONE, terms: 2, tries: 2, grants: 2, sessions: false, lends: true },
+  { name: 'a client and a node that stops', ...ONE, loads: 1, time: 1, tries: 2, leaves: true, grants: 2, lends: true },
+  { name: 'a client and a node that restarts', ...ONE, loads: 2, time: 1, tries: 2, crashes: 1, grants: 2, lends: true },
 ]
 
 export const LARGE: readonly Configuration[] = [
@@ -55,6 +60,9 @@ export const LARGE: readonly Configuration[] = [
   { name: 'owners that let their lines go, four reads', nodes: 2, loads: 4, grants: 5, owners: true, releases: true },
   { name: 'owners of three nodes and a failover', nodes: 3, loads: 4, terms: 2, grants: 3, owners: true, releases: true },
   { name: 'an owner that asks again, lets go', ...ONE, loads: 4, time: 2, tries: 3, grants: 3, owners: true, releases: true, begin: OWNED },
+  { name: 'a client, two nodes', nodes: 2, loads: 3, grants: 4, lends: true, evictions: true },
+  { name: 'a client, longer leases', ...ONE, loads: 2, time: 3, tries: 3, grants: 3, lends: true },
+  { name: 'a client, a failover in time', ...ONE, terms: 2, tries: 2, time: 2, grants: 2, lends: true },
 ]
 
 /** Everything at once, for ways by lot. */

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { ReducerMutant } from './mutant.ts'
+import { LENDING_DRIVER_MUTANTS, LENDING_MUTANTS } from './lending-mutants.ts'
 import { DRIVER_MUTANTS, REDUCER_MUTANTS } from './mutants.ts'
 import { OWNER_MUTANTS } from './owner-mutants.ts'
 import { run } from './run.ts'
@@ -36,7 +37,7 @@ async function planted({ file, edits }: ReducerMutant): Promise<typeof run> {
 }
 
 describe('a rule less and the model breaks', () => {
-  test.each([...REDUCER_MUTANTS, ...OWNER_MUTANTS])('$name', async (mutant) => {
+  test.each([...REDUCER_MUTANTS, ...OWNER_MUTANTS, ...LENDING_MUTANTS])('$name', async (mutant) => {
     const mutated = await planted(mutant)
     const from = performance.now()
     const { violation, states, complete } = mutated(mutant.settings, {}, STATES_MAX, SHOW)
@@ -44,7 +45,7 @@ describe('a rule less and the model breaks', () => {
     expect(violation).not.toBeNull()
   })
 
-  test.each(DRIVER_MUTANTS)('$name', ({ rules, settings }) => {
+  test.each([...DRIVER_MUTANTS, ...LENDING_DRIVER_MUTANTS])('$name', ({ rules, settings }) => {
     const { violation, states, complete } = run(settings, rules, STATES_MAX, SHOW)
     if (SHOW) console.log(states, complete, violation?.join('\n'))
     expect(violation).not.toBeNull()

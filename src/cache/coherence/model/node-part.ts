@@ -2,11 +2,13 @@
  * A node in the model: a production controller and its copies, as plain data between two steps. A step takes the data into a
  * fresh controller, does one thing, and writes down what came of it.
  */
+import type { Borrowers, Lender } from '../borrowers.ts'
 import type { Copy } from '../copies.ts'
 import type { ControllerPort } from '../controller-port.ts'
 import { Controller } from '../controller.ts'
 import type { OwnedLine } from '../owned-lines.ts'
 import type { LineId, ToHome } from '../protocol.ts'
+import { type Lendings, NOTHING_LENT, createBorrowers, lendingsOf } from './lendings.ts'
 import { copy, write } from './plain.ts'
 
 export const LINE: LineId = 'x'
@@ -20,6 +22,8 @@ export interface NodePart {
   readonly copies: Map<LineId, Copy>
   readonly owned: ReadonlyMap<LineId, OwnedLine>
   readonly viewFrom: Controller['owner']['viewFrom']
+  readonly lent: Controller['lent']['lines']
+  readonly lendings: Lendings
 }
 
 /** What an owner wants to be in the log. */
@@ -41,6 +45,8 @@ export interface NodeEffects {
   lost: number
   /** Tickets with the version that was read. */
   readonly answered: [ticket: number, version: number][]
+  readonly borrowers: Borrowers
+  readonly lender: Lender
 }
 
 // When to send again changes nothing where messages are neither lost nor late; tickets are told apart by the world.
@@ -48,42 +54,53 @@ const OMITTED = new Set(['tries', 'sendAt', 'hit', 'usedAt', 'until', 'giveUpAt'
 
 export function createNodePart(node: string, life: number): NodePart {
   const { session, fetches, rid } = new Controller(optionsOf(life), new Map(), SILENT)
-  return { node, life, session, fetches, rid, viewFrom: null, owned: new Map(), copies: new Map() }
+  return { node, life, session, fetches, rid, viewFrom: null, owned: new Map(), copies: new Map(), lent: new Map(), lendings: NOTHING_LENT }
 }
 
-const SILENT: ControllerPort = { send() {}, answer() {}, failed() {}, flush() {}, release() {}, lost() {} }
+const SILENT: ControllerPort = { send() {}, answer() {}, failed() {}, flush() {}, release() {}, lost() {}, callBack() {} }
 
 function optionsOf(life: number) {
   return { life, renewMs: 500, idleMs: Infinity, flushMs: 0 }
 }
 
 /** Does one thing with the node; returns what it is afterwards. */
-export function stepNode(part: NodePart, act: (controller: Controller, effects: NodeEffects) => void): [NodePart, NodeEffects] {
-  const effects: NodeEffects = { sent: [], lost: 0, answered: [] }
+export function stepNode(
+  part: NodePart,
+  now: number,
+  act: (controller: Controller, effects: NodeEffects) => void,
+): [NodePart, NodeEffects] {
   const copies = copy(part.copies)
-  const controller = new Controller(optionsOf(part.life), copies, {
+  const controller: Controller = new Controller(optionsOf(part.life), copies, {
     send: (_, message) => effects.sent.push(message),
     answer: (ticket, { version }) => effects.answered.push([ticket, version]),
     failed() {},
     flush: (_, own, version) => effects.sent.push({ type: 'flush', own, version }),
     release: (_, own) => effects.sent.push({ type: 'release', own }),
     lost: (_, count) => (effects.lost += count),
+    callBack: (line) => effects.borrowers.callBack(line, lender, now),
   })
+  const lender: Lender = {
+    lend: (line) => controller.lend(line, now),
+    returned: (line) => controller.returned(line, now),
+    lentLeftMs: () => controller.session.leaseUntil - now,
+  }
+  const effects: NodeEffects = { sent: [], lost: 0, answered: [], borrowers: createBorrowers(part.lendings, lender, now), lender }
   Object.assign(controller.session, copy(part.session))
   for (const [line, fetch] of part.fetches) controller.fetches.set(line, copy(fetch))
   for (const owned of part.owned.values()) controller.owner.lines.add({ ...copy(owned), place: -1 })
+  for (const [line, lent] of part.lent) controller.lent.lines.set(line, copy(lent))
   controller.rid = part.rid
   controller.owner.viewFrom = part.viewFrom
   act(controller, effects)
   const { session, fetches, rid, owner } = controller
   const { viewFrom } = owner
-  const owned = new Map(owner.lines)
-  return [{ node: part.node, life: part.life, session, fetches, rid, copies, owned, viewFrom }, effects]
+  const [owned, lent, lendings] = [new Map(owner.lines), controller.lent.lines, lendingsOf(effects.borrowers)]
+  return [{ node: part.node, life: part.life, session, fetches, rid, copies, owned, viewFrom, lent, lendings }, effects]
 }
 
 /** It stops, and says so. */
 export function leaveNode(part: NodePart, now: number): [NodePart, NodeEffects] {
-  return stepNode(part, (controller) => {
+  return stepNode(part, now, (controller) => {
     controller.leave(now)
     controller.tick(now)
   })

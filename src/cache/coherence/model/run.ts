@@ -3,6 +3,7 @@ import type { Result } from './explore.ts'
 import { explore } from './explore.ts'
 import type { Rules, Settings } from './settings.ts'
 import { ALL_RULES } from './settings.ts'
+import { LendingModel } from './lending-world.ts'
 import { Model } from './world.ts'
 
 export const PLAIN: Settings = {
@@ -26,11 +27,20 @@ export const PLAIN: Settings = {
   lagging: false,
   begin: [],
   owners: false,
+  lends: false,
   releases: false,
   lossy: false,
   deposed: false,
 }
 
 export function run(settings: Partial<Settings>, rules: Partial<Rules>, statesMax: number, trails = false): Result {
-  return explore(new Model({ ...PLAIN, ...settings }, { ...ALL_RULES, ...rules }), statesMax, trails)
+  return explore(createModel(settings, rules), statesMax, trails)
+}
+
+export function createModel(settings: Partial<Settings>, rules: Partial<Rules>): Model {
+  const [all, kept] = [
+    { ...PLAIN, ...settings },
+    { ...ALL_RULES, ...rules },
+  ]
+  return all.lends ? new LendingModel(all, kept) : new Model(all, kept)
 }

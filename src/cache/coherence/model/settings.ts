@@ -43,6 +43,8 @@ export interface Settings {
   readonly owners: boolean
   /** Owners let their lines go by themselves. */
   readonly releases: boolean
+  /** The first node has a client that keeps copies. */
+  readonly lends: boolean
   /** What an owner has not flushed may be lost: it counts as told once it is in the log. */
   readonly lossy: boolean
   /** Old homes go on proposing and answering after another was elected. */
@@ -82,6 +84,12 @@ export interface Rules {
   readonly releaseInTerm: boolean
   /** What is let go is one ownership, not that of whoever has the line when it comes into the log. */
   readonly releaseByNumber: boolean
+  /** A node that has restarted says nothing until what it lent before is over. */
+  readonly quiet: boolean
+  /** A client does not take what was called back on its way. */
+  readonly overtaken: boolean
+  /** A client does not serve after its lease. */
+  readonly clientLease: boolean
   /** The life of a node is told apart from the one before. */
   readonly lives: boolean
 }
@@ -98,5 +106,8 @@ export const ALL_RULES: Rules = {
   flushFenced: true,
   releaseByNumber: true,
   releaseInTerm: true,
+  quiet: true,
+  overtaken: true,
+  clientLease: true,
   lives: true,
 }

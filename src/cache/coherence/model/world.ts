@@ -3,7 +3,7 @@
  * delivers any of them at any time, any number of times. A state is a row of numbers, each the name of a part that was seen
  * before; what a part does on an event is computed once.
  *
- *   [now, newest, network, node…, home…, committed…, reads…, writes…, looks…, crashes]
+ *   [now, newest, network, node…, home…, committed…, reads…, writes…, looks…, crashes, client]
  *
  * `newest` is the newest version that was answered or read. The promise: nobody reads anything older than what was `newest`
  * when the read began, and a write that is answered is newer than what was `newest` when it was asked for.
@@ -29,25 +29,25 @@ export type Visit = (next: World, event: string, violation: string | null) => vo
 interface Outcome {
   readonly part: number
   readonly packets: readonly number[]
-  readonly answered: NodeEffects['answered']
+  readonly answered: readonly (readonly [ticket: number, version: number])[]
   readonly lost: number
 }
 
 export class Model {
   readonly settings: Settings
   readonly rules: Rules
-  private readonly nodes = new Numbers<NodePart>()
+  protected readonly nodes = new Numbers<NodePart>()
   private readonly homes = new Numbers<HomePart>()
-  private readonly network = new Network()
+  protected readonly network = new Network()
   private readonly outcomes = new Map<string, Outcome | null>()
   private readonly answers: ReturnType<typeof answerable>[] = []
   // Where things are in a row.
   private readonly homesAt: number
   private readonly committedAt: number
-  private readonly readsAt: number
-  private readonly writesAt: number
-  private readonly crashesAt: number
-  private visit: Visit = () => {}
+  protected readonly readsAt: number
+  protected readonly writesAt: number
+  protected readonly crashesAt: number
+  protected visit: Visit = () => {}
 
   constructor(settings: Settings, rules: Rules) {
     this.settings = settings
@@ -60,7 +60,7 @@ export class Model {
   }
 
   first(): World {
-    const world = Array.from({ length: this.crashesAt + 1 }, () => NONE)
+    const world = Array.from({ length: this.crashesAt + 2 }, () => NONE)
     world[NOW] = 0
     world[NEWEST] = 0
     world[NETWORK] = EMPTY
@@ -94,7 +94,7 @@ export class Model {
     this.elections(world)
   }
 
-  private nodeEvents(world: World, node: number): void {
+  protected nodeEvents(world: World, node: number): void {
     const part = this.nodes.get(at(world, NODES + node))
     const now = at(world, NOW) * UNIT_MS
     const name = nameOf(node)
@@ -110,7 +110,7 @@ export class Model {
       if (this.settings.evictions) this.node(world, node, `${name} evicts`, () => ({ ...part, copies: new Map() }))
     } else this.load(world, node, now)
     if (this.settings.owners) this.ownerEvents(world, node, part, now)
-    if (now > 0) this.node(world, node, `${name} ticks`, (before) => stepNode(before, (controller) => controller.tick(now)))
+    if (now > 0) this.node(world, node, `${name} ticks`, (before) => stepNode(before, now, (controller) => controller.tick(now)))
     if (at(world, this.crashesAt) < this.settings.crashes) this.crash(world, node)
     if (this.settings.leaves) this.node(world, node, `${name} leaves`, (before) => leaveNode(before, now))
   }
@@ -121,10 +121,10 @@ export class Model {
     const name = nameOf(node)
     const isWritable = owned !== undefined && writable(owned) !== null && readable(part, now) !== null
     if (owned !== undefined && owned.dirty > 0 && owned.flushing === null && !owned.closing) {
-      this.node(world, node, `${name} flushes`, (before) => stepNode(before, (controller) => controller.tick(now)))
+      this.node(world, node, `${name} flushes`, (before) => stepNode(before, now, (controller) => controller.tick(now)))
     }
     if (this.settings.releases && owned !== undefined) {
-      this.node(world, node, `${name} lets go`, (before) => stepNode(before, (controller) => controller.giveUp(LINE)))
+      this.node(world, node, `${name} lets go`, (before) => stepNode(before, now, (controller) => controller.giveUp(LINE)))
     }
     if (!isWritable) return this.load(world, node, now, true)
     for (let other = 0; other < this.settings.nodes; other++) {
@@ -137,7 +137,7 @@ export class Model {
     if (told !== null) this.visit(world, '', told)
     const newest = this.settings.lossy ? at(world, NEWEST) : Math.max(owned.next, at(world, NEWEST))
     const done = with_(with_(world, this.writesAt + op, DONE), NEWEST, newest)
-    this.node(done, node, `${name} stores ${owned.next}`, (before) => stepNode(before, (controller) => controller.write(LINE, heldAt, now)))
+    this.node(done, node, `${name} stores ${owned.next}`, (before) => stepNode(before, now, (one) => one.write(LINE, heldAt, now)))
   }
 
   private load(world: World, node: number, now: number, owns = false): void {
@@ -146,14 +146,14 @@ export class Model {
     const begun = with_(world, this.readsAt + ticket, at(world, NEWEST))
     const name = nameOf(node)
     this.node(begun, node, `${name} ${owns ? 'claims' : 'loads'} #${ticket}`, (part) =>
-      stepNode(part, (controller) => {
+      stepNode(part, now, (controller) => {
         if (owns) controller.own(LINE, ticket, Infinity, now)
         else controller.load(LINE, ticket, Infinity, now)
       }),
     )
   }
 
-  private crash(world: World, node: number): void {
+  protected crash(world: World, node: number): void {
     const part = this.nodes.get(at(world, NODES + node))
     const next = [...world]
     next[NODES + node] = this.nodeNumber(createNodePart(part.node, this.rules.lives ? part.life + 1 : part.life))
@@ -167,7 +167,7 @@ export class Model {
     const now = at(world, NOW) * UNIT_MS
     if (!up) {
       this.node(world, node, `${number}:${message.type} to ${nameOf(node)}`, (part) =>
-        stepNode(part, (controller) => {
+        stepNode(part, now, (controller) => {
           if (message.type === 'flushed') controller.flushed(LINE, message.own, message.version, message.isCommitted, now)
           else controller.receive(`home ${term}`, message, now)
         }),
@@ -311,7 +311,7 @@ export class Model {
     world[NETWORK] = this.network.with(at(world, NETWORK), this.packetsOf(home + 1, sent))
   }
 
-  private node(world: World, node: number, event: string, act: (part: NodePart) => NodePart | [NodePart, NodeEffects]): void {
+  protected node(world: World, node: number, event: string, act: (part: NodePart) => NodePart | [NodePart, NodeEffects]): void {
     const before = at(world, NODES + node)
     const key = `n${before} ${at(world, NOW)} ${event}`
     let outcome = this.outcomes.get(key)
@@ -353,7 +353,7 @@ export class Model {
   }
 
   /** null: nothing is different. */
-  private after(world: World, index: number, { part, packets, answered }: Outcome): number[] | null {
+  protected after(world: World, index: number, { part, packets, answered }: Outcome): number[] | null {
     const network = packets.length === 0 ? at(world, NETWORK) : this.network.with(at(world, NETWORK), packets)
     if (part === world[index] && network === world[NETWORK] && answered.length === 0) return null
     const next = [...world]
@@ -373,7 +373,7 @@ export class Model {
     })
   }
 
-  private go(world: World, event: string, change: (next: number[]) => void, violation: string | null = null): void {
+  protected go(world: World, event: string, change: (next: number[]) => void, violation: string | null = null): void {
     const next = [...world]
     change(next)
     this.visit(next, event, violation)
@@ -385,11 +385,11 @@ export class Model {
     return found < 0 ? null : found
   }
 
-  private packetsOf(term: number, sent: readonly Sent[]): number[] {
+  protected packetsOf(term: number, sent: readonly Sent[]): number[] {
     return sent.map(([node, message]) => this.network.numberOf({ node: Number(node.slice(1)), term, message, up: false }))
   }
 
-  private nodeNumber(part: NodePart): number {
+  protected nodeNumber(part: NodePart): number {
     return this.nodes.of(textOfNode(part), () => part)
   }
 

@@ -1,0 +1,96 @@
+/**
+ * Clients that keep what they are lent, under writes on other nodes, while homes leave: whatever they serve is no older than any write that
+ * was answered, and than anything that was read elsewhere, before they served it.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { Prng } from '../src/base/prng.ts'
+import { LentClient } from './cache/lent-client.ts'
+import { startInMemory } from './embedded-bed.ts'
+import { type Answer, type SocketClient, openSocket } from './socket-client.ts'
+
+const KEYS = 40
+const CACHE = 'load'
+const TAGGED = 4
+
+test('no hit is older than what was told before', async () => {
+  const cluster = await startInMemory(3, ['cluster.partitions=6', 'consensus.segment_bytes=1048576'])
+  const connect = (nth: number): Promise<SocketClient> =>
+    openSocket(`${cluster.nodes[nth]!.url.replace('http', 'ws')}/v1/ws`, 'tricord.v1.json')
+  const random = new Prng(7)
+  /** By key: the newest version that somebody was told. */
+  const told = new Map<string, number>()
+  const know = (key: string, version: number): void => void told.set(key, Math.max(version, told.get(key) ?? 0))
+  const [first, second, reader] = [await connect(0), await connect(1), await connect(1)]
+  const sockets = [first, second, reader]
+  let [writes, isOver] = [0, false]
+  const pick = (): string => `k${Math.floor(KEYS * random.next() ** 2)}`
+
+  const write = async (socket: SocketClient): Promise<void> => {
+    for (let nth = 0; !isOver; nth++) {
+      const key = pick()
+      const tags = nth % TAGGED === 0 ? { tags: ['t'] } : {}
+      const answer: Answer = await socket.call('cache.put', { cache: CACHE, key, data: nth, ...tags })
+      if (answer['ok'] !== true) continue
+      know(key, (answer['result'] as { version: number }).version)
+      writes += 1
+    }
+  }
+  const readElsewhere = async (): Promise<void> => {
+    while (!isOver) {
+      const key = pick()
+      const answer = await reader.call('cache.get', { cache: CACHE, key })
+      if (answer['ok'] === true) know(key, (answer['result'] as { version: number }).version)
+    }
+  }
+  const clients = [0, 0, 1].map((nth) => LentClient.connect(cluster.nodes[nth]!.url, { cache: CACHE, all: true }))
+  const near = await Promise.all(clients)
+  const serve = async (client: LentClient): Promise<void> => {
+    while (!isOver) {
+      const key = pick()
+      const before = told.get(key) ?? 0
+      // Where it is not refused or not there: what has died by its tag has no version.
+      const version = await client.get(CACHE, key).catch(() => null)
+      if (version !== null) {
+        expect(version, key).toBeGreaterThanOrEqual(before)
+        know(key, version)
+      }
+      await nextTurn()
+    }
+  }
+  const invalidate = async (): Promise<void> => {
+    while (!isOver) {
+      await fetch(`${cluster.nodes[1]!.url}/v1/caches/${CACHE}:invalidate`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"tags":["t"]}',
+      })
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+  const running = [write(first), write(second), readElsewhere(), invalidate(), ...near.map(serve)]
+  const until = async (more: number): Promise<void> => {
+    const goal = writes + more
+    while (writes < goal) await Promise.race([Promise.all(running), nextTurn()])
+  }
+  await until(400)
+  await cluster.nodes[2]!.stop()
+  await until(400)
+  // One that is cut off for a while and serves on, and one whose connection is lost.
+  near[0]!.stop()
+  await until(50)
+  near[0]!.goOn()
+  near[1]!.socket.terminate()
+  await until(400)
+  isOver = true
+  await Promise.all(running)
+  for (const client of [near[0]!, near[2]!]) {
+    process.stdout.write(
+      `lent: ${client.hits} hits, ${client.misses} misses, ${client.events.length} called back, ${client.resets} resets\n`,
+    )
+    expect(client.hits).toBeGreaterThan(100)
+    expect(client.events.length).toBeGreaterThan(50)
+  }
+  await Promise.all([...sockets, near[0]!, near[2]!].map((socket) => socket.close()))
+  await Promise.all(cluster.nodes.slice(0, 2).map((node) => node.stop()))
+}, 120_000)
