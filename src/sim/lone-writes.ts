@@ -95,7 +95,14 @@ export class LoneWrites implements Checker {
   }
 
   check(): void {
-    for (const node of this.#cluster.up) this.#checkTold(node)
+    for (const node of this.#cluster.up) {
+      this.#checkTold(node)
+      // What is not flushed at the end may be lost already: its owner has not heard of it.
+      for (const key of this.#keys) {
+        const count = unflushedOf(node, key)
+        if (count > 0) this.#lose(key, nameOf(node), count)
+      }
+    }
   }
 
   #checkTold(node: SimNode): void {
