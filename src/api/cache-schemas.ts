@@ -59,7 +59,8 @@ export const configBody = z.strictObject({
   durability: z.enum(['quorum', 'writeback']).optional(),
 })
 
-export const incrementBody = z.strictObject({ by: z.int().optional() })
+const by = z.int().min(-L.incrementMax).max(L.incrementMax)
+export const incrementBody = z.strictObject({ by: by.optional() })
 export const loadBody = z.strictObject({
   waitMs: millis(L.loadWaitMsMax).optional(),
   staleOk: z.boolean().optional(),
@@ -106,7 +107,7 @@ export const putBody = z.strictObject({
   loadToken: loadToken.optional(),
 })
 export const deleteBody = z.strictObject({ key: entryKey, ifMatch: ifMatch.optional() })
-export const incrementEntryBody = z.strictObject({ key: entryKey, by: z.int().optional() })
+export const incrementEntryBody = z.strictObject({ key: entryKey, by: by.optional() })
 
 /** Of a cursor of all partitions there may be. */
 const CURSOR_LENGTH_MAX = 65_536

@@ -31,6 +31,8 @@ export const CACHE_LIMITS = {
   bytesMaxMax: 1_099_511_627_776,
   entriesMaxMax: 1_000_000_000,
   cachesPerPartitionMax: 10_000,
+  /** Either way. */
+  incrementMax: 9_007_199_254_740_990,
 } as const
 
 /** Of a node's line: modified, exclusive, shared, invalid (or not there). */

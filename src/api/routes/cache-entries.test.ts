@@ -289,6 +289,8 @@ describe('incr', () => {
   test.each([
     ['half', '{"by":0.5}', {}, 'by'],
     ['beyond 2^53', '{"by":9007199254740993}', {}, 'by'],
+    ['the last safe integer', '{"by":9007199254740991}', {}, 'by'],
+    ['the last safe integer, down', '{"by":-9007199254740991}', {}, 'by'],
     ['a text', '{"by":"1"}', {}, 'by'],
     ['an unknown member', '{"to":1}', {}, 'to'],
     ['a condition it would not look at', '{}', { 'if-match': '"17"' }, 'If-Match'],

@@ -193,7 +193,7 @@ function readIncrement(input: CacheCommandReader, isKnowing: boolean): Increment
   const name = readName(input)
   const before = readBefore(input, isKnowing)
   const isNegative = input.flag('by')
-  const by = input.count('by', 0, VERSION_MAX)
+  const by = input.count('by', 0, CACHE_LIMITS.incrementMax)
   const ttlMs = readTtl(input)
   const tags = readTags(input)
   return { type: 'cache_increment', ...name, ...before, by: isNegative && by > 0 ? -by : by, ttlMs, tags, share: readShare(input) }
