@@ -292,6 +292,25 @@ describe('a new home', () => {
     expect(bench.nodes.get('a')?.stateOf(LINE, bench.now)).toBe('I')
     expect(bench.read('b')).toBe(null)
   })
+
+  test('what it asked for before it was suspended confirms nothing: another may have been elected since', () => {
+    const bench = started('a')
+    expect(bench.read('a')).toBe(1)
+    const { directory } = bench
+    const renewals = (n: number): number => {
+      directory.receive('a', { type: 'renew', term: 1, sid: 1, n }, bench.now)
+      return bench.wire.filter((packet) => 'to' in packet && packet.message.type === 'renewed').length
+    }
+    bench.confirms = false
+    bench.now += 500
+    expect(renewals(1)).toBe(0)
+    const { asked } = directory.home.state
+    directory.suspended()
+    directory.confirmed(asked, bench.now)
+    expect(renewals(2)).toBe(0)
+    directory.confirmed(directory.home.state.asked, bench.now)
+    expect(renewals(3)).toBe(2)
+  })
 })
 
 describe('holders', () => {

@@ -40,6 +40,25 @@ const GIVEN_TWICE = [
   /getM of n0 to home 1/,
   /elected with 2 entries of home 1/,
 ]
+
+/** Two knocks open one session, and the node has heard of the first. */
+const KNOCKED_TWICE = [
+  /n0 loads/,
+  /time/,
+  /n0 ticks/,
+  /committed/,
+  /applies/,
+  /open 1 of n0 to home 1/,
+  /committed/,
+  /applies/,
+  /home 1 is confirmed/,
+  /home 1 hears/,
+  /open 2 of n0 to home 1/,
+  /home 1 is confirmed/,
+  /home 1 hears/,
+  /opened to n0/,
+]
+
 export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
   {
     name: 'a grant that was revoked on its way is kept',
@@ -177,6 +196,18 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
     file: 'node-session.ts',
     edits: [['session.sends.find((send) => send.n === n)', 'session.sends.at(-1)']],
     settings: { ...LEASES, loads: 1, grants: 2, tries: 3, forgetful: false },
+  },
+  {
+    name: 'an answer to an open from before the session ended opens another',
+    file: 'node-session.ts',
+    edits: [['  session.sends = []\n', '']],
+    settings: { nodes: 1, loads: 2, writes: 1, time: 2, tries: 3, grants: 2, sessions: false, begin: KNOCKED_TWICE },
+  },
+  {
+    name: 'a session goes on by the opening of another',
+    file: 'controller.ts',
+    edits: [['if (sid !== session.sid || sid === 0) return', 'if (session.sid === 0) return']],
+    settings: { nodes: 1, loads: 2, writes: 1, time: 2, tries: 2, grants: 2, sessions: false },
   },
   {
     name: 'a late open ends the session',
