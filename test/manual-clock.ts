@@ -36,6 +36,11 @@ export class ManualClock implements Clock {
     return { cancel: () => void this.#timers.delete(waiting) }
   }
 
+  /** How many timers wait. */
+  get waiting(): number {
+    return this.#timers.size
+  }
+
   defer(run: () => void): void {
     this.#deferred.push(run)
   }

@@ -293,6 +293,24 @@ describe('a new home', () => {
     expect(bench.read('b')).toBe(null)
   })
 
+  test('a renewal that came while a majority was asked already is shorter by as long as that was ago', () => {
+    const bench = started('a')
+    expect(bench.read('a')).toBe(1)
+    const { directory } = bench
+    const renew = (n: number): void => directory.receive('a', { type: 'renew', term: 1, sid: 1, n }, bench.now)
+    bench.confirms = false
+    bench.now += 500
+    renew(1)
+    const { asked } = directory.home.state
+    bench.now += 200
+    renew(2)
+    expect(directory.home.state.asked).toBe(asked)
+    bench.now += 40
+    directory.confirmed(asked, bench.now)
+    const leaseMs = HOME_DEFAULTS.leaseMs - 200
+    expect(bench.wire.at(-1)).toMatchObject({ to: 'a', message: { type: 'renewed', n: 2, leaseMs } })
+  })
+
   test('what it asked for before it was suspended confirms nothing: another may have been elected since', () => {
     const bench = started('a')
     expect(bench.read('a')).toBe(1)

@@ -244,6 +244,7 @@ export class Coherence implements Lines {
         onSlidingRead: (line, slidingMs) => this.touches.read(partition, line, slidingMs),
       })
       this.copies.set(partition, copies)
+      if (this.#closed) copies.close()
     }
     return copies
   }

@@ -72,3 +72,12 @@ test.each<[ErrorCode, ErrorCode[]]>([
   expect([tries.length, outcome()]).toEqual([1, false])
   expect(refused).toEqual(told)
 })
+
+test('what fails as the node stops is not tried again, and leaves no timer', async () => {
+  const { clock, tries, flushes } = bed(() => 'NO_QUORUM')
+  flushes.close()
+  await Promise.resolve()
+  await Promise.resolve()
+  expect(clock.waiting).toBe(0)
+  expect(tries.length).toBe(1)
+})

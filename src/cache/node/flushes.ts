@@ -60,6 +60,7 @@ export class Flushes {
   #try(partition: number, what: Flush, done: (isCommitted: boolean) => void, againMs: Millis, noRoomSince: Millis | null): void {
     if (this.#closed) return
     const failed = (error: unknown): void => {
+      if (this.#closed) return
       const now = this.#clock.now()
       const since = isNoRoom(error) ? (noRoomSince ?? now) : null
       if (error instanceof TricordError && (isForEver(error) || (since !== null && now - since >= NO_ROOM_MS))) {

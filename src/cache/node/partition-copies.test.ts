@@ -70,3 +70,16 @@ test('each read of what slides is told, the first one as well, of which there is
   ])
   copies.close()
 })
+
+test('a node that has stopped asks nobody for anything, and nobody who reads is kept waiting', async () => {
+  const { clock, copies, sent } = await copiesWithOne()
+  copies.close()
+  clock.jump(3_000)
+  await expect(copies.read('line', 1_000)).rejects.toMatchObject({ code: 'STARTING' })
+  await expect(copies.writeOwned('line', 1_000, () => null)).rejects.toMatchObject({ code: 'STARTING' })
+  copies.receive('n1', { type: 'view', term: 1 })
+  const { length } = sent
+  await clock.pass(10_000)
+  expect(sent.length).toBe(length)
+  expect(clock.waiting).toBe(0)
+})

@@ -61,6 +61,7 @@ export class PartitionCopies implements Lender {
   readonly #asked = new Map<number, Asked>()
   #ticket = 0
   #pinnedBytes = 0
+  #closed = false
 
   constructor(deps: CopiesDeps) {
     this.#deps = deps
@@ -100,6 +101,7 @@ export class PartitionCopies implements Lender {
       // At once as the line comes: in the next turn it may be another's.
       const attempt = (): void => {
         const now = clock.now()
+        if (this.#closed) return reject(stopping())
         if (now >= giveUpAt) return reject(unreachable())
         if (!room.mayPin) return resolve(null)
         const ticket = ++this.#ticket
@@ -168,6 +170,7 @@ export class PartitionCopies implements Lender {
   }
 
   #answerTo(ticket: number, line: LineId): Promise<Held> {
+    if (this.#closed) return Promise.reject(stopping())
     const answer = new Promise<Held>((resolve, reject) => this.#asked.set(ticket, { line, resolve, reject }))
     this.#look()
     return answer
@@ -190,12 +193,13 @@ export class PartitionCopies implements Lender {
 
   /** What is written and not in the log is told as lost: what is on its way may come there, but nobody here will know. */
   close(): void {
+    this.#closed = true
     this.#wakeup.cancel()
     for (const [line, owned] of this.controller.owner.lines) {
       const count = unflushed(owned)
       if (count > 0) this.#deps.onLost(line, count)
     }
-    for (const ticket of this.#asked.keys()) this.#take(ticket)?.reject(new TricordError('STARTING', 'this node is stopping'))
+    for (const ticket of this.#asked.keys()) this.#take(ticket)?.reject(stopping())
   }
 
   #flushed(line: LineId, own: number, version: number, isCommitted: boolean): void {
@@ -208,9 +212,10 @@ export class PartitionCopies implements Lender {
     this.#look()
   }
 
+  /** What was asked for before the node stopped may be answered after it: nothing is done about it any more. */
   #look(): void {
     this.#pin()
-    this.#wakeup.by(this.controller.dueAt)
+    if (!this.#closed) this.#wakeup.by(this.controller.dueAt)
   }
 
   #pin(): void {
@@ -242,6 +247,10 @@ function heldAt({ held, until }: Copy, now: Millis): Held {
 
 function goneAt(version: number): Held {
   return { version, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
+}
+
+function stopping(): TricordError {
+  return new TricordError('STARTING', 'this node is stopping')
 }
 
 function unreachable(): TricordError {
