@@ -112,12 +112,14 @@ export const incrementEntryBody = z.strictObject({ key: entryKey, by: by.optiona
 /** Of a cursor of all partitions there may be. */
 const CURSOR_LENGTH_MAX = 65_536
 export const WATCHED_KEYS_MAX = 10_000
+/** Beyond every number that was given: from the last ones that a number can be, counting goes nowhere. */
+const SEQ_MAX = 2 ** 52
 export const subscribeCacheBody = z
   .strictObject({
     keys: z.array(entryKey).min(1).max(WATCHED_KEYS_MAX).optional(),
     prefix: text(L.keyBytesMax).min(1).optional(),
     all: z.literal(true).optional(),
-    from: z.int().min(0).optional(),
+    from: z.int().min(0).max(SEQ_MAX).optional(),
     cursor: z.string().max(CURSOR_LENGTH_MAX).optional(),
     mode: z.enum(['events', 'bounded', 'linearizable']).optional(),
   })

@@ -224,6 +224,8 @@ describe('terms', () => {
       [{ prefix: '' }, 'INVALID_ARGUMENT'],
       [{ keys: ['k'.repeat(513)] }, 'INVALID_ARGUMENT'],
       [{ all: true, from: -1 }, 'INVALID_ARGUMENT'],
+      // What comes after it is the same number again.
+      [{ all: true, from: Number.MAX_SAFE_INTEGER }, 'INVALID_ARGUMENT'],
       [{ all: true, mode: 'strict' }, 'INVALID_ARGUMENT'],
       [{ all: true, cursor: 'x' }, 'INVALID_ARGUMENT'],
       [{ all: true, cursor: '1.0-1.0-2' }, 'INVALID_ARGUMENT'],
