@@ -354,6 +354,7 @@ describe('one refusal per code', () => {
       },
     ],
     ['STALE_TOKEN', 409, () => put('r/entries/k?loadToken=nonsense')],
+    ['STALE_TOKEN', 409, () => put(`r/entries/k?loadToken=${Number.MAX_SAFE_INTEGER}`)],
     [
       'STALE_TOKEN',
       409,
