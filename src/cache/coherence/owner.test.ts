@@ -54,3 +54,12 @@ test('what an older home took back is not acknowledged to a newer one: its numbe
   controller.flushed(LINE, 7, 10, true, 200)
   expect(acks()).toEqual([{ type: 'viewAck', term: 2 }])
 })
+
+test('a line whose flush is refused is read and written no more: what is there since is another’s', () => {
+  const { controller } = owner()
+  controller.write(LINE, make, 170)
+  controller.tick(300)
+  controller.flushed(LINE, 7, 10, false, 310)
+  expect(controller.load(LINE, 2, 10_000, 320)).toBeNull()
+  expect(controller.write(LINE, make, 320)).toBeNull()
+})

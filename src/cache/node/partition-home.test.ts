@@ -155,3 +155,26 @@ test('a line that an older home gave, and whose owner does not come back, is rel
   expect(home.directory.size).toBe(0)
   home.close()
 })
+
+test('a home that does not speak yet lets no answer pass, one that only tells what is there neither', async () => {
+  const clock = new ManualClock()
+  const machine = { read: () => NOTHING_HELD, holders: () => ['n2'], eachOwned: () => [].values(), ownerOf: () => null }
+  const home = new PartitionHome(0, TERM, machine as unknown as CacheMachine, {
+    clock: new SuspendAwareClock(clock),
+    host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },
+    writes: { submit: () => Promise.resolve({ type: 'held' }) } as unknown as Writes,
+    send: () => {},
+    gateWaits: new LatencyHistogram(),
+    linesMax: LINES_MAX,
+  })
+  let passed = 0
+  const gates = [{ ...GATE, versions: [], lines: [LINE] }, GATE].map((gate) => home.gate(gate))
+  for (const gate of gates) void gate?.then(() => passed++)
+  expect(gates).not.toContain(null)
+  await clock.settle()
+  expect(passed).toBe(0)
+  home.receive('n2', { type: 'viewAck', term: TERM })
+  await clock.settle()
+  expect(passed).toBe(2)
+  home.close()
+})
