@@ -235,6 +235,8 @@ describe('terms', () => {
         ok: false,
         error: { code },
       })
+    const unreadable = await reader.call('cache.subscribe', { cache: 'c', all: true, cursor: 'x' })
+    expect(unreadable).toMatchObject({ error: { errors: [{ path: 'cursor' }] } })
     expect(await reader.call('cache.unsubscribe', { sub: 'c1' })).toMatchObject({ ok: false, error: { code: 'NOT_FOUND' } })
     expect(await reader.call('cache.beat', { sub: 'c1' })).toMatchObject({ ok: false, error: { code: 'NOT_FOUND' } })
   })

@@ -88,7 +88,10 @@ export class GatewayInvalidations implements Invalidations, WatchListener {
     timeoutMs: Millis,
   ): Promise<InvalidationStream> {
     const places = cursor === null ? null : decodeCursor(cursor)
-    if (cursor !== null && places === null) throw new TricordError('INVALID_ARGUMENT', 'this is no cursor of a subscription')
+    if (cursor !== null && places === null) {
+      const message = 'this is no cursor of a subscription'
+      throw new TricordError('INVALID_ARGUMENT', message, { errors: [{ path: 'cursor', message }] })
+    }
     const keys = 'keys' in what ? what.keys.length : 0
     if (this.#streams.size >= STREAMS_MAX || this.#keys + keys > KEYS_MAX) {
       throw new TricordError('QUOTA', `this gateway has ${STREAMS_MAX} subscriptions of caches, or ${KEYS_MAX} keys in them`)
