@@ -362,6 +362,21 @@ describe('holders', () => {
     expect(bench.read('a')).toBe(1)
   })
 
+  test('one that left is let in again only with a new word in the log, though an older one came behind its leaving', () => {
+    const bench = started('a')
+    expect(bench.read('a')).toBe(1)
+    bench.nodes.get('a')?.leave(bench.now)
+    bench.pass(10)
+    expect(bench.leaving).toEqual(['a'])
+    // Each `open` that knocks asks for a hold of its own: this one is in the log before the end of it.
+    bench.directory.held('a', bench.now)
+    bench.held.clear()
+    bench.directory.unheld('a', bench.now)
+    bench.node('a', 2)
+    expect(bench.read('a')).toBe(1)
+    expect([...bench.held]).toEqual(['a'])
+  })
+
   test('who reads stays', () => {
     const bench = started('a')
     for (let left = 3; left > 0; left--) {

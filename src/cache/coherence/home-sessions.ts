@@ -97,6 +97,8 @@ export function receiveRenew(home: Home, node: NodeId, sid: number, n: number, n
 /** The log says that the node may hold lines. */
 export function holderAdded(home: Home, node: NodeId, now: Millis): void {
   const { state } = home
+  // Asked for more than once: this one came into the log before the end of all of them, which is on its way.
+  if (state.leaving.has(node)) return
   state.holders.add(node)
   if (state.open && isOpening(state.peers.get(node))) ask(home, now)
 }
