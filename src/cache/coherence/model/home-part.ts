@@ -114,7 +114,9 @@ export function stepHome(
     release: (_, own) => part.log.push({ type: 'release', own, by: part.term, term: part.term }),
     hold: (node) => {
       const last = part.log.findLast((entry) => 'node' in entry && entry.node === node)
-      if (last?.type !== 'hold') part.log.push({ type: 'hold', node })
+      const underWay = part.log.slice(part.applied).filter((entry) => entry.type === 'hold' && entry.node === node).length
+      // Each that knocks asks for one, so there may be two under way.
+      if (last?.type !== 'hold' || underWay === 1) part.log.push({ type: 'hold', node })
       if (!rules.holdCommitted) directory.held(node, now)
     },
     unhold: (node) => part.log.push({ type: 'unhold', node, by: part.term, term: part.term }),

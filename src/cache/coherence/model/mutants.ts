@@ -41,6 +41,10 @@ const GIVEN_TWICE = [
   /elected with 2 entries of home 1/,
 ]
 
+/** Two knocks, a hold for each; it leaves with the second under way, and is another when all is applied. */
+const KNOCKED = [/n0 loads/, /open 1 of n0/, /time/, /n0 ticks/, /open 2 of n0/]
+const APPLIED = [/committed/, /applies/]
+const LEFT_WITH_A_HOLD = [...APPLIED, ...KNOCKED, ...APPLIED, /n0 leaves/, /leave 3 of n0/, ...APPLIED, ...APPLIED, /n0 restarts/]
 /** Two knocks open one session, and the node has heard of the first. */
 const KNOCKED_TWICE = [
   /n0 loads/,
@@ -250,6 +254,12 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
       ['if (n > peer.tried) {', 'if (n !== peer.tried) {'],
     ],
     settings: { ...CRASH, leaves: true },
+  },
+  {
+    name: 'a hold from before its node was let go makes it a holder again',
+    file: 'home-sessions.ts',
+    edits: [['if (state.leaving.has(node)) return', '']],
+    settings: { ...OPENING, loads: 2, leaves: true, crashes: 1, time: 1, tries: 3, begin: LEFT_WITH_A_HOLD },
   },
   {
     name: 'a new home does not wait for anybody',
