@@ -15,8 +15,8 @@ import { Operations } from './operations.ts'
 import { Writes } from './writes.ts'
 
 const DRAIN_LOOK_MS: Millis = 10
-/** Whoever does not hear in time that this node holds nothing waits for the end of its lease. */
-const LEAVE_MS_MAX: Millis = 1_000
+/** Whoever does not hear in time that this node holds nothing waits for the end of its lease. Longer than that of a client. */
+const LEAVE_MS_MAX: Millis = 1_500
 const PROPOSER_PATH = 'cache-proposer'
 /** A value with all that can be said of it. */
 const COMMAND_BYTES_MAX = CACHE_LIMITS.valueBytesMax + 65_536
