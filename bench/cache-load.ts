@@ -175,7 +175,8 @@ export class CacheLoad {
     this.#stamp.push(stamp)
     this.#began.push(began + MACHINE_OFFSET_MS)
     this.#ended.push(version < 0 ? Infinity : now + MACHINE_OFFSET_MS)
-    this.#ms.push(now - due)
+    // A timer may be early by a fraction.
+    this.#ms.push(now - Math.min(due, began))
   }
 }
 
