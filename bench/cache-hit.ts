@@ -21,6 +21,7 @@ import { SystemClock } from '../src/io/clock-system.ts'
 import { loadHash } from '../src/io/hash.ts'
 import { SystemRandom } from '../src/io/random-system.ts'
 import { createLocalBus } from '../src/io/transport-local.ts'
+import { settledMemory } from './settled-memory.ts'
 
 const LINES = Number(process.argv[2] ?? 10_000)
 const ROUND = 400_000
@@ -63,15 +64,6 @@ async function measureCalls(what: string, atOnce: number, call: (nth: number) =>
   const [from, cpu] = [process.hrtime.bigint(), process.cpuUsage()]
   await all(CALLS)
   tell(what, CALLS, from, cpu)
-}
-
-async function memory(): Promise<number> {
-  for (let nth = 0; nth < 3; nth++) {
-    await new Promise((resolve) => void setImmediate(resolve))
-    globalThis.gc?.()
-  }
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
 }
 
 function held(nth: number): Held {
@@ -129,9 +121,9 @@ function fill(): void {
   asked.rid.clear()
 }
 
-const before = await memory()
+const before = await settledMemory()
 fill()
-say(`memory per copy beside its ${VALUE_BYTES} bytes`, (((await memory()) - before) / LINES - VALUE_BYTES).toFixed(0), 'B')
+say(`memory per copy beside its ${VALUE_BYTES} bytes`, (((await settledMemory()) - before) / LINES - VALUE_BYTES).toFixed(0), 'B')
 
 const bare = new LRUCache<LineId, Held>({ maxSize: 2 ** 32, sizeCalculation: () => 512 })
 for (const [nth, line] of lines.entries()) bare.set(line, held(nth))

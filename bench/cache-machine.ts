@@ -11,6 +11,7 @@ import type { LineVersion, Share } from '../src/cache/machine/commands.ts'
 import { decodeCommand } from '../src/cache/machine/decode.ts'
 import { type CacheMachine, createCacheMachine } from '../src/cache/machine/machine.ts'
 import type { ApplyContext, WriteRecord } from '../src/raft/machine.ts'
+import { settledMemory } from './settled-memory.ts'
 
 // As after years of service: times beyond 32 bits.
 const YEARS = 2 ** 38
@@ -63,16 +64,6 @@ function measure(what: string, count: number, run: () => void): void {
   say(what, ns.toFixed(0), `ns   ${(((user + system) * 1_000) / count).toFixed(0).padStart(7)} ns of CPU`)
 }
 
-async function memory(): Promise<number> {
-  // The memory of arrays is given back by a later collection than the one that finds them, and in a later turn.
-  for (let nth = 0; nth < 3; nth++) {
-    await new Promise((resolve) => void setImmediate(resolve))
-    globalThis.gc?.()
-  }
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
-
 function applyAll(machine: CacheMachine, ctx: Context, commands: readonly Uint8Array[]): void {
   for (const [nth, command] of commands.entries()) {
     ctx.index += 1
@@ -100,14 +91,18 @@ function benchPuts(what: string, entries: number, keys: number, options: Omit<Pu
 async function benchMemory(what: string, entries: number, options: Omit<PutOptions, 'share'>): Promise<CacheMachine> {
   const machine = createCacheMachine()
   const ctx = new Context()
-  const before = await memory()
+  const before = await settledMemory()
   for (let nth = 0; nth < entries; nth++) {
     machine.apply(ctx, nth + 1, putOf(keyOf(nth), { ...options, share: shareOf(entries) }))
     if (nth % 10_000 === 0) machine.drain(nothing, nothing)
   }
   machine.drain(nothing, nothing)
   const value = options.value ?? VALUE
-  say(`memory per entry beside its ${value.length} bytes, ${what}`, (((await memory()) - before) / entries - value.length).toFixed(0), 'B')
+  say(
+    `memory per entry beside its ${value.length} bytes, ${what}`,
+    (((await settledMemory()) - before) / entries - value.length).toFixed(0),
+    'B',
+  )
   return machine
 }
 
