@@ -11,8 +11,8 @@ import { assert } from '../base/assert.ts'
 import { type Refused, refuse } from '../base/refusal.ts'
 import { entryLine } from '../cache/line-id.ts'
 import type { CacheMachine } from '../cache/machine/machine.ts'
+import { tooMany } from '../cache/machine/quotas.ts'
 import { decodeReply as decodeCacheReply } from '../cache/machine/replies.ts'
-import { CACHE_LIMITS } from '../cache/types.ts'
 import { decodeReply as decodeQueueReply, receiptIndex, refused, transacted } from '../queue/replies.ts'
 import type { ApplyContext, StateMachine } from '../raft/machine.ts'
 import { type Put, decodeMixed, encodeReply } from './codec.ts'
@@ -38,7 +38,7 @@ function refusalOf(caches: CacheMachine, ops: readonly (Put | null)[]): Refused 
     if (owner !== null) return refuse('OWNER_BUSY', `${key} is written by ${owner.node} alone now`, { op, key })
   }
   const puts = ops.flatMap((put) => (put === null ? [] : [put.command]))
-  return caches.hasRoomFor(puts) ? null : refuse('QUOTA', `at most ${CACHE_LIMITS.cachesPerPartitionMax} caches`, {})
+  return caches.hasRoomFor(puts) ? null : tooMany('caches')
 }
 
 /** The queues count their own ops: the caller knows all of them. */

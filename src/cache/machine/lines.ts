@@ -1,19 +1,18 @@
 /** Lines that are no entries: tags and levels, whose version is all they have, and the configurations of caches. */
 import type { Plain } from '../../actors/envelope.ts'
-import { refuse } from '../../base/refusal.ts'
 import { configLine } from '../line-id.ts'
 import { type BumpCommand, type ConfigureCommand, MACHINE_LIMITS } from './commands.ts'
 import { mergeConfig } from './config.ts'
 import { NOTHING_HELD } from './entry.ts'
 import { ConfigLine, Marker } from './marks.ts'
+import { tooMany } from './quotas.ts'
 import { bumped, configured, refused } from './replies.ts'
 import type { CacheTable } from './table.ts'
 
 /** All of them, or none. */
 export function bump(table: CacheTable, { lines }: BumpCommand): Plain {
   const fresh = new Set(lines.filter((line) => !table.markers.has(line)))
-  const max = MACHINE_LIMITS.markersMax
-  if (table.markers.size + fresh.size > max) return refused(refuse('QUOTA', `at most ${max} tags and levels on a partition`))
+  if (table.markers.size + fresh.size > MACHINE_LIMITS.markersMax) return refused(tooMany('markers'))
   return bumped(lines.map((line) => bumpOne(table, line)))
 }
 
@@ -29,8 +28,7 @@ function bumpOne(table: CacheTable, line: string): number {
 export function configure(table: CacheTable, command: ConfigureCommand): Plain {
   const line = configLine(command.namespace, command.cache)
   const there = table.configs.get(line)
-  const max = MACHINE_LIMITS.configsMax
-  if (there === undefined && table.configs.size >= max) return refused(refuse('QUOTA', `at most ${max} configurations on a partition`))
+  if (there === undefined && table.configs.size >= MACHINE_LIMITS.configsMax) return refused(tooMany('configs'))
   const config = mergeConfig(there?.config ?? null, command.config)
   const previous = there?.held() ?? NOTHING_HELD
   const made = there ?? new ConfigLine(line, config)

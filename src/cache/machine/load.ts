@@ -15,6 +15,7 @@ import { type LineVersion, type LoadCommand, MACHINE_LIMITS, type PutCommand } f
 import type { Entry } from './entry.ts'
 import { Load, LoadWaiter } from './loads.ts'
 import { refuseOwned } from './owned-line.ts'
+import { tooMany } from './quotas.ts'
 import { found, load as granted, refused, stale } from './replies.ts'
 import type { CacheTable } from './table.ts'
 
@@ -31,12 +32,12 @@ export function loadEntry(table: CacheTable, ctx: ApplyContext, ticket: number, 
   if (isValid && !entry.isStale) return found(entry.version, line)
   const load = table.loads.find(line)
   if (load === undefined) {
-    if (table.loads.size >= loadsMax) return refused(refuse('OVERLOADED', `at most ${loadsMax} keys are loaded at a time`))
+    if (table.loads.size >= loadsMax) return refused(tooMany('loads'))
     return grant(table, ctx, command, tags, new Map())
   }
   if (isValid && command.staleOk) return stale(entry.version, line)
   if (waitMs === 0) return refused(busy(), [line])
-  if (load.waiters.size >= waitersPerLoadMax) return refused(refuse('OVERLOADED', `at most ${waitersPerLoadMax} wait for one key`))
+  if (load.waiters.size >= waitersPerLoadMax) return refused(tooMany('waiters'))
   table.loads.wait(load, new LoadWaiter(command, tags, ctx.time + waitMs, ticket))
   return null
 }

@@ -8,16 +8,17 @@
  * the entry is at `version`, its change at a place `at` of its own.
  */
 import type { Plain } from '../../actors/envelope.ts'
-import { type Refused, invalid, refuse } from '../../base/refusal.ts'
+import { invalid, refuse } from '../../base/refusal.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
 import { type Line, parseLine } from '../line-id.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import { CACHE_LIMITS, type CacheName } from '../types.ts'
+import type { CacheName } from '../types.ts'
 import { type FlushCommand, MACHINE_LIMITS, type OwnCommand, type ReleaseCommand } from './commands.ts'
 import { endLife } from './expiry.ts'
 import { deadlineOf } from './life.ts'
 import { yieldLoad } from './load.ts'
 import { Ownership } from './owned-line.ts'
+import { tooMany } from './quotas.ts'
 import { flushed, owned, ownership, refused, released } from './replies.ts'
 import { evict } from './share.ts'
 import type { CacheTable } from './table.ts'
@@ -25,10 +26,9 @@ import type { CacheTable } from './table.ts'
 export function own(table: CacheTable, ctx: ApplyContext, { line, node, count, term }: OwnCommand): Plain {
   if (term !== ctx.term) return refused(refuse('FENCED', 'asked for by a home that is no more', { own: 0 }))
   const there = table.owned.get(line)
-  const max = MACHINE_LIMITS.ownedMax
-  if (there === undefined && table.owned.size >= max) return refused(refuse('QUOTA', `at most ${max} lines are owned`))
+  if (there === undefined && table.owned.size >= MACHINE_LIMITS.ownedMax) return refused(tooMany('owned'))
   // What the owner writes has to find a place when it is flushed.
-  if (there === undefined && !table.hasRoomFor([cacheOf(line)])) return refused(tooManyCaches())
+  if (there === undefined && !table.hasRoomFor([cacheOf(line)])) return refused(tooMany('caches'))
   if (there !== undefined) table.changes.removed(there)
   table.lastOwn += 1
   table.countersChanged = true
@@ -56,7 +56,7 @@ export function flush(table: CacheTable, ctx: ApplyContext, command: FlushComman
   const entry = table.entryOf(line)
   const { namespace, cache: name, name: key } = parseLine(line) as Line
   const cache = entry?.cache ?? table.find({ namespace, cache: name }) ?? table.make({ namespace, cache: name }, command.share)
-  if (cache === null) return refused(tooManyCaches())
+  if (cache === null) return refused(tooMany('caches'))
   there.flushed = version
   table.changes.touched(there)
   const previous = table.before(entry, ctx.time)
@@ -94,8 +94,4 @@ export function release(table: CacheTable, ctx: ApplyContext, command: ReleaseCo
 function cacheOf(line: LineId): CacheName {
   const { namespace, cache } = parseLine(line) as Line
   return { namespace, cache }
-}
-
-function tooManyCaches(): Refused {
-  return refuse('QUOTA', `at most ${CACHE_LIMITS.cachesPerPartitionMax} caches`)
 }

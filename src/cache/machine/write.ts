@@ -1,9 +1,9 @@
 /** Writes of one key: put, delete, increment; and that keys were read. */
 import type { Plain } from '../../actors/envelope.ts'
-import { type Refused, refuse } from '../../base/refusal.ts'
+import type { Refused } from '../../base/refusal.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { entryLine } from '../line-id.ts'
-import { CACHE_LIMITS, type Condition, type EntryName } from '../types.ts'
+import type { Condition, EntryName } from '../types.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
 import {
   type DeleteCommand,
@@ -19,6 +19,7 @@ import { deadlineOf, slidingDeadline } from './life.ts'
 import { endLoad, isOutdated, loadOf, passOn, tagsOfLoad } from './load.ts'
 import type { Load } from './loads.ts'
 import { outrun, refuseOwned } from './owned-line.ts'
+import { tooMany } from './quotas.ts'
 import { deleted, incremented, nothingDeleted, put, refused, touched, unjudged } from './replies.ts'
 import { evict } from './share.ts'
 import type { CacheTable, NewContent } from './table.ts'
@@ -114,7 +115,7 @@ function write(
   content: Omit<NewContent, 'at' | 'version'>,
 ): number | Refused {
   const cache = there?.cache ?? table.find(name) ?? table.make(name, name.share)
-  if (cache === null) return refuse('QUOTA', `at most ${CACHE_LIMITS.cachesPerPartitionMax} caches`)
+  if (cache === null) return tooMany('caches')
   const previous = table.before(there, ctx.time)
   const version = table.nextVersion()
   cache.limit(name.share)
