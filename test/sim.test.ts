@@ -61,6 +61,7 @@ const ONCE_RED: readonly Case[] = [
   ...ONCE_RED_LOCKS.map((known): Case => ({ ...known, workload: 'locks' })),
   { seed: 400_068, membership: 'off', workload: 'queues', safetyMs: 20_000 },
   { seed: 924_589, workload: 'queues', safetyMs: 20_000 },
+  { seed: 8_111, membership: 'on', workload: 'both', safetyMs: 20_000 },
   { seed: 1_032, workload: 'caches', writeback: 'off', safetyMs: 20_000 },
   { seed: 8, workload: 'caches', writeback: 'on', safetyMs: 20_000 },
   { seed: 10, workload: 'caches', writeback: 'on', safetyMs: 20_000 },

@@ -13,7 +13,8 @@ import { NAMESPACE } from './queue-workload.ts'
 export class ClusterTime {
   readonly checker: Checker
   readonly #cluster: SimCluster
-  readonly #latest = new Map<GroupId, Millis>()
+  /** Rising. */
+  readonly #known = new Map<GroupId, Millis[]>()
   readonly #groups = new Map<string, GroupId>()
 
   constructor(cluster: SimCluster) {
@@ -27,13 +28,30 @@ export class ClusterTime {
 
   /** 0 as long as nobody could tell where the queue lives. */
   of(queue: string): Millis {
+    return this.#timesOf(queue).at(-1) ?? 0
+  }
+
+  /** The first from this one on that an entry is known to have had; Infinity: none so far. */
+  firstFrom(queue: string, time: Millis): Millis {
+    if (time === Infinity) return Infinity
+    const known = this.#timesOf(queue)
+    let [low, high] = [0, known.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((known[middle] as Millis) < time) low = middle + 1
+      else high = middle
+    }
+    return known[low] ?? Infinity
+  }
+
+  #timesOf(queue: string): readonly Millis[] {
     const group = this.#groupOf(queue)
     // In the midst of an event the checkers have not looked yet.
     for (const { running } of this.#cluster.up) {
       const status = running?.node.host.status(group)
       if (status?.serving === true) this.#learn(group, status.appliedTime)
     }
-    return this.#latest.get(group) ?? 0
+    return this.#known.get(group) ?? []
   }
 
   #groupOf(queue: string): GroupId {
@@ -44,6 +62,8 @@ export class ClusterTime {
   }
 
   #learn(group: GroupId, time: Millis): void {
-    if (time > (this.#latest.get(group) ?? 0)) this.#latest.set(group, time)
+    const known = this.#known.get(group)
+    if (known === undefined) this.#known.set(group, [time])
+    else if (time > (known.at(-1) as Millis)) known.push(time)
   }
 }

@@ -72,6 +72,11 @@ export class Connection {
     return this.#asked.get(`${id} ${token}`)
   }
 
+  /** The subscription is over, and its client is about to be told. */
+  ends(sub: string): boolean {
+    return this.#frames.some((event) => event['event'] === 'queue.ended' && event['sub'] === sub)
+  }
+
   push(event: Members): void {
     this.#frames.push(event)
     if (this.#frames.length === 1) this.#world.at(FRAME_MS, 'frame', () => this.#node.life?.run(() => this.#flush()))

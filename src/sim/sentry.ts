@@ -2,6 +2,7 @@
  * A client with a queue to itself, one message in it at a time: so it knows to the millisecond of cluster time when what has to
  * come (`sentry-post.ts`), under whatever is done to the cluster. A queue of which it does not know any more it leaves for another.
  */
+import type { Millis } from '../base/ids.ts'
 import type { DeliveredMessage, QueueCommand } from '../queue/types.ts'
 import type { Dice } from './dice.ts'
 import { NAMESPACE, type QueueAnswer, type QueueContext } from './queue-workload.ts'
@@ -77,7 +78,10 @@ export class Sentry implements Client {
     const command = { type: 'queue_enqueue', namespace: NAMESPACE, queue: this.#queue, messages: [message] } as const
     this.#ask(command, 0, done, (answer, asked) => {
       if (isFull(answer)) throw new SimFailure(`sentry: full: ${this.#queue} is full, and there is nothing in it`)
-      if (answer.type === 'reply') this.#message = new SentryPost(this.#queue, BACKOFF_MS, asked, delayMs, ttlMs)
+      if (answer.type !== 'reply') return
+      const queue = this.#queue
+      const firstFrom = (time: Millis): Millis => this.#context.time.firstFrom(queue, time)
+      this.#message = new SentryPost({ queue, backoffMs: BACKOFF_MS, firstFrom, entered: asked, delayMs, ttlMs })
     })
   }
 

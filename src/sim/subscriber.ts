@@ -88,7 +88,7 @@ export class Subscriber implements Client {
     const [sub] = this.#credits.keys()
     if (sub === undefined) return
     connection.run(() => {
-      if (this.#credits.delete(sub)) connection.subscriptions.remove(sub)
+      if (this.#credits.delete(sub) && !connection.ends(sub)) connection.subscriptions.remove(sub)
     })
   }
 
@@ -98,7 +98,7 @@ export class Subscriber implements Client {
     const credit = this.#dice.integer(1, 3)
     connection.run(() => {
       const known = this.#credits.get(sub)
-      if (!known) return
+      if (!known || connection.ends(sub)) return
       known.granted += credit
       connection.subscriptions.get(sub).addCredit(credit)
     })
