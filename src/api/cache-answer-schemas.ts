@@ -34,7 +34,12 @@ export const mgetAnswer = z.strictObject({
 })
 export const mputAnswer = z.strictObject({
   results: z
-    .array(z.union([z.strictObject({ key, version }), z.strictObject({ key, code: z.string(), message: z.string() })]))
+    .array(
+      z.union([
+        z.strictObject({ key, version }),
+        z.strictObject({ key, code: z.string(), message: z.string(), outcome: z.enum(['not-applied', 'unknown']) }),
+      ]),
+    )
     .describe('one per entry, in order: they are written each by itself'),
 })
 export const invalidatedAnswer = z.strictObject({ invalidated: count.describe('entries that are gone') })

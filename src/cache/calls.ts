@@ -59,6 +59,8 @@ const CALLS: Readonly<Record<string, readonly Check[]>> = {
   get: [isText, isText, isText, isNumber],
   put: [isEntryName, isValue, isCondition, either(isNull, isText), isOptions],
   plan_put: [isEntryName, isValue, isBoolean, isOptions],
+  // Of a call that is many puts: its key is said first, by itself.
+  begin: [isName, isOptions],
   delete: [isEntryName, isCondition, isOptions],
   increment: [isEntryName, isNumber, isOptions],
   invalidate: [isName, isWhat, isOptions],

@@ -37,18 +37,25 @@ export function createCaches(system: ActorSystem, node: NodeId): Caches & { read
     getMany: (name, keys, options) => Promise.all(keys.map((key) => caches.get({ ...name, key }, options))),
     put: (name, value, condition, loadToken, options) => ask('put', options, name, value, condition, loadToken),
     planPut: ({ namespace, cache, key }, value, isOwned, options) => read('plan_put', options, { namespace, cache, key }, value, isOwned),
-    putMany: (name, entries, options) =>
-      Promise.all(
+    putMany: async (name, entries, options) => {
+      const { clock } = system
+      const until = clock.now() + options.timeoutMs
+      // The keys of its entries lie where these lie: another call under this key might meet none of them.
+      if (options.idempotencyKey !== undefined) await read<null>('begin', options, name)
+      const timeoutMs = Math.max(1, until - clock.now())
+      return Promise.all(
         entries.map(async ({ key, value }, nth): Promise<MputResult> => {
           try {
-            const { version } = await caches.put({ ...name, key }, value, null, null, ofItem(options, nth))
+            const { version } = await caches.put({ ...name, key }, value, null, null, ofItem({ ...options, timeoutMs }, nth))
             return { key, version }
           } catch (error) {
             if (!(error instanceof TricordError)) throw error
-            return { key, code: error.code, message: error.message }
+            const { code, message, outcome } = error
+            return { key, code, message, outcome }
           }
         }),
-      ),
+      )
+    },
     delete: (name, condition, options) => ask('delete', options, name, condition),
     increment: (name, by, options) => ask('increment', options, name, by),
     invalidate: (name, what, options) => ask('invalidate', options, name, what),

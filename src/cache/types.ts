@@ -6,7 +6,7 @@
  *                        │ miss: getS to the home (the leader of the key's partition)
  *                        └ write: through the log of the partition; answered once no node can serve the old value
  */
-import type { ErrorCode } from '../base/errors.ts'
+import type { ErrorCode, Outcome } from '../base/errors.ts'
 import type { Millis, NodeId } from '../base/ids.ts'
 
 export const CACHE_LIMITS = {
@@ -169,10 +169,10 @@ export interface LoadCallOptions extends CacheCallOptions {
   readonly signal?: AbortSignal
 }
 
-/** Of one key of an mput: its version, or why not. */
+/** Of one key of an mput: its version, or why not, and whether that is certain. */
 export type MputResult =
   | { readonly key: string; readonly version: number }
-  | { readonly key: string; readonly code: ErrorCode; readonly message: string }
+  | { readonly key: string; readonly code: ErrorCode; readonly message: string; readonly outcome: Outcome }
 
 /**
  * What the API sees of the caches. Every promise rejects with TricordError: NO_QUORUM where the promise of coherence cannot
@@ -183,7 +183,7 @@ export interface Caches {
   getMany(name: CacheName, keys: readonly string[], options: CacheCallOptions): Promise<readonly CacheRead[]>
   /** VERSION_MISMATCH (with `version`, 0: none) where the condition does not hold; STALE_TOKEN for a load token that is over. */
   put(name: EntryName, value: NewValue, condition: Condition, loadToken: string | null, options: CacheCallOptions): Promise<CacheWritten>
-  /** Each by itself: not one write. */
+  /** Each by itself: not one write. Rejects, and nothing is written, where its idempotency key was used for another call. */
   putMany(
     name: CacheName,
     entries: readonly { readonly key: string; readonly value: NewValue }[],

@@ -73,6 +73,7 @@ export const anyCommand: fc.Arbitrary<CacheCommand> = fc.oneof(
     cache,
   ),
   named('cache_limits', fc.record({ share }), cache),
+  named('cache_begin', fc.record({}), cache),
   named('cache_load', fc.record({ waitMs: fc.nat(25_000), staleOk: fc.boolean(), tags, dead: number })),
   fc.record({ type: of('cache_hold'), node }),
   fc.record({ type: of('cache_unhold'), node, term: number }),

@@ -117,6 +117,8 @@ export class NaiveModel {
         if (cache !== undefined) this.#limit(cache, command.share, null)
         return { type: 'limited' }
       }
+      case 'cache_begin':
+        return { type: 'begun' }
       case 'cache_load':
         return this.#guarded(command, 0, () => this.#load(command))
       case 'cache_hold':

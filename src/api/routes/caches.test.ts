@@ -85,7 +85,7 @@ describe('mput', () => {
     const { last, told, send } = bed()
     const results = [
       { key: 'a', version: 4 },
-      { key: 'b', code: 'NO_QUORUM', message: 'no leader' },
+      { key: 'b', code: 'NO_QUORUM', message: 'no leader', outcome: 'not-applied' },
     ] as const
     told.putMany = results
     const entries = [

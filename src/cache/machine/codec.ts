@@ -10,7 +10,7 @@
  *   touch, invalidate_keys   cache  n, then n times: key         bump   n, then n times: line
  *   configure   cache  config (plain)                             limits cache  share
  *   sweep       cache  below after  what (u8): line | prefix | nothing
- *   load        name  dead waitMs staleOk  tags                   hold node   unhold node term
+ *   load        name  dead waitMs staleOk  tags                   hold node   unhold node term            begin cache
  *   own         line node count term                              release   line own
  *   flush       line own version  value?: ttlMs slidingMs contentType tags value  share
  *   with        cache: namespace cache    name: namespace cache key    tags: n, then n times: line version
@@ -72,6 +72,8 @@ function write(c: CacheCommand): void {
     case 'cache_configure':
       writeCache(c)
       return writeConfig(out, c.config)
+    case 'cache_begin':
+      return writeCache(c)
     case 'cache_limits':
       writeCache(c)
       return writeShare(c.share)

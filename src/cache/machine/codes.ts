@@ -20,6 +20,7 @@ export const KINDS = {
   cache_own: 0x4c,
   cache_flush: 0x4d,
   cache_release: 0x4e,
+  cache_begin: 0x4f,
 } as const satisfies Readonly<Record<CacheCommand['type'], number>>
 
 /** Writes that say what is known of tags. */

@@ -130,6 +130,11 @@ export interface LoadCommand extends EntryName {
   readonly dead: number
 }
 
+/** Changes nothing. A call of many writes says its own idempotency key with it, so that the key means one call and no other. */
+export interface BeginCommand extends CacheName {
+  readonly type: 'cache_begin'
+}
+
 /** The node may hold copies of lines of this partition. */
 export interface HoldCommand {
   readonly type: 'cache_hold'
@@ -194,6 +199,7 @@ export type CacheCommand =
   | SweepCommand
   | LimitsCommand
   | LoadCommand
+  | BeginCommand
   | HoldCommand
   | UnholdCommand
   | OwnCommand
@@ -230,6 +236,7 @@ export type CacheReply =
   /** Its time is over, and another one loads. `value` null: it is gone by now. */
   | { readonly type: 'stale'; readonly version: number; readonly value: FoundValue | null }
   | { readonly type: 'load'; readonly token: number; readonly leaseMs: Millis }
+  | { readonly type: 'begun' }
   | { readonly type: 'held' }
   | { readonly type: 'own'; readonly own: number; readonly versionFirst: number; readonly versionMax: number }
   | { readonly type: 'flushed'; readonly version: number }

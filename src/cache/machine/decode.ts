@@ -101,6 +101,8 @@ function read(input: CacheCommandReader, kind: number): CacheCommand | Refused {
       return { type: 'cache_bump', lines: readLines(input) }
     case KINDS.cache_configure:
       return { type: 'cache_configure', ...readCache(input), config: readConfig(input) }
+    case KINDS.cache_begin:
+      return { type: 'cache_begin', ...readCache(input) }
     case KINDS.cache_limits:
       return { type: 'cache_limits', ...readCache(input), share: readShare(input) }
     case KINDS.cache_sweep: {

@@ -28,7 +28,7 @@ import { Loader } from './loader.ts'
 import { flush, own, release } from './ownership.ts'
 import { answer } from './queries.ts'
 import { drainRecords } from './records.ts'
-import { attachValue, foundIn, refused } from './replies.ts'
+import { attachValue, begun, foundIn, refused } from './replies.ts'
 import { limit } from './share.ts'
 import { type CacheObserver, CacheTable } from './table.ts'
 import { deleteEntry, incrementEntry, putEntry, touchEntries } from './write.ts'
@@ -166,6 +166,8 @@ function execute(table: CacheTable, ctx: ApplyContext, ticket: number, command: 
       return sweep(table, ctx, command)
     case 'cache_limits':
       return limit(table, ctx, command)
+    case 'cache_begin':
+      return begun()
     case 'cache_load':
       return loadEntry(table, ctx, ticket, command)
     case 'cache_own':

@@ -9,7 +9,7 @@
  *   [TOUCHED, gate, n]    [BUMPED, gate]         [CONFIGURED, gate, version, created, config]
  *   [INVALIDATED, gate, removed, owned]          [SWEPT, gate, removed, more, after, below, owned]      [LIMITED, gate]
  *   [FOUND | STALE, gate, version, line]         attached: [… , value, contentType, ttlLeftMs] after the line
- *   [LOAD, gate, token, leaseMs]                 [HELD, gate]
+ *   [LOAD, gate, token, leaseMs]                 [HELD, gate]                           [BEGUN, gate]
  *   [OWN, gate, own, first, last]                [FLUSHED, gate, version]               [RELEASED, gate, released]
  *
  * What was evicted or has expired is in no gate: nobody was promised that it stays or goes.
@@ -43,6 +43,7 @@ const OWN = 79
 const FLUSHED = 80
 const RELEASED = 81
 const UNJUDGED = 82
+const BEGUN = 83
 
 const FOUND_HEAD = 4
 const NOTHING: readonly never[] = []
@@ -128,6 +129,10 @@ export function stale(version: number, line: LineId): Plain {
 
 export function load(token: number, leaseMs: Millis, line: LineId): Plain {
   return [LOAD, [line], token, leaseMs]
+}
+
+export function begun(): Plain {
+  return [BEGUN, NOTHING]
 }
 
 export function held(): Plain {
@@ -230,6 +235,8 @@ export function decodeReply(reply: Plain): CacheReply {
       return { type: 'stale', version: a as number, value: valueIn(reply) }
     case LOAD:
       return { type: 'load', token: a as number, leaseMs: b as Millis }
+    case BEGUN:
+      return { type: 'begun' }
     case HELD:
       return { type: 'held' }
     case OWN:

@@ -101,6 +101,7 @@ export class Answers {
         this.#waits.get(wait)?.abort()
         return null
       },
+      begin: (name: CacheName, options: CacheCallOptions) => deps.writes.begin(name, given(options)).then(() => null),
       plan_put: (name: EntryName, value: NewValue, isOwned: boolean, options: CacheCallOptions) =>
         operations.planPut(name, value, isOwned, options),
       counts: (name: CacheName) => this.#counts(name),

@@ -81,6 +81,26 @@ describe('one key', () => {
     expect(await get(2, 'once')).toBe('1')
   })
 
+  test('a batch under a key is one call: repeated it is the same, and another one under its key writes nothing', async () => {
+    const batch = (nth: number, keys: readonly string[], fingerprint: string) =>
+      on(nth).putMany(
+        { namespace: 'default', cache: 'batch' },
+        keys.map((key) => ({ key, value: value(fingerprint) })),
+        { ...OPTIONS, idempotencyKey: { key: 'default/caches/batch/1', fingerprint } },
+      )
+    const keys = Array.from({ length: 20 }, (_, nth) => `k${nth}`)
+    const first = await batch(0, keys, 'one')
+    await put(1, 'batch', 'k0', 'since')
+    expect(await batch(1, keys, 'one')).toEqual(first)
+    expect(await get(2, 'batch', 'k0')).toBe('since')
+    // Its keys may lie anywhere else.
+    const others = Array.from({ length: 20 }, (_, nth) => `other${nth}`)
+    for (const [nth, key] of others.entries()) {
+      expect((await refusal(batch(nth, [key], 'two'))).code).toBe('IDEMPOTENCY_KEY_REUSED')
+      expect(await get(0, 'batch', key)).toBe(null)
+    }
+  })
+
   test('a value ends with its time, on nodes that hold a copy too', async () => {
     await put(0, 'ttl', 'a', 'short', { ttlMs: 600 })
     expect(await everywhere('ttl')).toEqual(['short', 'short', 'short'])

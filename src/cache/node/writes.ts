@@ -89,6 +89,11 @@ export class Writes {
     return reply
   }
 
+  /** Says the key of a call that is many writes, each under a key of its own: IDEMPOTENCY_KEY_REUSED where it was another's. */
+  async begin({ namespace, cache }: CacheName, options: CacheCallOptions): Promise<void> {
+    await this.submit(this.partitionOf(configLine(namespace, cache)), { type: 'cache_begin', namespace, cache }, options)
+  }
+
   /** Every partition hears of its new share, so that a smaller cache is one at once. */
   async limit({ namespace, cache }: CacheName, config: CacheConfig, version: number, options: CacheCallOptions): Promise<void> {
     const share = this.shareOf(config, version)
