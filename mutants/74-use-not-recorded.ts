@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/cache/machine/table.ts',
   find: '    this.changes.touched(entry.use)\n',
   replace: '',
-  killedBy: namedTest('src/cache/machine/model.test.ts', 'the machine and the naive model cannot be told apart'),
+  killedBy: namedTest('src/cache/machine/machine.test.ts', 'a use counts for a replica made of records too'),
 }

@@ -203,6 +203,18 @@ test('a use writes a small record, not the value again', () => {
   expect(written).toBeLessThan(50)
 })
 
+test('a use counts for a replica made of records too', () => {
+  const bed = new Bed()
+  for (const key of ['a', 'b', 'c']) bed.put(key, '1')
+  // Written once before: what comes now is the use alone.
+  bed.drain()
+  bed.touch('a')
+  for (const replica of [bed.copy(), bed]) {
+    replica.put('d', '1', { share: { ...SHARE, entries: 3 } })
+    expect(replica.there(['a', 'b', 'c', 'd'])).toBe('acd')
+  }
+})
+
 test('what is not a command is refused', () => {
   const bed = new Bed()
   for (const bytes of [[], [1, 1], [0x41], [0x41, 0x3f], [0x41, 0x40, 1]]) {
