@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/cache/machine/replies.ts',
   find: '[...versions, -below]',
   replace: '[...versions]',
-  killedBy: cacheSimulator(1_032, 1_032),
+  killedBy: cacheSimulator(1_030, 1_060),
 }
