@@ -1,5 +1,5 @@
 /** A flush that is refused: how often it is tried, and when it is over. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../test/manual-clock.ts'
 import { type ErrorCode, TricordError } from '../../base/errors.ts'
 import type { Millis } from '../../base/ids.ts'
@@ -80,4 +80,73 @@ test('what fails as the node stops is not tried again, and leaves no timer', asy
   await Promise.resolve()
   expect(clock.waiting).toBe(0)
   expect(tries.length).toBe(1)
+})
+
+/** Each copy is answered when the test says so. */
+function silentBed() {
+  const clock = new ManualClock()
+  const answers: ((code: ErrorCode | null) => Promise<void>)[] = []
+  const outcomes: boolean[] = []
+  const writes = {
+    shareOf: () => ({ bytes: 1, entries: 1, policy: 'lru', configVersion: 0 }),
+    submit: () =>
+      new Promise((resolve, reject) =>
+        answers.push((code) => {
+          if (code === null) resolve({ type: 'flushed', version: 10 })
+          else reject(new TricordError(code, 'no'))
+          return clock.settle()
+        }),
+      ),
+  } as unknown as Writes
+  const flushes = new Flushes(clock, writes, { stateOf: () => 'I' } as unknown as Lines, () => {})
+  flushes.flush(0, { line: LINE, own: 7, version: 10, held: NOTHING_HELD, until: Infinity }, (is) => void outcomes.push(is))
+  return { clock, answers, outcomes }
+}
+
+describe('a flush that is not answered soon', () => {
+  test('is sent once more beside itself, and whichever comes into the log is enough', async () => {
+    const { clock, answers, outcomes } = silentBed()
+    await clock.pass(200)
+    expect(answers.length).toBe(1)
+    await clock.pass(4_000)
+    expect(answers.length).toBe(2)
+    await answers[1]?.(null)
+    expect(outcomes).toEqual([true])
+    await answers[0]?.('FENCED')
+    await clock.pass(10_000)
+    expect([outcomes, answers.length]).toEqual([[true], 2])
+  })
+
+  test('is not lost while one of the two may have been there before the ownership was over', async () => {
+    const { clock, answers, outcomes } = silentBed()
+    await clock.pass(300)
+    await answers[1]?.('FENCED')
+    await clock.pass(1_000)
+    expect(outcomes).toEqual([])
+    await answers[0]?.(null)
+    expect(outcomes).toEqual([true])
+  })
+
+  test('is lost, or tried again, as the last of the two says', async () => {
+    const lost = silentBed()
+    await lost.clock.pass(300)
+    await lost.answers[1]?.('FENCED')
+    await lost.answers[0]?.('FENCED')
+    expect(lost.outcomes).toEqual([false])
+    const again = silentBed()
+    await again.clock.pass(300)
+    await again.answers[0]?.('UNKNOWN_OUTCOME')
+    await again.answers[1]?.('UNKNOWN_OUTCOME')
+    await again.clock.pass(150)
+    expect([again.outcomes, again.answers.length]).toEqual([[], 3])
+  })
+
+  test('one that is answered in time goes alone, and leaves no timer', async () => {
+    const { clock, answers, outcomes } = silentBed()
+    await clock.pass(100)
+    await answers[0]?.(null)
+    expect(clock.waiting).toBe(0)
+    await clock.pass(1_000)
+    expect([outcomes, answers.length]).toEqual([[true], 1])
+  })
 })

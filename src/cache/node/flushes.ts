@@ -6,10 +6,12 @@
  *   the ownership is over, or the log can never take it   ──▶ done(false): lost
  *   it has no room (QUOTA)                                ──▶ again after 100, 200 … 5,000 ms; after 10 s: lost
  *   nobody could be asked (no quorum, overload, silence)  ──▶ likewise, without an end: nobody else can have the line either
+ *
+ * The same version twice is one flush, so it may be on its way twice.
  */
 import { type ErrorCode, TricordError } from '../../base/errors.ts'
 import type { Millis } from '../../base/ids.ts'
-import type { Clock } from '../../io/clock.ts'
+import type { Clock, Timer } from '../../io/clock.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import { type Line, configLine, parseLine } from '../line-id.ts'
 import type { Share } from '../machine/commands.ts'
@@ -23,6 +25,11 @@ const AGAIN_MS: Millis = 100
 const AGAIN_MAX_MS: Millis = 5_000
 /** A log that had no room for so long has none: reads of the line here wait for its flush, and its owner goes on writing. */
 const NO_ROOM_MS: Millis = 10_000
+/**
+ * A flush that is not answered by then is sent once more beside itself: who asks for the line meanwhile waits for its owner half a second
+ * and a lease (`home.ts`), and what the proposer repeats by itself it repeats after a second, then two.
+ */
+const BESIDE_MS: Millis = 250
 /** Under way at a time. */
 const RELEASES_MAX = 32
 
@@ -59,8 +66,27 @@ export class Flushes {
   /** `noRoomSince`: without another answer in between. */
   #try(partition: number, what: Flush, done: (isCommitted: boolean) => void, againMs: Millis, noRoomSince: Millis | null): void {
     if (this.#closed) return
-    const failed = (error: unknown): void => {
+    let sent = 0
+    const send = (): void => {
       if (this.#closed) return
+      sent += 1
+      this.#submit(partition, what).then(committed, failed)
+    }
+    let beside: Timer | null = this.#clock.after(BESIDE_MS, send)
+    /** Nothing that comes of it counts any more. False: nothing did. */
+    const end = (): boolean => {
+      const isFirst = beside !== null
+      beside?.cancel()
+      beside = null
+      return isFirst
+    }
+    const committed = (): void => {
+      if (end()) done(true)
+    }
+    const failed = (error: unknown): void => {
+      sent -= 1
+      // The other of the two knows better: it may have been there first, and the ownership be over since.
+      if (sent > 0 || !end() || this.#closed) return
       const now = this.#clock.now()
       const since = isNoRoom(error) ? (noRoomSince ?? now) : null
       if (error instanceof TricordError && (isForEver(error) || (since !== null && now - since >= NO_ROOM_MS))) {
@@ -69,7 +95,7 @@ export class Flushes {
       }
       this.#clock.after(againMs, () => this.#try(partition, what, done, Math.min(againMs * 2, AGAIN_MAX_MS), since))
     }
-    this.#submit(partition, what).then(() => done(true), failed)
+    send()
   }
 
   /** A hint: where it does not come into the log, whoever asks for the line makes its home say so. */
