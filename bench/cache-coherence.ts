@@ -55,7 +55,7 @@ class Loop {
       const send = (_: string | null, message: ToHome): void => void this.wire.push([id, message, true])
       this.nodes.set(
         id,
-        new Controller({ ...CONTROLLER_DEFAULTS, life: 1 }, store, {
+        new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life: 1 }, store, {
           send,
           answer() {},
           failed() {},

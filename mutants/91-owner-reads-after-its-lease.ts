@@ -6,8 +6,8 @@ export const mutant: Mutant = {
   pitfall: 0,
   harm: 'An owner goes on reading its line when its lease is over.',
   file: 'src/cache/coherence/controller.ts',
-  find: 'if (copy !== undefined && this.isReadable(copy, now)) {\n      copy.hit = true',
-  replace: "if (copy !== undefined && (copy.state !== 'S' || this.isReadable(copy, now))) {\n      copy.hit = true",
+  find: 'if (!this.isReadable(copy, now)) return false',
+  replace: "if (copy.state === 'S' && !this.isReadable(copy, now)) return false",
   killedBy: namedTest(
     'src/cache/coherence/lease.test.ts',
     'an owner neither reads nor writes after its lease, though nothing has ticked since',

@@ -10,7 +10,7 @@ export const HELD = { version: 3, value: new Uint8Array([1]), contentType: '', t
 /** After `ask` at 100: a session of 2 s from then, and the question that follows it. */
 function askedOf(type: 'getS' | 'getM', ask: (controller: Controller) => unknown) {
   const sent: ToHome[] = []
-  const controller = new Controller({ ...CONTROLLER_DEFAULTS, life: 1 }, new Map<string, Copy>(), {
+  const controller = new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life: 1 }, new Map<string, Copy>(), {
     send: (_, message) => void sent.push(message),
     answer: () => {},
     failed: () => {},

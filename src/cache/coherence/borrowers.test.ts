@@ -20,7 +20,7 @@ class Copies implements Lender {
   lend(line: LineId): Copy | null {
     if (this.gone.has(line)) return null
     const held = { version: 1, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
-    return { held, g: 1, epoch: 0, until: Infinity, state: 'S', hit: false }
+    return { partition: 0, held, g: 1, epoch: 0, until: Infinity, state: 'S', hit: false }
   }
 
   returned(line: LineId): void {

@@ -64,7 +64,7 @@ class Bench {
 
   node(id: NodeId, life = 1): Controller {
     const store = new Map<string, Copy>()
-    const controller = new Controller({ ...CONTROLLER_DEFAULTS, life }, store, {
+    const controller = new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life }, store, {
       send: (_, message) => this.wire.push({ from: id, message }),
       answer: (ticket, { version }) => this.answers.push([id, ticket, version]),
       flush() {},

@@ -14,6 +14,8 @@ export interface ControllerPort extends OwnedPort, LentPort {
 }
 
 export interface ControllerOptions {
+  /** Its copies carry it. */
+  readonly partition: number
   /** Rises with each start of the node. */
   readonly life: number
   readonly renewMs: Millis
@@ -23,7 +25,7 @@ export interface ControllerOptions {
   readonly flushMs: Millis
 }
 
-export const CONTROLLER_DEFAULTS: Omit<ControllerOptions, 'life'> = { renewMs: 500, idleMs: 60_000, flushMs: 100 }
+export const CONTROLLER_DEFAULTS: Omit<ControllerOptions, 'partition' | 'life'> = { renewMs: 500, idleMs: 60_000, flushMs: 100 }
 
 export interface ControllerCounts {
   hits: number

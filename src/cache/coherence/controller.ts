@@ -46,17 +46,21 @@ export class Controller {
 
   /** The copy, where it may be read now; else null, and the answer comes for the ticket, or `failed` at `giveUpAt`. */
   load(line: LineId, ticket: number, giveUpAt: Millis, now: Millis): Copy | null {
-    const { session, counts } = this
-    session.usedAt = now
     const copy = this.copies.get(line) ?? this.owner.copyOf(line)
-    if (copy !== undefined && this.isReadable(copy, now)) {
-      copy.hit = true
-      counts.hits += 1
-      return copy
-    }
-    counts.misses += 1
+    if (copy !== undefined && this.hit(copy, now)) return copy
+    this.session.usedAt = now
+    this.counts.misses += 1
     this.miss(line, { ticket, giveUpAt }, 'S', now)
     return null
+  }
+
+  /** A read of a copy that is of this partition and there now; false: it may not be read. */
+  hit(copy: Copy, now: Millis): boolean {
+    if (!this.isReadable(copy, now)) return false
+    this.session.usedAt = now
+    copy.hit = true
+    this.counts.hits += 1
+    return true
   }
 
   /**
@@ -226,6 +230,7 @@ export class Controller {
 
   private data(message: Extract<ToNode, { type: 'dataS' | 'dataU' }>, g: number, now: Millis): void {
     const { session } = this
+    const { partition } = this.options
     const { line, held } = message
     const fetch = this.answered(message, now)
     if (fetch === null) return
@@ -233,7 +238,7 @@ export class Controller {
     // Who wants to own the line and is told what it holds is not to own it.
     if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now, fetch.wants === 'X')
     this.fetches.delete(line)
-    if (now < until) this.copies.set(line, { held, g, epoch: session.epoch, until, state: 'S', hit: false })
+    if (now < until) this.copies.set(line, { partition, held, g, epoch: session.epoch, until, state: 'S', hit: false })
     for (const { ticket } of fetch.waiters) this.port.answer(ticket, held, until)
   }
 
@@ -247,6 +252,7 @@ export class Controller {
 
   private dataX(message: Extract<ToNode, { type: 'dataX' }>, now: Millis): void {
     const { session } = this
+    const { partition } = this.options
     const { line, held, g } = message
     const fetch = this.answered(message, now)
     if (fetch === null) return
@@ -255,7 +261,7 @@ export class Controller {
     if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now)
     this.fetches.delete(line)
     this.copies.delete(line)
-    this.owner.take(message, { held, g, epoch: session.epoch, until, state: 'E', hit: false }, now)
+    this.owner.take(message, { partition, held, g, epoch: session.epoch, until, state: 'E', hit: false }, now)
     this.dueAt = Math.min(this.dueAt, this.owner.lines.dueAt())
     for (const { ticket } of fetch.waiters) this.port.answer(ticket, held, until)
   }

@@ -6,6 +6,8 @@ import type { Millis } from '../../base/ids.ts'
 import type { Held, LineId } from './protocol.ts'
 
 export interface Copy {
+  /** Of its line: who finds it in the store of all need not place the line, which costs more than to find it. */
+  readonly partition: number
   readonly held: Held
   /** Of its grant. */
   readonly g: number

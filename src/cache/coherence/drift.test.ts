@@ -112,7 +112,7 @@ class Cluster {
 
   private node(id: string, rate: number, clientRate: number): Node {
     const store = new Map<string, Copy>()
-    const controller: Controller = new Controller({ ...CONTROLLER_DEFAULTS, life: 1 }, store, {
+    const controller: Controller = new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life: 1 }, store, {
       send: (_, message) => {
         if (node.cutUntil > this.now) return
         this.send(() => this.reach(id, (home, now) => home.receive(id, message, now), 'term' in message ? message.term : this.term))

@@ -11,7 +11,7 @@ const held: Held = { version: 1, value: null, contentType: '', ttlLeftMs: null, 
 /** In a session of term 1, with a copy of `x` under grant 5. */
 function bed() {
   const [sent, calledBack, copies]: [ToHome[], LineId[], Map<LineId, Copy>] = [[], [], new Map()]
-  const controller = new Controller({ ...CONTROLLER_DEFAULTS, life: 1 }, copies, {
+  const controller = new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life: 1 }, copies, {
     send: (_, message) => void sent.push(message),
     answer() {},
     failed() {},

@@ -16,7 +16,7 @@ function ownerOf(count: number) {
   const versions = new Map<LineId, number>()
   let now = 0
   let rid = 0
-  const controller: Controller = new Controller({ life: 1, renewMs: 500, idleMs: IDLE_MS, flushMs: FLUSH_MS }, new Map(), {
+  const controller: Controller = new Controller({ partition: 0, life: 1, renewMs: 500, idleMs: IDLE_MS, flushMs: FLUSH_MS }, new Map(), {
     send: (_, message) => {
       if (message.type === 'open') controller.receive('h', { type: 'opened', term: 1, sid: 1, n: message.n, leaseMs: 1e9 }, now)
       if (message.type === 'getM') rid = message.rid

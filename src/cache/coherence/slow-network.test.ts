@@ -47,7 +47,7 @@ class Far {
         opened() {},
       },
     )
-    this.controller = new Controller({ ...CONTROLLER_DEFAULTS, life: 1 }, new Map<string, Copy>(), {
+    this.controller = new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life: 1 }, new Map<string, Copy>(), {
       send: (_, message) => this.#after(rttMs / 2, () => this.#directory.receive('far', message, this.now)),
       answer: (ticket, { version }) => this.#seen(ticket, version),
       failed: () => this.failed++,

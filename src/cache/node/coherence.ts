@@ -28,7 +28,7 @@ import { Flushes } from './flushes.ts'
 import { KeptLines } from './kept-lines.ts'
 import { LineStore } from './line-store.ts'
 import type { LendMark } from './lend-mark.ts'
-import type { Lines } from './lines.ts'
+import type { Hit, Lines } from './lines.ts'
 import { Loans } from './loans.ts'
 import { PartitionCopies, type WriteOwned } from './partition-copies.ts'
 import { PartitionHome, trackedLinesMax } from './partition-home.ts'
@@ -82,7 +82,7 @@ export class Coherence implements Lines {
     this.kept = new KeptLines((partition) => this.copies.get(partition)?.epochNow() ?? null)
     this.store = new LineStore({
       bytesMax: deps.storeBytesMax,
-      onCount: (line, { epoch }, change) => this.kept.note(deps.writes.partitionOf(line), epoch, line, change),
+      onCount: (line, { partition, epoch }, change) => this.kept.note(partition, epoch, line, change),
     })
     this.#flushes = new Flushes(this.#clock, deps.writes, this, (line, code) => {
       const { cache = '', name = '' } = parseLine(line) ?? {}
@@ -97,8 +97,15 @@ export class Coherence implements Lines {
 
   // What reads.
 
+  /** One look into the store and one at the clock: what is found there says of which partition it is. */
+  hit(line: LineId): Hit | null {
+    const copy = this.store.get(line)
+    const partition = copy?.partition ?? this.#deps.writes.partitionOf(line)
+    return this.copies.get(partition)?.hit(line, copy) ?? null
+  }
+
   read(line: LineId, timeoutMs: Millis): Held | Promise<Held> {
-    return this.#copiesOf(this.#deps.writes.partitionOf(line)).read(line, timeoutMs)
+    return this.hit(line)?.held ?? this.#copiesOf(this.#deps.writes.partitionOf(line)).read(line, timeoutMs)
   }
 
   writeOwned(line: LineId, timeoutMs: Millis, write: WriteOwned): Promise<CacheReply | null> {
@@ -234,6 +241,7 @@ export class Coherence implements Lines {
       copies = new PartitionCopies({
         clock: this.#clock,
         life: this.#deps.system.incarnation,
+        partition,
         store: this.store,
         room: this.store,
         send: (to, message) => this.#toHome(partition, to, message),

@@ -25,7 +25,7 @@ function operationsOn(look: (line: LineId, nth: number) => Held): Operations {
     looks.set(line, nth + 1)
     return Promise.resolve(look(line, nth))
   }
-  const lines = { read, stateOf: () => 'I' } as unknown as Lines
+  const lines = { read, hit: () => null, stateOf: () => 'I' } as unknown as Lines
   return new Operations(lines, {} as Writes, new Tally())
 }
 
@@ -55,7 +55,8 @@ describe('a read of an entry with a tag', () => {
  */
 function operationsBefore(bed: Bed, between: (nth: number, key?: string) => void): Operations {
   let nth = 0
-  const lines = { read: (line: LineId) => bed.machine.read(line, bed.time), stateOf: () => 'S' } as unknown as Lines
+  const read = (line: LineId): Held => bed.machine.read(line, bed.time)
+  const lines = { read, hit: (line: LineId) => ({ held: read(line), state: 'S' }), stateOf: () => 'S' } as unknown as Lines
   const writes = {
     shareOf: () => SHARE,
     entry: async (command: CacheCommand, { idempotencyKey }: CacheCallOptions) => {

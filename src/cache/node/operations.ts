@@ -76,14 +76,16 @@ export class Operations {
   /** At once where everything is at hand. */
   get({ namespace, cache, key }: EntryName, { timeoutMs }: CacheCallOptions): Eventually<CacheRead> {
     const line = entryLine(namespace, cache, key)
-    const state = this.#lines.stateOf(line)
-    const held = this.#lines.read(line, timeoutMs)
     const counts = this.#tally.ofCache(namespace, cache)
-    if (held instanceof Promise) {
+    const hit = this.#lines.hit(line)
+    if (hit === null) {
       counts.misses += 1
-      return held.then((found) => after(this.#foundAt(line, found, timeoutMs), ({ entry }) => ({ entry, line: state, hit: false })))
+      return after(this.#lines.read(line, timeoutMs), (held) =>
+        after(this.#foundAt(line, held, timeoutMs), ({ entry }) => ({ entry, line: 'I', hit: false })),
+      )
     }
     counts.hits += 1
+    const { held, state } = hit
     const seen = this.#foundAt(line, held, timeoutMs)
     if (seen instanceof Promise) return seen.then(({ entry }) => ({ entry, line: state, hit: true }))
     return { entry: seen.entry, line: state, hit: true }
@@ -179,10 +181,10 @@ export class Operations {
   /** What lives there; else the version of what is there though it is dead. */
   async #find(name: EntryName, timeoutMs: Millis): Promise<readonly [read: CacheRead | null, dead: number]> {
     const line = lineOf(name)
-    const state = this.#lines.stateOf(line)
-    const held = this.#lines.read(line, timeoutMs)
-    const { entry, dead } = await this.#foundAt(line, await held, timeoutMs)
-    return [entry === null ? null : { entry, line: state, hit: !(held instanceof Promise) }, dead]
+    const hit = this.#lines.hit(line)
+    const held = hit === null ? await this.#lines.read(line, timeoutMs) : hit.held
+    const { entry, dead } = await this.#foundAt(line, held, timeoutMs)
+    return [entry === null ? null : { entry, line: hit?.state ?? 'I', hit: hit !== null }, dead]
   }
 
   async #askToLoad(name: EntryName, { waitMs, staleOk, tags }: HowToLoad, dead: number, options: LoadCallOptions): Promise<Done> {
@@ -263,7 +265,10 @@ export class Operations {
    * replaced before its tag was invalidated: then there was something alive all the time, and it is looked for again.
    */
   #foundAt(line: LineId, held: Held, timeoutMs: Millis, triesLeft = FIND_TRIES): Eventually<Seen> {
-    return after(this.#seen(held, timeoutMs), (seen) => {
+    const first = this.#seen(held, timeoutMs)
+    // What every hit takes: without a function made for each.
+    if (!(first instanceof Promise) && first.dead === 0) return first
+    return after(first, (seen) => {
       if (seen.dead === 0) return seen
       if (triesLeft === 0)
         throw new TricordError('OVERLOADED', 'the key is written and invalidated faster than it is read', { retryAfterMs: 0 })

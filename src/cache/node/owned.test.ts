@@ -31,6 +31,7 @@ function bed(bytesMax = 1_000_000) {
   const released: number[] = []
   const store = new LineStore<Copy>({ bytesMax, onCount: () => {} })
   const copies: PartitionCopies = new PartitionCopies({
+    partition: 0,
     clock,
     life: 1,
     store,
@@ -71,7 +72,7 @@ test('a line that the log gives to nobody is written through the log', async () 
 
 test('what is owned counts in the budget: copies go for it, and at half of it no more is owned', async () => {
   const { clock, copies, store, flushes, give } = bed(ROOM)
-  const copy: Copy = { state: 'S', g: 1, epoch: 1, until: Infinity, hit: false, held: next(null) }
+  const copy: Copy = { partition: 0, state: 'S', g: 1, epoch: 1, until: Infinity, hit: false, held: next(null) }
   store.set('one', copy)
   store.set('two', copy)
   const twoCopies = store.bytes

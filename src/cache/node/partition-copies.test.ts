@@ -16,6 +16,7 @@ async function copiesWithOne(held = HELD) {
   const told: [LineId, number][] = []
   const store = new LineStore<Copy>({ bytesMax: 1_000_000, onCount: () => {} })
   const copies = new PartitionCopies({
+    partition: 3,
     clock: new SuspendAwareClock(clock),
     life: 1,
     store,
@@ -35,14 +36,15 @@ async function copiesWithOne(held = HELD) {
   if (getS?.type !== 'getS') throw new Error('nothing is asked for')
   copies.receive('n1', { type: 'dataS', term: 1, sid: 1, rid: getS.rid, line: 'line', g: 1, held })
   expect(await first).toEqual(held)
-  return { clock, copies, sent, told }
+  return { clock, copies, sent, told, hit: () => copies.hit('line', store.get('line')) }
 }
 
 test('a copy is not read after the machine was suspended for longer than the lease', async () => {
-  const { clock, copies } = await copiesWithOne({ ...HELD, ttlLeftMs: null, slidingMs: 0 })
+  const { clock, copies, hit } = await copiesWithOne({ ...HELD, ttlLeftMs: null, slidingMs: 0 })
   clock.suspend(1_900)
-  expect(copies.stateOf('line')).toBe('S')
+  expect(hit()).toMatchObject({ partition: 3, state: 'S' })
   clock.suspend(101)
+  expect(hit()).toBe(null)
   expect(copies.stateOf('line')).toBe('I')
   const read = copies.read('line', 1_000)
   expect(read).toBeInstanceOf(Promise)
@@ -51,20 +53,32 @@ test('a copy is not read after the machine was suspended for longer than the lea
 })
 
 test('a wall clock that is set back ends nothing and lengthens nothing', async () => {
-  const { clock, copies } = await copiesWithOne({ ...HELD, ttlLeftMs: null, slidingMs: 0 })
+  const { clock, copies, hit } = await copiesWithOne({ ...HELD, ttlLeftMs: null, slidingMs: 0 })
   clock.suspend(-3_600_000)
   clock.jump(1_999)
-  expect(copies.stateOf('line')).toBe('S')
+  expect(hit()).toMatchObject({ state: 'S' })
   clock.jump(1)
+  expect(hit()).toBe(null)
   expect(copies.stateOf('line')).toBe('I')
   copies.close()
 })
 
+test('a hit tells what is left of its life at that moment, and none is read after its life', async () => {
+  const { clock, copies, hit } = await copiesWithOne({ ...HELD, ttlLeftMs: 500, slidingMs: 0 })
+  clock.jump(100)
+  expect(hit()).toEqual({ held: { ...HELD, ttlLeftMs: 400, slidingMs: 0 }, state: 'S' })
+  clock.jump(400)
+  expect(hit()).toBe(null)
+  copies.close()
+})
+
 test('each read of what slides is told, the first one as well, of which there is no copy', async () => {
-  const { copies, told } = await copiesWithOne()
+  const { copies, told, hit } = await copiesWithOne()
   expect(told).toEqual([['line', 800]])
+  expect(hit()).toMatchObject({ held: HELD })
   expect(copies.read('line', 1_000)).toEqual(HELD)
   expect(told).toEqual([
+    ['line', 800],
     ['line', 800],
     ['line', 800],
   ])

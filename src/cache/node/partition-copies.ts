@@ -15,6 +15,7 @@ import type { CacheReply } from '../machine/commands.ts'
 import type { LineState } from '../types.ts'
 import type { Flush } from './flushes.ts'
 import { LINE_BYTES, type LineStore } from './line-store.ts'
+import type { Hit } from './lines.ts'
 import type { LocalWrite } from './local-write.ts'
 import { Wakeup } from './wakeup.ts'
 
@@ -28,6 +29,7 @@ export type WriteOwned = (held: Held, version: number) => LocalWrite | null | Pr
 const NO_VERSION = 0
 
 export interface CopiesDeps {
+  readonly partition: number
   readonly clock: Clock
   /** Of this node's boot. */
   readonly life: number
@@ -66,7 +68,7 @@ export class PartitionCopies implements Lender {
   constructor(deps: CopiesDeps) {
     this.#deps = deps
     this.#wakeup = new Wakeup(deps.clock, () => this.#tick())
-    this.controller = new Controller({ ...CONTROLLER_DEFAULTS, life: deps.life }, deps.store, {
+    this.controller = new Controller({ ...CONTROLLER_DEFAULTS, partition: deps.partition, life: deps.life }, deps.store, {
       send: deps.send,
       answer: (ticket, held, until, isRefused = false) => this.#answer(ticket, held, until, isRefused),
       flush: (line, own, version, held, until) =>
@@ -78,6 +80,20 @@ export class PartitionCopies implements Lender {
     })
   }
 
+  /**
+   * A read of the copy that the store has just given, or of what this node writes alone, which is in no store. Null where neither may be
+   * read. The clock is looked at once and after the copy, for its session and for the time of its value: it is read as of that moment, and
+   * nothing is heard in between. Who was suspended in between finds the session over.
+   */
+  hit(line: LineId, found: Copy | undefined): Hit | null {
+    const copy = found ?? this.controller.owner.copyOf(line)
+    if (copy === undefined) return null
+    const now = this.#deps.clock.now()
+    if (!this.controller.hit(copy, now)) return null
+    if (copy.held.slidingMs > 0) this.#deps.onSlidingRead(line, copy.held.slidingMs)
+    return copy.until === Infinity ? copy : { held: heldAt(copy, now), state: copy.state }
+  }
+
   read(line: LineId, timeoutMs: Millis): Held | Promise<Held> {
     const { clock, onSlidingRead } = this.#deps
     const now = clock.now()
@@ -85,7 +101,7 @@ export class PartitionCopies implements Lender {
     const copy = this.controller.load(line, ticket, now + timeoutMs, now)
     if (copy !== null) {
       if (copy.held.slidingMs > 0) onSlidingRead(line, copy.held.slidingMs)
-      return copy.until === Infinity ? copy.held : { ...copy.held, ttlLeftMs: copy.until - now }
+      return heldAt(copy, now)
     }
     return this.#answerTo(ticket, line)
   }

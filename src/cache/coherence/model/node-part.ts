@@ -60,7 +60,7 @@ export function createNodePart(node: string, life: number): NodePart {
 const SILENT: ControllerPort = { send() {}, answer() {}, failed() {}, flush() {}, release() {}, lost() {}, callBack() {} }
 
 function optionsOf(life: number) {
-  return { life, renewMs: 500, idleMs: Infinity, flushMs: 0 }
+  return { partition: 0, life, renewMs: 500, idleMs: Infinity, flushMs: 0 }
 }
 
 /** Does one thing with the node; returns what it is afterwards. */
