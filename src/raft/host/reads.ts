@@ -28,7 +28,7 @@ interface Round {
   readonly confirms: readonly Confirm[]
   /** Before the first message of the round left. */
   readonly askedAt: Millis
-  /** In which this replica led then; 0: it did not. */
+  /** In which this replica led then. */
   readonly term: Term
 }
 
@@ -67,12 +67,12 @@ export class Reads {
   flush(): void {
     if (this.#queries.length === 0 && this.#confirms.length === 0) return
     const { core } = this.#group
-    const term = core.role === 'leader' ? core.term : 0
-    const round = { queries: this.#queries, confirms: this.#confirms, askedAt: this.#shared.clock.now(), term }
+    const round = { queries: this.#queries, confirms: this.#confirms, askedAt: this.#shared.clock.now(), term: core.term }
     this.#queries = []
     this.#confirms = []
     const id = this.#nextRound++
-    if (core.readIndex(id)) this.#rounds.set(id, round)
+    // Deposed since it was asked it would ask the next leader, and answer with a machine and a time that lag behind.
+    if (core.role === 'leader' && core.readIndex(id)) this.#rounds.set(id, round)
     else this.#refuse(round)
   }
 
