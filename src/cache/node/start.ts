@@ -6,7 +6,6 @@ import type { Directory, GroupHost, GroupHostOptions } from '../../raft/group-ho
 import { createProposer } from '../../raft/host/proposer.ts'
 import { CACHE_PATH } from '../calls.ts'
 import type { CacheMachine } from '../machine/machine.ts'
-import { CACHE_LIMITS } from '../types.ts'
 import { Answers } from './answers.ts'
 import { CacheActor } from './cache-actor.ts'
 import { Coherence } from './coherence.ts'
@@ -18,8 +17,6 @@ const DRAIN_LOOK_MS: Millis = 10
 /** Whoever does not hear in time that this node holds nothing waits for the end of its lease. Longer than that of a client. */
 const LEAVE_MS_MAX: Millis = 1_500
 const PROPOSER_PATH = 'cache-proposer'
-/** A value with all that can be said of it. */
-const COMMAND_BYTES_MAX = CACHE_LIMITS.valueBytesMax + 65_536
 
 export interface CachesOptions {
   readonly system: ActorSystem
@@ -52,7 +49,7 @@ export function startCaches({
   lendMark,
   onLog,
 }: CachesOptions): NodeCaches {
-  const proposer = createProposer(system, { raft: host.id, path: PROPOSER_PATH, commandBytesMax: COMMAND_BYTES_MAX })
+  const proposer = createProposer(system, { raft: host.id, path: PROPOSER_PATH })
   const writes = new Writes(proposer, { partitions, hash })
   const coherence = new Coherence({ system, host, directory, writes, machineOf, storeBytesMax, lendMark, onLog })
   const operations = new Operations(coherence, writes, coherence.tally)
