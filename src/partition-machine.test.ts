@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Plain } from './actors/envelope.ts'
-import { entryLine } from './cache/line-id.ts'
+import { entryLine, tagLine } from './cache/line-id.ts'
 import { encodeCommand as encodeCache } from './cache/machine/codec.ts'
 import type { CacheCommand, PutCommand } from './cache/machine/commands.ts'
 import { type Gate, decodeReply as decodeCache } from './cache/machine/replies.ts'
@@ -59,6 +59,8 @@ class Bed implements ApplyContext {
   time = 1
   gates: Gate[] = []
   readonly prepared: string[] = []
+  readonly spared: string[] = []
+  readonly changed: string[] = []
   opened: Promise<void> | null = null
   readonly store = new Map<string, Uint8Array>()
   readonly machine: PartitionMachine
@@ -66,8 +68,9 @@ class Bed implements ApplyContext {
   constructor() {
     this.machine = createPartitionMachine({
       coherence: {
-        changed: () => {},
+        changed: (change) => void this.changed.push(change.line),
         preparing: (line) => void this.prepared.push(line),
+        unchanged: (line) => void this.spared.push(line),
         gate: (gate) => {
           this.gates.push(gate)
           return this.opened
@@ -176,12 +179,56 @@ describe('each its own', () => {
   })
 })
 
+const line = (key: string): string => entryLine(CACHE.namespace, CACHE.cache, key)
+const UNSEEN = { dead: 0, known: null, own: 0 } as const
+const remove = (key: string, condition: null | number): CacheCommand => ({ type: 'cache_delete', ...CACHE, key, condition, ...UNSEEN })
+const increment = (key: string): CacheCommand => {
+  return { type: 'cache_increment', ...CACHE, key, by: 1, ttlMs: null, tags: [], share: SHARE, ...UNSEEN }
+}
+const drop = (...keys: string[]): CacheCommand => ({ type: 'cache_invalidate_keys', ...CACHE, keys })
+const seen = (known: PutCommand['known']): Partial<PutCommand> => ({ condition: 'present', known })
+const TAG = tagLine(CACHE.namespace, CACHE.cache, 't')
+
+describe('a line that a command meant to change and did not is told', () => {
+  test.each<[string, CacheCommand, readonly string[]]>([
+    ['a put', put('a', '2'), []],
+    ['a condition that does not hold', put('a', '2', { condition: 'absent' }), ['a']],
+    ['a token that is over', put('a', '2', { loadToken: 7 }), ['a']],
+    ['tags that were not seen', put('tagged', '2', seen([])), ['tagged']],
+    ['tags that were seen', put('tagged', '2', seen([[TAG, 3]])), []],
+    ['an owner', put('owned', '2'), ['owned']],
+    ['an increment', increment('n'), []],
+    ['an increment of what is no number', increment('a'), ['a']],
+    ['a delete', remove('a', null), []],
+    ['a delete of another version', remove('a', 9), ['a']],
+    ['a delete of nothing', remove('none', null), ['none']],
+    ['an invalidation that finds one of two', drop('a', 'none'), ['none']],
+    ['an invalidation of what is owned', drop('owned'), ['owned']],
+  ])('%s', (_, command, told) => {
+    const bed = new Bed()
+    bed.cache(put('a', 'one'))
+    bed.cache(put('tagged', '1', { tags: [[TAG, 3]] }))
+    bed.cache({ type: 'cache_own', line: line('owned'), node: 'n2', count: 9, term: bed.term })
+    bed.changed.length = 0
+    bed.cache(command)
+    expect(bed.spared.filter((one) => !bed.changed.includes(one))).toEqual(told.map(line))
+    if (told.length === 0) expect(bed.spared).toEqual([])
+  })
+
+  test('of a transaction that is refused all of them, of one that is done none', () => {
+    const bed = new Bed()
+    bed.run(mixed([put('a', '1'), enqueue('m'), fence(7)]))
+    expect(bed.spared).toEqual([])
+    bed.run(mixed([put('a', '2'), put('b', '2'), fence(6)]))
+    expect(bed.spared).toEqual([line('a'), line('b')])
+  })
+})
+
 describe('a transaction of both', () => {
   test('is one entry: results in the order of the ops, its gate, its receipt, and the lines that are told as it is proposed', async () => {
     const bed = new Bed()
     const command = mixed([put('a', '1'), enqueue('m'), put('b', '2'), fence(7), put('a', '3')])
     bed.machine.preparing?.(command)
-    const line = (key: string): string => entryLine(CACHE.namespace, CACHE.cache, key)
     expect(bed.prepared).toEqual([line('a'), line('b'), line('a')])
     const reply = bed.run(command)
     expect([bed.read('a'), bed.read('b')]).toEqual(['3', '2'])

@@ -14,7 +14,7 @@ import { VERSION as CACHE_VERSION } from './cache/machine/codes.ts'
 import type { PutCommand } from './cache/machine/commands.ts'
 import { linesToChange } from './cache/machine/decode.ts'
 import { type CacheMachine, createCacheMachine } from './cache/machine/machine.ts'
-import { type Gate, gateOf, isCacheReply, isFlushed } from './cache/machine/replies.ts'
+import { type Gate, gateOf, isCacheReply, isFlushed, maySpare } from './cache/machine/replies.ts'
 import type { CacheObserver } from './cache/machine/table.ts'
 import { type QueueMachine, type QueueMachineOptions, createQueueMachine } from './queue/machine.ts'
 import type { AttachContext, StateMachine } from './raft/machine.ts'
@@ -34,6 +34,8 @@ const NO_LINES: readonly LineId[] = []
 export interface PartitionCoherence extends CacheObserver {
   /** A command that would change the line was proposed. */
   preparing(line: LineId): void
+  /** A command that would change the line was applied, and may have left it as it was. */
+  unchanged(line: LineId): void
   /** What an answer waits for before it leaves; null: nothing. */
   gate(gate: Gate): Promise<void> | null
 }
@@ -51,12 +53,24 @@ export function createPartitionMachine({ coherence, ...options }: PartitionMachi
   const queues = createQueueMachine(options)
   const caches = createCacheMachine({ observer: coherence })
   const both: readonly [StateMachine, StateMachine] = [queues, caches]
+  /** Those that it has changed are told with the others: that was heard before. */
+  const spared = (command: Uint8Array): void => {
+    for (const line of changedByAny(command)) coherence.unchanged(line)
+  }
   const ownerOf = (bytes: Uint8Array): StateMachine => (bytes[0] === CACHE_VERSION ? caches : queues)
   return {
     queues,
     caches,
-    apply: (ctx, ticket, command) =>
-      isMixed(command) ? transact(queues, caches, ctx, ticket, command) : ownerOf(command).apply(ctx, ticket, command),
+    apply(ctx, ticket, command) {
+      if (!isMixed(command)) {
+        const reply = ownerOf(command).apply(ctx, ticket, command)
+        if (reply !== null && isCacheReply(reply) && maySpare(reply)) spared(command)
+        return reply
+      }
+      const reply = transact(queues, caches, ctx, ticket, command)
+      if (decodeMixedReply(reply) === null) spared(command)
+      return reply
+    },
     preparing(command) {
       for (const line of changedByAny(command)) coherence.preparing(line)
     },

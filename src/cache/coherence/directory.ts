@@ -96,7 +96,7 @@ export class Directory {
     this.wake(now)
   }
 
-  /** What was proposed was applied and changed nothing. A hint, too. */
+  /** What was proposed was applied and changed nothing: it is refused. A hint, too: who reads the line may keep it again. */
   unchanged(line: LineId): void {
     expectNothing(this.home, line)
   }

@@ -168,6 +168,12 @@ export function isFlushed(reply: Plain): boolean {
   return kind === FLUSHED || (kind === REFUSED && code === 'FENCED')
 }
 
+/** Whether a line that the command meant to change may be as it was: refused, or nothing was there. */
+export function maySpare(reply: Plain): boolean {
+  const [kind, , , existed] = reply as readonly Plain[]
+  return kind === REFUSED || kind === OWNED || kind === UNJUDGED || kind === INVALIDATED || (kind === DELETED && existed === false)
+}
+
 export interface Gate {
   /** Changes that the answer tells of: it leaves once no node can serve what was before any of them. */
   readonly versions: readonly number[]

@@ -91,6 +91,25 @@ test('a home that was suspended renews on what it asks for afterwards, not on wh
   home.close()
 })
 
+test('a write that is refused leaves its line to whoever reads it next', async () => {
+  const { home, sent, sid } = await homeWithCopy()
+  const line = entryLine('default', 'c', 'refused')
+  const read = (rid: number): ToNode['type'] | undefined => {
+    home.receive('n2', { type: 'getS', term: TERM, sid, rid, line })
+    return sent.at(-1)?.type
+  }
+  expect(read(2)).toBe('dataS')
+  home.preparing(line)
+  const inv = sent.at(-1)
+  if (inv?.type !== 'inv') throw new Error('no invalidation')
+  // What was begun comes to its end.
+  home.unchanged(line)
+  expect(read(3)).toBe('dataU')
+  home.receive('n2', { type: 'invAck', term: TERM, t: inv.t, line })
+  expect(read(4)).toBe('dataS')
+  home.close()
+})
+
 describe('what a home tracks', () => {
   test('is bounded, whatever is asked for: what is too much is answered without a copy', async () => {
     const { home, sent, sid } = await homeWithCopy()

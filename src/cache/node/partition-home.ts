@@ -124,6 +124,10 @@ export class PartitionHome {
     this.#look()
   }
 
+  unchanged(line: LineId): void {
+    this.directory.unchanged(line)
+  }
+
   changed({ line, at, reason, previous, own }: ObservedChange): void {
     this.directory.changed({ line, version: at, cause: reason, own }, previous, this.#now())
     this.watches.moved()

@@ -140,7 +140,10 @@ export function applyNext(directory: Directory, part: HomePart, now: number, rul
   switch (entry.type) {
     case 'put':
       if (isDone) directory.changed({ line: LINE, version: register.version, cause: 'put', own: 0 }, before, now)
-      else directory.takeBack(LINE, now)
+      else {
+        directory.unchanged(LINE)
+        directory.takeBack(LINE, now)
+      }
       return
     case 'look':
       return directory.unchanged(LINE)

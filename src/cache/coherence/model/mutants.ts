@@ -223,6 +223,17 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
     settings: { nodes: 1, loads: 2, writes: 1, forgetful: false },
   },
   {
+    name: 'a refused write takes back the invalidation that was begun for it',
+    file: 'home-lines.ts',
+    edits: [
+      [
+        'if (line !== undefined) line.expectUntil = -Infinity\n}',
+        'if (line === undefined) return\n  line.expectUntil = -Infinity\n  line.busy = null\n}',
+      ],
+    ],
+    settings: { ...WRITES, looks: 1 },
+  },
+  {
     name: 'an open that follows another ends the session of that',
     file: 'home-sessions.ts',
     edits: [['peer.openedFor < first', 'peer.openedFor < n']],
