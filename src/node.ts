@@ -107,6 +107,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     system,
     host,
     directory: started.directory,
+    isUp: (node) => started.detector.isUp(node),
     hash: options.hash,
     partitions: cluster.ring().partitions,
     machineOf: (partition) => partitions.get(partitionGroup(partition))?.caches ?? null,

@@ -38,10 +38,33 @@ test('every call is answered as it says', async () => {
       results: [{ put: { created: true } }, { enqueued: [{ deduplicated: false }] }],
     })
     expect(lineWith('"loadToken":')).toBe('{"loadToken":"1","leaseMs":10000}')
-    const members = ['entries', 'bytes', 'hits', 'misses', 'hitRatio', 'evictions', 'lines', 'coherence', 'config']
+    const members = [
+      'entries',
+      'bytes',
+      'hits',
+      'misses',
+      'hitRatio',
+      'evictions',
+      'lines',
+      'coherence',
+      'falseInvalidations',
+      'pingPong',
+      'unanswered',
+      'config',
+    ]
     expect(Object.keys(JSON.parse(lineWith('"hitRatio":')) as object)).toEqual(['cache', ...members])
     const line = JSON.parse(lineWith('"lastInvalidation":')) as { nodes: object; lastInvalidation: { ackMs: number } | null }
-    expect(Object.keys(line)).toEqual(['key', 'version', 'home', 'partition', 'busy', 'nodes', 'lastInvalidation'])
+    expect(Object.keys(line)).toEqual([
+      'key',
+      'version',
+      'home',
+      'partition',
+      'busy',
+      'waitsFor',
+      'nodes',
+      'unanswered',
+      'lastInvalidation',
+    ])
     expect(Object.keys(line.nodes)).toEqual(['n1', 'n2', 'n3'])
   } finally {
     await cluster.stop()

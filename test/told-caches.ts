@@ -63,6 +63,9 @@ export const STATUS = {
   evictions: 0,
   lines: { M: 0, E: 0, S: 2, I: 1 },
   coherence: { getS: 1, getM: 0, inv: 2, invAck: 2, recall: 0 },
+  falseInvalidations: 1,
+  pingPong: { windowMs: 10_000, lines: 1, worst: [{ key: 'k', invalidations: 7, nodes: ['n1', 'n2'] }] },
+  unanswered: [],
   config: DEFAULT_CONFIG,
 } as const
 
@@ -72,6 +75,8 @@ export const LINE = {
   home: 'n1',
   partition: 7,
   busy: false,
+  waitsFor: [],
   nodes: { n1: 'S', n2: 'I' },
-  lastInvalidation: { cause: 'put', at: '2026-01-02T03:04:05.678Z', ackMs: 1.5 },
+  unanswered: ['n3'],
+  lastInvalidation: { cause: 'put', at: '2026-01-02T03:04:05.678Z', ackMs: 1.5, acksMs: { n1: 0.5, n2: 1.5 } },
 } as const

@@ -5,6 +5,8 @@ import { LINE_STATES } from '../cache/types.ts'
 const count = z.int().min(0)
 const millis = z.number().min(0)
 const key = z.string()
+const node = z.string()
+const unanswered = z.array(node).describe('nodes that did not answer in time: what they have is not in here')
 const version = z.int().min(1).describe('rises with every change in the partition of the key; the ETag is this in quotes')
 const lineState = z.enum(LINE_STATES)
 
@@ -57,12 +59,31 @@ export const cacheAnswer = z.strictObject({
   cache: z.string(),
   entries: count,
   bytes: count,
-  hits: count,
-  misses: count,
+  hits: count.describe('reads that a copy on the node that was asked answered, also that there is nothing'),
+  misses: count.describe('reads that the home of the key had to answer'),
   hitRatio: z.number().min(0).max(1),
   evictions: count,
   lines: z.strictObject({ M: count, E: count, S: count, I: count }),
-  coherence: z.strictObject({ getS: count, getM: count, inv: count, invAck: count, recall: count }),
+  coherence: z
+    .strictObject({ getS: count, getM: count, inv: count, invAck: count, recall: count })
+    .describe('messages that nodes sent or got, about lines of tags and of the configuration as well'),
+  falseInvalidations: count.describe('copies that were taken back before anybody had read them again'),
+  pingPong: z
+    .strictObject({
+      windowMs: millis,
+      lines: count.describe('whose copies were taken back five times and more in the window'),
+      worst: z.array(
+        z.strictObject({
+          key: key.optional(),
+          tag: z.string().optional(),
+          prefix: z.string().optional(),
+          invalidations: count,
+          nodes: z.array(node).describe('whose copies were taken back'),
+        }),
+      ),
+    })
+    .describe('ten lines at most, the worst first'),
+  unanswered,
   config,
 })
 export const lineAnswer = z.strictObject({
@@ -71,8 +92,15 @@ export const lineAnswer = z.strictObject({
   home: z.string().describe('the node that leads the partition of the key'),
   partition: count,
   busy: z.boolean().describe('a write or a recall is under way'),
+  waitsFor: z.array(node).describe('whose copies are being taken back, and who have not acknowledged it'),
   nodes: z.record(z.string(), lineState),
+  unanswered,
   lastInvalidation: z
-    .strictObject({ cause: z.enum(['put', 'delete', 'expire', 'evict', 'invalidate']), at: z.iso.datetime(), ackMs: millis })
+    .strictObject({
+      cause: z.enum(['put', 'delete', 'expire', 'evict', 'invalidate', 'recall']),
+      at: z.iso.datetime(),
+      ackMs: millis.describe('until no node had a copy'),
+      acksMs: z.record(z.string(), millis).describe('of each node whose copy it took'),
+    })
     .nullable(),
 })

@@ -128,6 +128,7 @@ function foundAnswer(key: string, entry: CacheEntry): Answer {
 
 /** Member by member: what a node says more than this is not of this version. */
 export function statusAnswer(status: CacheStatus): Answer {
-  const { cache, entries, bytes, hits, misses, hitRatio, evictions, lines, coherence, config } = status
-  return { cache, entries, bytes, hits, misses, hitRatio, evictions, lines, coherence, config }
+  const { cache, entries, bytes, hits, misses, hitRatio, evictions, lines, coherence, falseInvalidations, pingPong, unanswered, config } =
+    status
+  return { cache, entries, bytes, hits, misses, hitRatio, evictions, lines, coherence, falseInvalidations, pingPong, unanswered, config }
 }

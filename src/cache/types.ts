@@ -113,9 +113,14 @@ export interface CacheStatus {
   /** 0 where nothing was read. */
   readonly hitRatio: number
   readonly evictions: number
-  /** Lines of all nodes. */
+  /** Copies of entries that the nodes may read now, by state. None is invalid: what is, is not there. */
   readonly lines: Readonly<Record<LineState, number>>
   readonly coherence: CoherenceCounts
+  /** Copies that were taken back before anybody had read them again. */
+  readonly falseInvalidations: number
+  readonly pingPong: PingPongView
+  /** Nodes that did not say what they did and hold: the numbers are without them. */
+  readonly unanswered: readonly NodeId[]
   readonly config: CacheConfig
 }
 
@@ -127,7 +132,26 @@ export interface CoherenceCounts {
   readonly recall: number
 }
 
+/** Lines whose copies were taken back five times and more in the window, as the homes of now have seen it. */
+export interface PingPongView {
+  readonly windowMs: Millis
+  readonly lines: number
+  /** Ten at most, the worst first. */
+  readonly worst: readonly PingPongLine[]
+}
+
+/** Of an entry its key; else the tag, or the prefix that is a level. */
+export type PingPongLine = ({ readonly key: string } | { readonly tag: string } | { readonly prefix: string }) & {
+  /** Within the window. */
+  readonly invalidations: number
+  /** Whose copies were taken back. */
+  readonly nodes: readonly NodeId[]
+}
+
 export type ChangeReason = 'put' | 'delete' | 'expire' | 'evict' | 'invalidate'
+
+/** Why copies were taken back. `recall`: another asked for what the one node had that wrote the line alone. */
+export type InvalidationCause = ChangeReason | 'recall'
 
 export interface LineView {
   readonly key: string
@@ -137,12 +161,21 @@ export interface LineView {
   readonly partition: number
   /** A write or a recall is under way. */
   readonly busy: boolean
+  /** Nodes whose copies are being taken back, and that have not acknowledged it. */
+  readonly waitsFor: readonly NodeId[]
+  /** As each says that answered. */
   readonly nodes: Readonly<Record<NodeId, LineState>>
+  /** Nodes that did not answer. */
+  readonly unanswered: readonly NodeId[]
+  /** The last one that is over, as the home of now has seen it. */
   readonly lastInvalidation: {
-    readonly cause: ChangeReason
-    /** RFC 3339. */
+    readonly cause: InvalidationCause
+    /** When it began. RFC 3339. */
     readonly at: string
+    /** Until no node had a copy. */
     readonly ackMs: Millis
+    /** Until each had acknowledged, or its lease was over: in their order. */
+    readonly acksMs: Readonly<Record<NodeId, Millis>>
   } | null
 }
 

@@ -32,8 +32,8 @@ export function cacheRoutes(app: Hono<Env>, gateway: Gateway, prefix: string): v
     const name = entryOf(c)
     validate(emptyQuery, queryOf(c))
     const view = await ask(gateway, 'line', reading(c), (caches, options) => caches.line(name, options))
-    const { key, version, home, partition, busy, nodes, lastInvalidation } = view
-    return c.json({ key, version, home, partition, busy, nodes, lastInvalidation })
+    const { key, version, home, partition, busy, waitsFor, nodes, unanswered, lastInvalidation } = view
+    return c.json({ key, version, home, partition, busy, waitsFor, nodes, unanswered, lastInvalidation })
   })
   cacheEntryRoutes(app, gateway, prefix)
 }

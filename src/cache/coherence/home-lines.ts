@@ -12,7 +12,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
-import type { ChangeReason } from '../types.ts'
+import type { ChangeReason, InvalidationCause } from '../types.ts'
 import type { Home, HomeLine, Invalidation } from './home.ts'
 import { createLine, isLive, refuse, sessionOf, tell } from './home.ts'
 import { enqueue, isOwned, serve } from './home-owners.ts'
@@ -91,7 +91,7 @@ export function change(home: Home, { version, cause, own, line: id }: Change, pr
 }
 
 /** Takes the copies of a line back, the owner's as well; null where there are none. */
-export function invalidate(home: Home, id: LineId, line: HomeLine, cause: ChangeReason, now: Millis): Invalidation | null {
+export function invalidate(home: Home, id: LineId, line: HomeLine, cause: InvalidationCause, now: Millis): Invalidation | null {
   const { state } = home
   const waits = new Set(line.grants.filter((grant) => isLive(home, grant)).map(({ node }) => node))
   if (line.owner !== null && isLive(home, line.owner)) {
@@ -101,7 +101,7 @@ export function invalidate(home: Home, id: LineId, line: HomeLine, cause: Change
   if (waits.size === 0) line.owner = null
   if (waits.size === 0) return null
   state.g += 1
-  line.busy = { t: state.g, startedAt: now, waits, sendAt: now + retryMs(0), tries: 1, versions: [], before: null, cause }
+  line.busy = { t: state.g, startedAt: now, waits, acks: [], sendAt: now + retryMs(0), tries: 1, versions: [], before: null, cause }
   state.active.add(id)
   sendInvalidation(home, id, line, line.busy)
   return line.busy
@@ -111,7 +111,7 @@ export function receiveInvAck(home: Home, node: NodeId, t: number, id: LineId, n
   const line = home.state.lines.get(id)
   const busy = line?.busy
   if (line === undefined || !busy || busy.t !== t) return
-  busy.waits.delete(node)
+  acknowledged(busy, node, now)
   settleIfDone(home, id, line, now)
 }
 
@@ -119,8 +119,15 @@ export function receiveInvAck(home: Home, node: NodeId, t: number, id: LineId, n
 export function nodeIsGone(home: Home, node: NodeId, now: Millis): void {
   for (const id of home.state.active) {
     const line = home.state.lines.get(id)
-    if (line?.busy?.waits.delete(node)) settleIfDone(home, id, line, now)
+    if (line?.busy && acknowledged(line.busy, node, now)) settleIfDone(home, id, line, now)
   }
+}
+
+/** False: it was not asked, or has said so before. */
+function acknowledged({ waits, acks, startedAt }: Invalidation, node: NodeId, now: Millis): boolean {
+  const isNew = waits.delete(node)
+  if (isNew) acks.push([node, now - startedAt])
+  return isNew
 }
 
 function settleIfDone(home: Home, id: LineId, line: HomeLine, now: Millis): void {
@@ -135,9 +142,9 @@ function settleIfDone(home: Home, id: LineId, line: HomeLine, now: Millis): void
   for (const version of busy.versions) home.port.settled(version)
 }
 
-function remember({ past }: Home, id: LineId, { cause, startedAt }: Invalidation, now: Millis): void {
+function remember({ past }: Home, id: LineId, { cause, startedAt, acks }: Invalidation, now: Millis): void {
   past.delete(id)
-  past.set(id, { cause, startedAt, ackMs: now - startedAt })
+  past.set(id, { cause, startedAt, ackMs: now - startedAt, acks })
   if (past.size <= PAST_MAX) return
   for (const oldest of past.keys()) {
     past.delete(oldest)

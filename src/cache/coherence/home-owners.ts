@@ -48,7 +48,7 @@ export function serve(home: Home, id: LineId, line: HomeLine, now: Millis): void
   const { state, port } = home
   line.queue = line.queue.filter(({ node, sid }) => sessionOf(home, node, sid, now) !== null)
   if (line.busy !== null || line.step !== null || line.queue.length === 0) return
-  if (line.owner !== null && invalidate(home, id, line, 'put', now) !== null) return
+  if (line.owner !== null && invalidate(home, id, line, 'recall', now) !== null) return
   const own = port.owned(id)
   if (own !== 0) {
     line.step = 'release'
@@ -110,7 +110,7 @@ export function takeBack(home: Home, id: LineId, now: Millis): void {
   const line = home.state.lines.get(id)
   if (line?.busy || line?.step) return
   if (line?.owner && isLive(home, line.owner)) {
-    invalidate(home, id, line, 'put', now)
+    invalidate(home, id, line, 'recall', now)
     return
   }
   const own = home.port.owned(id)

@@ -4,7 +4,7 @@
  * new home); `directory.ts` is the face.
  */
 import type { Millis, NodeId, Term } from '../../base/ids.ts'
-import type { ChangeReason } from '../types.ts'
+import type { InvalidationCause } from '../types.ts'
 import type { LeaseTimes } from './lease.ts'
 import type { Held, LineId, ToHome, ToNode } from './protocol.ts'
 
@@ -106,13 +106,15 @@ export interface Invalidation {
   readonly startedAt: Millis
   /** Who has not acknowledged it. Not empty. */
   readonly waits: Set<NodeId>
+  /** Who has, after how long; or whose session was over by then. */
+  readonly acks: [node: NodeId, afterMs: Millis][]
   sendAt: Millis
   tries: number
   /** Writes that were applied since; none yet where it was begun by a proposal. */
   readonly versions: number[]
   /** What the line held before the first of them. */
   before: Held | null
-  cause: ChangeReason
+  cause: InvalidationCause
 }
 
 export interface HomeLine {
@@ -127,11 +129,13 @@ export interface HomeLine {
 }
 
 export interface LastInvalidation {
-  readonly cause: ChangeReason
+  readonly cause: InvalidationCause
   /** On the clock of the home. */
   readonly startedAt: Millis
   /** Until nobody had a copy. */
   readonly ackMs: Millis
+  /** Of each node whose copy it took, in their order. */
+  readonly acks: readonly (readonly [node: NodeId, afterMs: Millis])[]
 }
 
 export interface HomeState {

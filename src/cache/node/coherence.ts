@@ -32,7 +32,7 @@ import type { Hit, Lines } from './lines.ts'
 import { Loans } from './loans.ts'
 import { PartitionCopies, type WriteOwned } from './partition-copies.ts'
 import { PartitionHome, trackedLinesMax } from './partition-home.ts'
-import { PingPong } from './ping-pong.ts'
+import { type Bounced, PingPong } from './ping-pong.ts'
 import { Tally } from './tally.ts'
 import { Touches } from './touches.ts'
 import { decodeMessage, encodeMessage, typeOf } from './wire.ts'
@@ -60,7 +60,7 @@ export class Coherence implements Lines {
   readonly copies = new Map<number, PartitionCopies>()
   readonly touches: Touches
   readonly tally = new Tally()
-  readonly pingPong = new PingPong()
+  private readonly pingPong = new PingPong()
   readonly loans: Loans
   readonly gateWaits = new LatencyHistogram()
   /** Acknowledged writes of owners (`writeback`) that were gone before they were flushed. */
@@ -181,10 +181,19 @@ export class Coherence implements Lines {
     const decoded = decodeMessage(envelope.payload)
     if (decoded === null || decoded.partition >= this.#deps.writes.partitions) return
     const from = nodeOf(envelope.senderId)
-    const { partition, message } = decoded
-    if (message.type === 'inv' || message.type === 'recall') this.tally.message(message)
-    if (decoded.to === 'node') return this.#copiesOf(partition).receive(from, decoded.message)
+    const { partition } = decoded
+    if (decoded.to === 'node') return this.#toCopies(partition, from, decoded.message)
     this.homes.get(partition)?.receive(from, decoded.message)
+  }
+
+  #toCopies(partition: number, from: NodeId, message: ToNode): void {
+    const copies = this.#copiesOf(partition)
+    const { counts } = copies.controller
+    const before = counts.falseInv
+    copies.receive(from, message)
+    if (message.type !== 'inv' && message.type !== 'recall') return
+    this.tally.message(message)
+    this.tally.of(message.line).falseInvalidations += counts.falseInv - before
   }
 
   close(): void {
@@ -217,11 +226,17 @@ export class Coherence implements Lines {
       homes: homes.length,
       silentHomes: homes.filter(({ directory }) => !directory.isOpen).length,
       trackedLines: homes.reduce((total, { directory }) => total + directory.size, 0),
-      pingPongLines: this.pingPong.count(this.#clock.now()),
+      pingPongLines: this.bouncing(() => true).length,
       watches: homes.reduce((total, { watches }) => total + watches.size, 0),
       messages,
       gateWaits: this.gateWaits,
     }
+  }
+
+  /** Lines whose homes here take their copies back again and again, the worst first. */
+  bouncing(isMeant: (line: LineId) => boolean): readonly Bounced[] {
+    const isHere = (line: LineId): boolean => this.homes.has(this.#deps.writes.partitionOf(line))
+    return this.pingPong.bouncing(this.#clock.now(), (line) => isMeant(line) && isHere(line))
   }
 
   /** How many lines that begin so this node writes alone, written and not. */
@@ -304,7 +319,7 @@ export class Coherence implements Lines {
     const machine = term === null ? null : this.#deps.machineOf(partition)
     if (term === null || machine === null) return
     const send = (to: NodeId, message: ToNode): void => {
-      if (message.type === 'inv') this.pingPong.invalidated(message.line, this.#clock.now())
+      if (message.type === 'inv' || message.type === 'recall') this.pingPong.invalidated(message.line, message.t, to, this.#clock.now())
       this.#send(to, partition, message)
     }
     const { host, writes, storeBytesMax } = this.#deps

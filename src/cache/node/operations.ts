@@ -166,7 +166,8 @@ export class Operations {
   }
 
   async load(name: EntryName, how: HowToLoad, options: LoadCallOptions): Promise<LoadOutcome> {
-    const [first, dead] = await this.#find(name, options.timeoutMs)
+    const [first, dead, isHere] = await this.#find(name, options.timeoutMs)
+    this.#tally.ofCache(name.namespace, name.cache)[isHere ? 'hits' : 'misses'] += 1
     if (first !== null) return { type: 'value', stale: false, read: first }
     const reply = await this.#askToLoad(name, how, dead, options)
     if (reply.type !== 'found') return outcomeOf(reply)
@@ -178,13 +179,13 @@ export class Operations {
     throw new TricordError('OWNER_BUSY', 'the value came and went: ask again', { retryAfterMs: 0 })
   }
 
-  /** What lives there; else the version of what is there though it is dead. */
-  async #find(name: EntryName, timeoutMs: Millis): Promise<readonly [read: CacheRead | null, dead: number]> {
+  /** What lives there; else the version of what is there though it is dead. Whether the copy here said so. */
+  async #find(name: EntryName, timeoutMs: Millis): Promise<readonly [read: CacheRead | null, dead: number, hit: boolean]> {
     const line = lineOf(name)
     const hit = this.#lines.hit(line)
     const held = hit === null ? await this.#lines.read(line, timeoutMs) : hit.held
     const { entry, dead } = await this.#foundAt(line, held, timeoutMs)
-    return [entry === null ? null : { entry, line: hit?.state ?? 'I', hit: hit !== null }, dead]
+    return [entry === null ? null : { entry, line: hit?.state ?? 'I', hit: hit !== null }, dead, hit !== null]
   }
 
   async #askToLoad(name: EntryName, { waitMs, staleOk, tags }: HowToLoad, dead: number, options: LoadCallOptions): Promise<Done> {

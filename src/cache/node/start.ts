@@ -1,7 +1,7 @@
 /** The caches of a node, put together. */
 import type { ActorSystem } from '../../actors/actor.ts'
 import type { Hash } from '../../base/hash.ts'
-import type { Millis } from '../../base/ids.ts'
+import type { Millis, NodeId } from '../../base/ids.ts'
 import type { Directory, GroupHost, GroupHostOptions } from '../../raft/group-host.ts'
 import { createProposer } from '../../raft/host/proposer.ts'
 import { CACHE_PATH } from '../calls.ts'
@@ -9,6 +9,7 @@ import type { CacheMachine } from '../machine/machine.ts'
 import { Answers } from './answers.ts'
 import { CacheActor } from './cache-actor.ts'
 import { Coherence } from './coherence.ts'
+import { Inspector } from './inspector.ts'
 import type { LendMark } from './lend-mark.ts'
 import { Operations } from './operations.ts'
 import { Writes } from './writes.ts'
@@ -22,6 +23,8 @@ export interface CachesOptions {
   readonly system: ActorSystem
   readonly host: GroupHost
   readonly directory: Directory
+  /** As the failure detector has it. */
+  readonly isUp: (node: NodeId) => boolean
   readonly hash: Hash
   readonly partitions: number
   readonly machineOf: (partition: number) => CacheMachine | null
@@ -42,6 +45,7 @@ export function startCaches({
   system,
   host,
   directory,
+  isUp,
   hash,
   partitions,
   machineOf,
@@ -53,7 +57,8 @@ export function startCaches({
   const writes = new Writes(proposer, { partitions, hash })
   const coherence = new Coherence({ system, host, directory, writes, machineOf, storeBytesMax, lendMark, onLog })
   const operations = new Operations(coherence, writes, coherence.tally)
-  const answers = new Answers({ system, host, directory, proposer, writes, coherence, operations })
+  const inspector = new Inspector({ system, directory, isUp, proposer, writes, coherence })
+  const answers = new Answers({ system, host, directory, writes, coherence, operations, inspector })
   system.spawn(CACHE_PATH, new CacheActor(coherence, (call) => answers.answer(call)))
   return {
     coherence,

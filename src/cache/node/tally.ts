@@ -13,6 +13,8 @@ export interface CacheCounts {
   inv: number
   invAck: number
   recall: number
+  /** Copies that were taken back before anybody had read them again. */
+  falseInvalidations: number
 }
 
 const COUNTED: Partial<Record<(ToHome | ToNode)['type'], keyof CacheCounts>> = {
@@ -62,5 +64,5 @@ export class Tally {
 }
 
 function noCounts(): CacheCounts {
-  return { hits: 0, misses: 0, getS: 0, getM: 0, inv: 0, invAck: 0, recall: 0 }
+  return { hits: 0, misses: 0, getS: 0, getM: 0, inv: 0, invAck: 0, recall: 0, falseInvalidations: 0 }
 }

@@ -35,7 +35,7 @@ export interface Flushed {
   readonly isCommitted: boolean
 }
 
-const OMITTED = new Set(['tries', 'sendAt', 'viewAt', 'viewTries', 'cause', 'active'])
+const OMITTED = new Set(['tries', 'sendAt', 'viewAt', 'viewTries', 'cause', 'acks', 'active'])
 
 export function createHomePart(
   { term, leaseMs, log, applied }: Pick<HomePart, 'term' | 'leaseMs' | 'log' | 'applied'>,

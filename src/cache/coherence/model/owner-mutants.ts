@@ -39,7 +39,7 @@ export const OWNER_MUTANTS: readonly ReducerMutant[] = [
   {
     name: 'an owner is not asked to give the line back',
     file: 'home-owners.ts',
-    edits: [["if (line.owner !== null && invalidate(home, id, line, 'put', now) !== null) return", 'line.owner = null']],
+    edits: [["if (line.owner !== null && invalidate(home, id, line, 'recall', now) !== null) return", 'line.owner = null']],
     settings: OWNERS,
   },
   {
