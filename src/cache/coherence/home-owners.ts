@@ -28,9 +28,15 @@ export function isOwned({ port }: Home, id: LineId, line: HomeLine | undefined):
 
 export function receiveGetM(home: Home, node: NodeId, { sid, rid, line: id }: Extract<ToHome, { type: 'getM' }>, now: Millis): void {
   if (sessionOf(home, node, sid, now) === null) return refuse(home, node, sid)
-  const owner = home.state.lines.get(id)?.owner
-  if (owner && owner.node === node && owner.sid === sid && owner.rid === rid) return tellOwner(home, id, owner)
+  const { owner = null, step = null } = home.state.lines.get(id) ?? {}
+  if (owner !== null && isSame(owner, node, sid, rid)) return tellOwner(home, id, owner)
+  // It is on its way through the log: queued, it would take the line back from itself.
+  if (step !== null && step !== 'release' && isSame(step, node, sid, rid)) return
   enqueue(home, id, { node, sid, rid, wants: 'X' }, now)
+}
+
+function isSame(question: Pick<Question, 'node' | 'sid' | 'rid'>, node: NodeId, sid: number, rid: number): boolean {
+  return question.node === node && question.sid === sid && question.rid === rid
 }
 
 export function enqueue(home: Home, id: LineId, question: Question, now: Millis): void {
