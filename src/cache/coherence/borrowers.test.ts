@@ -174,6 +174,23 @@ describe('what is called back', () => {
     borrowers.beat(borrower, 1, 2)
     expect(lend(borrower, 'k3', 3)).not.toBeNull()
   })
+
+  test('is the oldest where the names of lines take too much, and what is given back leaves room', () => {
+    const { borrowers, open, lend } = bed({ loansMax: 100, bytesMax: 4_000 })
+    const [borrower, other] = [open('b'), open('c')]
+    const tag = 't'.repeat(128)
+    expect(lend(borrower, 'k0', 0, ['k0', tag])).not.toBeNull()
+    // Lent again it takes no more.
+    for (let nth = 0; nth < 10; nth++) expect(lend(borrower, 'k0', 0, ['k0', tag])).not.toBeNull()
+    expect(lend(borrower, 'k1', 0, ['k1', tag])).not.toBeNull()
+    expect(lend(borrower, 'k2', 1, ['k2', tag])).toBeNull()
+    expect(borrowers.told(borrower, 0)).toMatchObject([{ n: 1, name: 'k0' }])
+    expect(lend(other, 'k2', 1, ['k2', tag])).not.toBeNull()
+    borrowers.beat(borrower, 1, 2)
+    expect(lend(borrower, 'k2', 3, ['k2', tag])).not.toBeNull()
+    borrowers.leave('b', true, 4)
+    expect(borrower.bytes).toBe(0)
+  })
 })
 
 describe('who leaves', () => {

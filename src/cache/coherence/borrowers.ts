@@ -28,6 +28,8 @@ export interface Lender {
 export interface BorrowersOptions {
   readonly borrowersMax: number
   readonly loansMax: number
+  /** Of one borrower, about: a loan keeps names, of an entry and of all lines that keep it alive. */
+  readonly bytesMax: number
   /** Told and not acknowledged; beyond it, everything is called back as one. */
   readonly pendingMax: number
   /** A lease at most, on this node's clock. */
@@ -43,12 +45,17 @@ export interface BorrowersOptions {
 export const BORROWERS_DEFAULTS: BorrowersOptions = {
   borrowersMax: 64,
   loansMax: 10_000,
+  bytesMax: 16 * 1024 * 1024,
   pendingMax: 1_000,
   lentMs: 1_000,
   drift: 0.01,
   marginMs: 15,
   goneMs: 15_000,
 }
+
+/** What a loan takes beside its lines, and each of these beside its name, as measured (names of two bytes a unit). */
+const LOAN_BYTES = 200
+const LINE_BYTES = 500
 
 /** A line that an entry needs, in the version that it needs. */
 export interface Wanted {
@@ -74,6 +81,7 @@ interface Loan {
   readonly borrower: Borrower
   readonly name: string
   readonly wanted: readonly Wanted[]
+  readonly bytes: number
   isCalledBack: boolean
 }
 
@@ -92,6 +100,8 @@ export interface Borrower {
   readonly loans: Map<string, Loan>
   /** These, and those that are called back. */
   readonly out: Set<Loan>
+  /** What `out` takes. */
+  bytes: number
   /** From whom it has something, and how many lines. */
   readonly lenders: Map<Lender, number>
   heardAt: Millis
@@ -117,7 +127,7 @@ export class Borrowers {
   open(name: string, now: Millis): Borrower | null {
     const known = this.all.get(name)
     if (known === undefined && this.all.size >= this.options.borrowersMax) return null
-    const borrower = known ?? { until: -Infinity, told: 0, pending: [], loans: new Map(), out: new Set(), lenders: new Map(), heardAt: now }
+    const borrower = known ?? createBorrower(now)
     this.all.set(name, borrower)
     this.due(now + this.options.goneMs)
     return borrower
@@ -127,7 +137,8 @@ export class Borrowers {
   lend(borrower: Borrower, name: string, wanted: readonly Wanted[], now: Millis): Lent | null {
     if (this.owes(borrower, now)) return null
     const known = borrower.loans.get(name)
-    if (known === undefined && borrower.loans.size >= this.options.loansMax) return this.makeRoom(borrower, now)
+    const bytes = bytesOf(name, wanted)
+    if (known === undefined && !this.hasRoom(borrower, bytes)) return this.makeRoom(borrower, now)
     const until = this.leaseOf(borrower, wanted, now)
     const leaseMs = this.toClient(until - now)
     // What it holds may be served for longer than this may.
@@ -140,7 +151,7 @@ export class Borrowers {
       for (const { line, lender } of wanted) if (!this.byLine.has(line)) lender.returned(line)
       return null
     }
-    if (known === undefined) this.begin({ borrower, name, wanted, isCalledBack: false })
+    if (known === undefined) this.begin({ borrower, name, wanted, bytes, isCalledBack: false })
     borrower.until = until
     return { after: borrower.told, leaseMs }
   }
@@ -206,6 +217,7 @@ export class Borrowers {
     const { loans, out, lenders } = loan.borrower
     loans.set(loan.name, loan)
     out.add(loan)
+    loan.borrower.bytes += loan.bytes
     for (const { line, lender } of loan.wanted) {
       lenders.set(lender, (lenders.get(lender) ?? 0) + 1)
       const known = this.byLine.get(line)
@@ -217,6 +229,7 @@ export class Borrowers {
   private end(loan: Loan): void {
     const { out, lenders } = loan.borrower
     if (!out.delete(loan)) return
+    loan.borrower.bytes -= loan.bytes
     for (const { line, lender } of loan.wanted) {
       const left = (lenders.get(lender) ?? 0) - 1
       if (left > 0) lenders.set(lender, left)
@@ -271,6 +284,10 @@ export class Borrowers {
     return true
   }
 
+  private hasRoom(borrower: Borrower, bytes: number): boolean {
+    return borrower.loans.size < this.options.loansMax && borrower.bytes + bytes <= this.options.bytesMax
+  }
+
   private makeRoom(borrower: Borrower, now: Millis): null {
     const [oldest] = borrower.loans.values()
     if (oldest !== undefined) this.callBackLoan(oldest, now)
@@ -293,4 +310,12 @@ export class Borrowers {
   private due(at: Millis): void {
     this.dueAt = Math.min(this.dueAt, at)
   }
+}
+
+function createBorrower(heardAt: Millis): Borrower {
+  return { until: -Infinity, told: 0, pending: [], loans: new Map(), out: new Set(), bytes: 0, lenders: new Map(), heardAt }
+}
+
+function bytesOf(name: string, wanted: readonly Wanted[]): number {
+  return wanted.reduce((sum, { line }) => sum + LINE_BYTES + 2 * line.length, LOAN_BYTES + 2 * name.length)
 }

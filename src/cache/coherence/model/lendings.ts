@@ -17,7 +17,16 @@ export interface Lendings {
 
 export const NOTHING_LENT: Lendings = { leaseUntil: -Infinity, told: 0, pending: [], loan: 'none' }
 
-const OPTIONS = { borrowersMax: 1, loansMax: 1, pendingMax: 2, lentMs: UNIT_MS, drift: 0, marginMs: 0, goneMs: Infinity }
+const OPTIONS = {
+  borrowersMax: 1,
+  loansMax: 1,
+  bytesMax: Infinity,
+  pendingMax: 2,
+  lentMs: UNIT_MS,
+  drift: 0,
+  marginMs: 0,
+  goneMs: Infinity,
+}
 
 export function createBorrowers({ leaseUntil, told, pending, loan }: Lendings, lender: Lender, now: number): Borrowers {
   const borrowers = new Borrowers(OPTIONS, () => {})
@@ -25,7 +34,7 @@ export function createBorrowers({ leaseUntil, told, pending, loan }: Lendings, l
   Object.assign(borrower, { until: leaseUntil, told })
   const loans: Borrower['pending'][number]['loans'][number][] = []
   if (loan !== 'none') {
-    const one = { borrower, name: LINE, wanted: [{ line: LINE, version: 0, lender }], isCalledBack: loan === 'called back' }
+    const one = { borrower, name: LINE, wanted: [{ line: LINE, version: 0, lender }], bytes: 0, isCalledBack: loan === 'called back' }
     loans.push(one)
     borrower.out.add(one)
     borrower.lenders.set(lender, 1)
