@@ -10,12 +10,13 @@ export const HELD = { version: 3, value: new Uint8Array([1]), contentType: '', t
 /** After `ask` at 100: a session of 2 s from then, and the question that follows it. */
 function askedOf(type: 'getS' | 'getM', ask: (controller: Controller) => unknown) {
   const sent: ToHome[] = []
+  const released: number[] = []
   const controller = new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life: 1 }, new Map<string, Copy>(), {
     send: (_, message) => void sent.push(message),
     answer: () => {},
     failed: () => {},
     flush: () => {},
-    release: () => {},
+    release: (_, own) => void released.push(own),
     lost: () => {},
     callBack: () => {},
   })
@@ -25,7 +26,7 @@ function askedOf(type: 'getS' | 'getM', ask: (controller: Controller) => unknown
   controller.receive('n1', { type: 'opened', term: 1, sid: 1, n: open.n, leaseMs: 2_000 }, 150)
   const asked = sent.at(-1)
   if (asked?.type !== type || !('rid' in asked)) throw new Error('nothing is asked')
-  return { controller, sent, rid: asked.rid }
+  return { controller, sent, released, rid: asked.rid }
 }
 
 /** With a copy of the line. */
@@ -37,8 +38,8 @@ export function sharer() {
 
 /** It owns the line, as number 7, with the versions from 10 on. */
 export function owner(versionMax: number) {
-  const { controller, sent, rid } = askedOf('getM', (one) => one.own(LINE, 1, 10_000, 100))
-  const given = { own: 7, versionFirst: 10, versionMax }
-  controller.receive('n1', { type: 'dataX', term: 1, sid: 1, rid, line: LINE, g: 1, held: HELD, ...given }, 160)
-  return { controller, sent }
+  const { controller, sent, released, rid } = askedOf('getM', (one) => one.own(LINE, 1, 10_000, 100))
+  const given = { type: 'dataX', term: 1, sid: 1, rid, line: LINE, g: 1, held: HELD, own: 7, versionFirst: 10, versionMax } as const
+  controller.receive('n1', given, 160)
+  return { controller, sent, released, given }
 }

@@ -255,7 +255,7 @@ export class Controller {
     const { partition } = this.options
     const { line, held, g } = message
     const fetch = this.answered(message, now)
-    if (fetch === null) return
+    if (fetch === null) return this.fetches.get(line)?.rid === message.rid ? undefined : this.owner.decline(message)
     // Nobody else knows better when it is over: counted from the question it would be too early by as long as that waited.
     const until = held.ttlLeftMs === null ? Infinity : now + held.ttlLeftMs
     if (g <= fetch.killed) return this.answerAsked(line, fetch, held, until, now)

@@ -49,3 +49,11 @@ test('who asks again while the log is slow is not the next who wants it: it is g
   getM(1, 350)
   expect([asked, types()]).toEqual([['a'], ['dataX']])
 })
+
+test('who asks anew, having given up what it asked before, takes back what that is given', () => {
+  const { getM, given, types } = bed()
+  getM(1, 0)
+  getM(2, 50)
+  given(200)
+  expect(types()).toEqual(['dataX', 'recall'])
+})

@@ -36,3 +36,28 @@ test('a line whose flush is refused is read and written no more: what is there s
   expect(controller.load(LINE, 2, 10_000, 320)).toBeNull()
   expect(controller.write(LINE, make, 320)).toBeNull()
 })
+
+test('what it is given and does not wait for any more goes back; what it owns does not, however often it is told', () => {
+  const { controller, released, given } = owner(11)
+  controller.receive('n1', given, 170)
+  controller.receive('n1', { ...given, rid: given.rid + 1, own: 6 }, 170)
+  controller.receive('n1', { ...given, sid: 2, own: 8 }, 170)
+  expect(released).toEqual([])
+  controller.giveUp(LINE)
+  expect(released).toEqual([7])
+  controller.receive('n1', given, 180)
+  expect(released).toEqual([7, 7])
+})
+
+test('who gave up its question does not keep the line; who still asks with its lease over does not give it back', () => {
+  const { controller, released, given } = owner(11)
+  controller.giveUp(LINE)
+  expect(controller.own(LINE, 2, 500, 200)).toBeNull()
+  const again = { ...given, rid: given.rid + 1, own: 8, g: 3 }
+  controller.receive('n1', again, 5_000)
+  expect(released).toEqual([7])
+  controller.tick(500)
+  controller.receive('n1', again, 510)
+  expect(released).toEqual([7, 8])
+  expect(controller.stateOf(LINE, 520)).toBe('I')
+})

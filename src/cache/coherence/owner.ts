@@ -71,6 +71,15 @@ export class Owner {
     this.acknowledge(before)
   }
 
+  /**
+   * The home gave what nobody here waits for any more, nor ever will: the question was given up, or it is answered already. As long as
+   * nobody else asks, the home would think that the line is in use. Older ownerships than that which is here are over by the log.
+   */
+  decline({ line, own, sid }: Extract<ToNode, { type: 'dataX' }>): void {
+    const owned = this.lines.get(line)
+    if (sid === this.session.sid && (owned === undefined || owned.own < own)) this.port.release(line, own)
+  }
+
   flushed(line: LineId, own: number, version: number, isCommitted: boolean, now: Millis): void {
     const owned = this.lines.get(line)
     if (owned === undefined || owned.own !== own || owned.flushing?.version !== version) return

@@ -39,7 +39,20 @@ export const SMALL: readonly Configuration[] = [
   { name: 'an owner and a failover', ...ONE, terms: 2, tries: 2, grants: 1, owners: true, releases: true, sessions: false },
   { name: 'an owner whose lease ends', ...ONE, loads: 2, time: 2, tries: 2, grants: 2, owners: true, lossy: true },
   // Nobody else asks for the line, so nothing may be lost.
-  { name: 'an owner that asks for its line again', ...ONE, loads: 4, time: 2, tries: 2, grants: 3, owners: true, begin: OWNED },
+  { name: 'an owner that asks for its line again', ...ONE, loads: 3, time: 2, tries: 2, grants: 3, owners: true, begin: OWNED },
+  { name: 'owners that may have waited long enough', ...TWO, grants: 3, owners: true, givesUp: true },
+  { name: 'owners, one restarts', ...TWO, owners: true, crashes: 1, lossy: true },
+  {
+    name: 'an owner that restarts and asks again',
+    ...ONE,
+    loads: 3,
+    tries: 2,
+    grants: 3,
+    owners: true,
+    crashes: 1,
+    lossy: true,
+    begin: OWNED,
+  },
   { name: 'copies of a client, evictions', ...TWO, lends: true, evictions: true },
   { name: 'leases of a client', ...ONE, loads: 1, time: 2, tries: 2, grants: 2, lends: true },
   { name: 'a client and a failover', ...ONE, terms: 2, tries: 2, grants: 2, sessions: false, lends: true },
@@ -60,6 +73,16 @@ export const LARGE: readonly Configuration[] = [
   { name: 'owners that let their lines go, four reads', nodes: 2, loads: 4, grants: 5, owners: true, releases: true },
   { name: 'owners of three nodes and a failover', nodes: 3, loads: 4, terms: 2, grants: 3, owners: true, releases: true },
   { name: 'an owner that asks again, lets go', ...ONE, loads: 4, time: 2, tries: 3, grants: 3, owners: true, releases: true, begin: OWNED },
+  {
+    name: 'an owner that may have waited long enough, four grants',
+    ...ONE,
+    loads: 3,
+    grants: 4,
+    owners: true,
+    releases: true,
+    givesUp: true,
+  },
+  { name: 'owners in time, one may have waited long enough', ...TWO, time: 2, tries: 2, owners: true, lossy: true, givesUp: true },
   { name: 'a client, two nodes', nodes: 2, loads: 3, grants: 4, lends: true, evictions: true },
   { name: 'a client, longer leases', ...ONE, loads: 2, time: 3, tries: 3, grants: 3, lends: true },
   { name: 'a client, a failover in time', ...ONE, terms: 2, tries: 2, time: 2, grants: 2, lends: true },
@@ -84,7 +107,7 @@ const ALL: Configuration = {
   deposed: true,
 }
 
-const OWNERS = { owners: true, releases: true, writes: 6, logged: 2 }
+const OWNERS = { owners: true, releases: true, givesUp: true, writes: 6, logged: 2 }
 
 export const WAYS: readonly Configuration[] = [
   ALL,

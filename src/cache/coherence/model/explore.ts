@@ -46,7 +46,7 @@ export function explore(model: Model, statesMax: number, trails = false): Result
 }
 
 /** What a world has only so much of. By a fair lot all of it would be spent before anybody has a copy. */
-const FATE = /^time|elected|restarts|proposes (put|look)/
+const FATE = /^time|elected|restarts|gives up|proposes (put|look)/
 const FATE_ONE_IN = 10
 
 /**

@@ -16,7 +16,7 @@ import { Numbers, write } from './plain.ts'
 import { NEWEST, NODES, NOW, type World, at, with_ } from './row.ts'
 import { UNIT_MS } from './settings.ts'
 import { Model } from './world.ts'
-import type { Visit } from './world.ts'
+import type { Visit } from './outcome.ts'
 
 interface Offer {
   readonly life: number

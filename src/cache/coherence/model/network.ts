@@ -17,15 +17,23 @@ export type Packet = { readonly node: number; readonly term: number } & (
 export const EMPTY = 0
 const PACKETS_MAX = 2 ** 20
 
-/** It can do nothing any more: neither to the node, nor to the home of its term. */
-export function isDead({ message }: Packet, { session, fetches }: NodePart, home: HomePart | null): boolean {
+/** It can do nothing any more: neither to the node, nor to the home of its term. `isReleased`: the node has said that already. */
+export function isDead(
+  { message }: Packet,
+  { session, fetches }: NodePart,
+  home: HomePart | null,
+  isReleased: (own: number) => boolean,
+): boolean {
   switch (message.type) {
     case 'invAck':
       return home !== null && home.state.lines.get(LINE)?.busy?.t !== message.t
     case 'dataS':
     case 'dataU':
-    case 'dataX':
       return fetches.get(LINE)?.rid !== message.rid
+    case 'dataX':
+      // In its session, who has not asked for it gives it back, each time.
+      if (fetches.get(LINE)?.rid === message.rid) return false
+      return session.sid !== message.sid || session.term > message.term || isReleased(message.own)
     case 'opened':
     case 'renewed':
       return session.sends.every(({ n }) => n !== message.n)
@@ -75,9 +83,16 @@ export class Network {
   }
 
   /** For messages that can do nothing any more. */
-  without(set: number, isDead: (packet: Packet) => boolean): number {
+  without(set: number, isDead: (packet: Packet, isReleased: (own: number) => boolean) => boolean): number {
     const all = this.sets.get(set)
-    const kept = all.filter((packet) => !isDead(this.packets.get(packet)))
+    const kept = all.filter((number) => {
+      const packet = this.packets.get(number)
+      return !isDead(packet, (own) => all.some((other) => isReleaseOf(this.packets.get(other), packet.node, own)))
+    })
     return kept.length === all.length ? set : this.sets.of(kept.join(), () => kept)
   }
+}
+
+function isReleaseOf({ node: from, message }: Packet, node: number, own: number): boolean {
+  return message.type === 'release' && message.own === own && from === node
 }

@@ -106,6 +106,14 @@ export function leaveNode(part: NodePart, now: number): [NodePart, NodeEffects] 
   })
 }
 
+/** Its questions have waited long enough. */
+export function giveUp(part: NodePart, now: number): [NodePart, NodeEffects] {
+  return stepNode(part, now, (controller) => {
+    for (const fetch of controller.fetches.values()) fetch.waiters = fetch.waiters.map(({ ticket }) => ({ ticket, giveUpAt: now }))
+    controller.tick(now)
+  })
+}
+
 /** The copy that may be read now. It is asked for in every state, and a part is one object for all the states that have it. */
 export function readable(part: NodePart, now: number): Copy | null {
   let known = readableAt.get(part)

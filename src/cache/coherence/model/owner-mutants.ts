@@ -11,6 +11,9 @@ const OVER = [...OWNED, /n0 flushes/, /time/, /time/, /home 1 ticks/]
 export const OVER_AND_TAKEN = [...OVER, /proposes put/, /committed/, /applies/, /committed/, /applies/]
 export const OWNERS_FAILOVER = { nodes: 1, loads: 1, writes: 1, owners: true, terms: 2, tries: 2, grants: 2 }
 
+/** A session that is renewed when its lease is over at the node already, with the line given to it meanwhile. */
+const RENEWED_LATE = [/time/, /n0 claims/, /n0 ticks/, /getM of n0/, /committed/, /applies/, /renew 2 of n0/, /home 1 is confirmed/]
+
 export const OWNER_MUTANTS: readonly ReducerMutant[] = [
   {
     name: 'an owner acknowledges before what it wrote is committed',
@@ -94,5 +97,23 @@ export const OWNER_MUTANTS: readonly ReducerMutant[] = [
     file: 'home-orphans.ts',
     edits: [['return now >= (state.peers.get(node)?.overAt ?? state.startedAt) + options.holderIdleMs', 'return true']],
     settings: { ...OWNERS, nodes: 1, time: 2, tries: 2, begin: [...OWNED, /time/, /time/] },
+  },
+  {
+    name: 'a line is kept by a node that does not ask for it any more',
+    file: 'owner.ts',
+    edits: [['(owned === undefined || owned.own < own)) this.port.release(line, own)', 'false) this.port.release(line, own)']],
+    settings: { ...OWNERS, nodes: 1, loads: 2, grants: 3 },
+  },
+  {
+    name: 'a line is given back by who has it',
+    file: 'owner.ts',
+    edits: [['(owned === undefined || owned.own < own)', '(owned === undefined || owned.own <= own)']],
+    settings: { ...OWNERS, grants: 3 },
+  },
+  {
+    name: 'a line is given back by who asks for it',
+    file: 'controller.ts',
+    edits: [['this.fetches.get(line)?.rid === message.rid ? undefined : this.owner', 'this.owner']],
+    settings: { ...OWNERS, nodes: 1, loads: 2, time: 2, tries: 2, grants: 2, begin: RENEWED_LATE },
   },
 ]

@@ -22,9 +22,24 @@ export function with_(world: World, index: number, value: number): World {
   return next
 }
 
-export function isSame(a: Entry, b: Entry): boolean {
-  return JSON.stringify({ ...a, term: 0 }) === JSON.stringify({ ...b, term: 0 })
+/** The first of its kind that nobody has used; null: all are. */
+export function firstFree(world: World, from: number, count: number, backwards = false): number | null {
+  const free = world.slice(from, from + count)
+  const found = backwards ? free.lastIndexOf(NONE) : free.indexOf(NONE)
+  return found < 0 ? null : found
 }
+
+export function isSame(a: Entry, b: Entry): boolean {
+  return a.type === b.type && textOf(a) === textOf(b)
+}
+
+function textOf(entry: Entry): string {
+  let text = texts.get(entry)
+  if (text === undefined) texts.set(entry, (text = JSON.stringify({ ...entry, term: 0 })))
+  return text
+}
+
+const texts = new WeakMap<Entry, string>()
 
 export function nameOf(node: number): string {
   return `n${node}`

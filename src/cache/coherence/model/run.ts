@@ -21,6 +21,7 @@ export const PLAIN: Settings = {
   evictions: false,
   crashes: 0,
   leaves: false,
+  givesUp: false,
   preparing: false,
   sessions: true,
   forgetful: true,

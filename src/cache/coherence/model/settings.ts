@@ -29,6 +29,8 @@ export interface Settings {
   readonly crashes: number
   /** Nodes may stop: they give up their copies and say so. */
   readonly leaves: boolean
+  /** Who asks may have waited long enough. */
+  readonly givesUp: boolean
   /** Proposals invalidate at once. */
   readonly preparing: boolean
   /** Begins with a session for each node; else they have to be opened. */

@@ -13,25 +13,16 @@ import { assert } from '../../../base/assert.ts'
 import type { HomePart, Sent } from './home-part.ts'
 import { answerable, applyNext, createHomePart, heldAt, stepHome, textOf as textOfHome } from './home-part.ts'
 import type { NodeEffects, NodePart } from './node-part.ts'
-import { LINE, createNodePart, leaveNode, readable, stepNode, textOf as textOfNode } from './node-part.ts'
+import { LINE, createNodePart, giveUp, leaveNode, readable, stepNode, textOf as textOfNode } from './node-part.ts'
 import type { Entry } from './register.ts'
 import { EMPTY, Network, isDead } from './network.ts'
+import { isPinned, restingOwner } from './pinned.ts'
+import type { Outcome, Visit } from './outcome.ts'
 import { Numbers } from './plain.ts'
 import type { World } from './row.ts'
-import { DONE, NETWORK, NEWEST, NODES, NONE, NOW, at, electable, isSame, nameOf, with_ } from './row.ts'
+import { DONE, NETWORK, NEWEST, NODES, NONE, NOW, at, electable, firstFree, isSame, nameOf, with_ } from './row.ts'
 import type { Rules, Settings } from './settings.ts'
 import { UNIT_MS, sessionEvents } from './settings.ts'
-
-/** Takes each state that may follow, with the name of what happens. A broken promise is told as `violation`. */
-export type Visit = (next: World, event: string, violation: string | null) => void
-
-/** What an event makes of a part. */
-interface Outcome {
-  readonly part: number
-  readonly packets: readonly number[]
-  readonly answered: readonly (readonly [ticket: number, version: number])[]
-  readonly lost: number
-}
 
 export class Model {
   readonly settings: Settings
@@ -92,6 +83,16 @@ export class Model {
     for (let home = 0; home < this.settings.terms; home++) if (at(world, this.homesAt + home) !== NONE) this.homeEvents(world, home)
     for (const packet of this.network.packetsOf(at(world, NETWORK))) this.deliver(world, packet)
     this.elections(world)
+    if (this.settings.owners) this.rest(world)
+  }
+
+  private rest(world: World): void {
+    const term = firstFree(world, this.homesAt, this.settings.terms) ?? this.settings.terms
+    const owner = restingOwner(this.homes.get(at(world, this.homesAt + term - 1)))
+    if (owner === null) return
+    const part = this.nodes.get(at(world, NODES + Number(owner.node.slice(1))))
+    const isKept = isPinned(owner, term, part, this.network, at(world, NETWORK), at(world, NOW) * UNIT_MS)
+    if (isKept) this.visit(world, '', `${owner.node} owns the line by the log, and will not hear of it`)
   }
 
   protected nodeEvents(world: World, node: number): void {
@@ -113,6 +114,7 @@ export class Model {
     if (now > 0) this.node(world, node, `${name} ticks`, (before) => stepNode(before, now, (controller) => controller.tick(now)))
     if (at(world, this.crashesAt) < this.settings.crashes) this.crash(world, node)
     if (this.settings.leaves) this.node(world, node, `${name} leaves`, (before) => leaveNode(before, now))
+    if (this.settings.givesUp) this.node(this.failed(world, part), node, `${name} gives up`, (before) => giveUp(before, now))
   }
 
   /** It asks to own the line, writes it, flushes it, lets it go. */
@@ -131,7 +133,7 @@ export class Model {
       const copy = other === node ? null : readable(this.nodes.get(at(world, NODES + other)), now)
       if (copy !== null) this.visit(world, '', `${name} may write what ${nameOf(other)} reads`)
     }
-    const op = this.firstFree(world, this.writesAt, this.settings.writes, true)
+    const op = firstFree(world, this.writesAt, this.settings.writes, true)
     if (op === null) return
     const told = owned.next > at(world, NEWEST) ? null : `${name} writes ${owned.next} after ${at(world, NEWEST)} was told`
     if (told !== null) this.visit(world, '', told)
@@ -141,7 +143,7 @@ export class Model {
   }
 
   private load(world: World, node: number, now: number, owns = false): void {
-    const ticket = this.firstFree(world, this.readsAt, this.settings.loads)
+    const ticket = firstFree(world, this.readsAt, this.settings.loads)
     if (ticket === null) return
     const begun = with_(world, this.readsAt + ticket, at(world, NEWEST))
     const name = nameOf(node)
@@ -155,11 +157,17 @@ export class Model {
 
   protected crash(world: World, node: number): void {
     const part = this.nodes.get(at(world, NODES + node))
-    const next = [...world]
+    const next = this.failed(world, part)
     next[NODES + node] = this.nodeNumber(createNodePart(part.node, this.rules.lives ? part.life + 1 : part.life))
     next[this.crashesAt] = at(world, this.crashesAt) + 1
-    for (const { waiters } of part.fetches.values()) for (const { ticket } of waiters) next[this.readsAt + ticket] = DONE
     this.visit(next, `${part.node} restarts`, null)
+  }
+
+  /** Who waits there is told nothing. */
+  private failed(world: World, { fetches }: NodePart): number[] {
+    const next = [...world]
+    for (const { waiters } of fetches.values()) for (const { ticket } of waiters) next[this.readsAt + ticket] = DONE
+    return next
   }
 
   private deliver(world: World, number: number): void {
@@ -189,7 +197,7 @@ export class Model {
 
   /** Whoever leads has it in its log, once. */
   private propose(world: World, entry: Entry): void {
-    const next = this.firstFree(world, this.homesAt, this.settings.terms) ?? this.settings.terms
+    const next = firstFree(world, this.homesAt, this.settings.terms) ?? this.settings.terms
     const { log } = this.homes.get(at(world, this.homesAt + next - 1))
     if (log.some((other) => isSame(other, entry))) return
     this.home(world, next - 1, `home ${next} proposes a ${entry.type}`, (before) =>
@@ -291,7 +299,7 @@ export class Model {
   }
 
   private elections(world: World): void {
-    const term = this.firstFree(world, this.homesAt, this.settings.terms)
+    const term = firstFree(world, this.homesAt, this.settings.terms)
     if (term === null) return
     const logs = Array.from({ length: term }, (_, home) => this.homes.get(at(world, this.homesAt + home)).log)
     const ends = logs.map((_, home) => at(world, this.committedAt + home))
@@ -363,13 +371,9 @@ export class Model {
   }
 
   private forget(world: World, network: number): number {
-    return this.network.without(network, (packet) => {
-      const home = at(world, this.homesAt + packet.term - 1)
-      return isDead(
-        packet,
-        this.nodes.get(at(world, NODES + packet.node)),
-        packet.term === 0 || home === NONE ? null : this.homes.get(home),
-      )
+    return this.network.without(network, (packet, isReleased) => {
+      const home = packet.term === 0 ? NONE : at(world, this.homesAt + packet.term - 1)
+      return isDead(packet, this.nodes.get(at(world, NODES + packet.node)), home === NONE ? null : this.homes.get(home), isReleased)
     })
   }
 
@@ -377,12 +381,6 @@ export class Model {
     const next = [...world]
     change(next)
     this.visit(next, event, violation)
-  }
-
-  private firstFree(world: World, from: number, count: number, backwards = false): number | null {
-    const free = world.slice(from, from + count)
-    const found = backwards ? free.lastIndexOf(NONE) : free.indexOf(NONE)
-    return found < 0 ? null : found
   }
 
   protected packetsOf(term: number, sent: readonly Sent[]): number[] {
