@@ -11,7 +11,7 @@ import type { CacheCommand } from '../machine/commands.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import { NOTHING_HELD } from '../machine/entry.ts'
 import { PartitionHome, trackedLinesMax } from './partition-home.ts'
-import type { Writes } from './writes.ts'
+import type { Done, Writes } from './writes.ts'
 
 const TERM = 3
 const LINES_MAX = 8
@@ -173,6 +173,56 @@ test('a line that an older home gave, and whose owner does not come back, is rel
   expect(released[0]?.[0]).toBeGreaterThanOrEqual(elected + HOME_DEFAULTS.holderIdleMs)
   expect(home.directory.size).toBe(0)
   home.close()
+})
+
+test('a home that is no more asks once to end an ownership: its log refuses it for good', async () => {
+  const clock = new ManualClock()
+  let asked = 0
+  const submit = (): Promise<never> => {
+    asked += 1
+    return Promise.reject(new TricordError('FENCED', 'asked for by a home that is no more'))
+  }
+  const owned = { line: LINE, node: 'n9', own: 5 }
+  const machine = { read: () => NOTHING_HELD, holders: () => [], eachOwned: () => [owned].values(), ownerOf: () => owned }
+  const home = new PartitionHome(0, TERM, machine as unknown as CacheMachine, {
+    clock: new SuspendAwareClock(clock),
+    host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },
+    writes: { submit } as unknown as Writes,
+    send: () => {},
+    gateWaits: new LatencyHistogram(),
+    linesMax: LINES_MAX,
+  })
+  await clock.pass(2 * HOME_DEFAULTS.holderIdleMs)
+  expect(asked).toBe(1)
+  home.close()
+})
+
+describe('a line of which it is not known whether it was given, when the disk is low', () => {
+  /** The first try times out, the second finds the disk low. `outcome`: of the third, which takes no space. */
+  async function asked(outcome: Done) {
+    const tried: [CacheCommand, string | undefined][] = []
+    const { clock, home, sent, sid } = await homeWithCopy((_, command, { idempotencyKey }) => {
+      if (command.type === 'cache_hold') return Promise.resolve({ type: 'held' })
+      tried.push([command, idempotencyKey?.key])
+      if (tried.length === 1) return Promise.reject(new TricordError('UNKNOWN_OUTCOME', 'late'))
+      return tried.length === 2 ? Promise.reject(new TricordError('DISK_LOW', 'no')) : Promise.resolve(outcome)
+    })
+    const line = entryLine('default', 'c', 'owned')
+    home.receive('n2', { type: 'getM', term: TERM, sid, rid: 2, line })
+    await clock.pass(1_000)
+    home.close()
+    expect(tried.map(([{ type }]) => type)).toEqual(['cache_own', 'cache_own', 'cache_release'])
+    expect(new Set(tried.map(([, key]) => key)).size).toBe(1)
+    return sent.filter((message) => 'rid' in message && message.rid === 2).map(({ type }) => type)
+  }
+
+  test('is not given, if it was not: nothing can come late under the key any more', async () => {
+    expect(await asked({ type: 'released', released: false })).toEqual(['dataU'])
+  })
+
+  test('is given, if it was', async () => {
+    expect(await asked({ type: 'own', own: 1, versionFirst: 1, versionMax: 9 })).toEqual(['dataX'])
+  })
 })
 
 test('a home that does not speak yet lets no answer pass, one that only tells what is there neither', async () => {

@@ -14,7 +14,8 @@ import type { Confirmation, GroupHost } from '../../raft/group-host.ts'
 import { Directory } from '../coherence/directory.ts'
 import { HOME_DEFAULTS } from '../coherence/home.ts'
 import type { LineId, ToHome, ToNode } from '../coherence/protocol.ts'
-import type { CacheCommand } from '../machine/commands.ts'
+import { VERSION_MAX } from '../machine/codes.ts'
+import type { OwnCommand, ReleaseCommand } from '../machine/commands.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import type { Gate } from '../machine/replies.ts'
 import type { ObservedChange } from '../machine/table.ts'
@@ -28,6 +29,8 @@ const UNHOLD_AGAIN_MS = 1_000
 const COMMIT_AGAIN_MS = 200
 /** Writes of one ownership. */
 const OWN_VERSIONS = 10_000
+/** The number of no ownership. */
+const NEVER_GIVEN = VERSION_MAX
 /** The log has said no. */
 const REFUSED: ReadonlySet<ErrorCode> = new Set(['QUOTA', 'FENCED', 'INVALID_ARGUMENT'])
 
@@ -257,7 +260,7 @@ export class PartitionHome {
   }
 
   /** Until it is certain what came of it, as one command however often it is asked for; null: it was refused. */
-  #commit(command: CacheCommand, nth: number, done: (reply: Done | null) => void, tries = 0): void {
+  #commit(command: OwnCommand | ReleaseCommand, nth: number, done: (reply: Done | null) => void, tries = 0): void {
     if (this.#ended) return
     const { writes } = this.#deps
     const tell = (reply: Done | null): void => {
@@ -266,10 +269,14 @@ export class PartitionHome {
       this.#look()
     }
     const failed = (error: unknown): void => {
-      // Low on space the log has not seen it; one that was sent before may be in the log all the same.
-      const isRefused = error instanceof TricordError && (REFUSED.has(error.code) || (tries === 0 && error.code === 'DISK_LOW'))
-      if (isRefused) tell(null)
-      else this.#clock.after(COMMIT_AGAIN_MS, () => this.#commit(command, nth, done, tries + 1))
+      const code = error instanceof TricordError ? error.code : null
+      // There is a newer home, and this one is about to hear of it: whatever it asked for again would be refused again.
+      if (command.type === 'cache_release' && code === 'FENCED') return
+      if (code !== null && (REFUSED.has(code) || (tries === 0 && code === 'DISK_LOW'))) return tell(null)
+      // Low on space this try was not taken. One before it may have been: what takes no space takes its place under the key, or finds it there.
+      if (code === 'DISK_LOW')
+        return this.#commit({ type: 'cache_release', line: command.line, own: NEVER_GIVEN, term: this.term }, nth, done, tries + 1)
+      this.#clock.after(COMMIT_AGAIN_MS, () => this.#commit(command, nth, done, tries + 1))
     }
     const idempotencyKey = { key: `cache/own/${this.#group}/${this.term}/${nth}`, fingerprint: '' }
     writes.submit(this.#partition, command, { timeoutMs: HOLD_TIMEOUT_MS, idempotencyKey }).then(tell, failed)
