@@ -40,7 +40,7 @@ export function receiveOpen(home: Home, node: NodeId, { n, first }: Extract<ToHo
 function peerOf({ state }: Home, node: NodeId, now: Millis): Peer {
   let peer = state.peers.get(node)
   if (peer === undefined) {
-    peer = { tried: 0, sid: 0, openedFor: 0, endsAt: 0, overAt: now, openings: [], renewing: null, leaving: 0 }
+    peer = { tried: 0, sid: 0, openedFor: 0, endsAt: 0, overAt: now, openings: [], renewing: null, leaving: 0, left: 0 }
     state.peers.set(node, peer)
   }
   return peer
@@ -59,6 +59,7 @@ export function receiveLeave(home: Home, node: NodeId, n: number, now: Millis): 
     if (state.holders.has(node)) letGo(home, node)
   }
   peer.leaving = n
+  peer.left = n
   if (!state.leaving.has(node)) tellLeft(home, node)
 }
 
@@ -99,8 +100,11 @@ export function holderAdded(home: Home, node: NodeId, now: Millis): void {
   const { state } = home
   // Asked for more than once: this one came into the log before the end of all of them, which is on its way.
   if (state.leaving.has(node)) return
+  const peer = state.peers.get(node)
   state.holders.add(node)
-  if (state.open && isOpening(state.peers.get(node))) ask(home, now)
+  if (state.open && isOpening(peer)) ask(home, now)
+  // It was on its way when the node said that it holds nothing: the next home need not wait for who is gone.
+  else if (peer !== undefined && peer.left === peer.tried) letGo(home, node)
 }
 
 export function confirmed(home: Home, answered: number, now: Millis): void {

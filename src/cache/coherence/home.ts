@@ -74,6 +74,8 @@ export interface Peer {
   renewing: { n: number; arrivedAt: Millis } | null
   /** Of its `leave` that waits for the log; 0: of none. */
   leaving: number
+  /** Of its last `leave`: where nothing came after it, the node is gone. 0: it never was. */
+  left: number
 }
 
 /** It counts while `sid` is the session of the node. */

@@ -34,6 +34,7 @@ export const SMALL: readonly Configuration[] = [
   { name: 'two failovers', ...ONE, terms: 3, grants: 2, sessions: false },
   { name: 'a sharer that leaves and comes back', ...ONE, loads: 2, leaves: true, crashes: 1, tries: 2, grants: 2 },
   { name: 'a sharer that leaves, and a failover', ...ONE, terms: 2, leaves: true, tries: 2, grants: 2 },
+  { name: 'a sharer that leaves while it is let in', ...ONE, loads: 2, sessions: false, leaves: true, crashes: 1, tries: 2, grants: 2 },
   { name: 'owners of a line, evictions', nodes: 2, loads: 3, grants: 4, owners: true, evictions: true },
   { name: 'owners that let their lines go', ...TWO, grants: 3, owners: true, releases: true },
   { name: 'an owner and a failover', ...ONE, terms: 2, tries: 2, grants: 1, owners: true, releases: true, sessions: false },

@@ -3,8 +3,9 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ReducerMutant } from './mutant.ts'
+import { LEAVING_MUTANTS } from './leaving-mutants.ts'
 import { LENDING_DRIVER_MUTANTS, LENDING_MUTANTS } from './lending-mutants.ts'
 import { DRIVER_MUTANTS, REDUCER_MUTANTS } from './mutants.ts'
 import { OWNER_MUTANTS } from './owner-mutants.ts'
@@ -13,18 +14,15 @@ import { run } from './run.ts'
 const SOURCE = join(dirname(fileURLToPath(import.meta.url)), '../../..')
 const STATES_MAX = 1_000_000
 const SHOW = Boolean(process.env['CACHE_MODEL_SHOW'])
-const places: string[] = []
-
-afterAll(() => {
-  for (const place of places) rmSync(place, { recursive: true, force: true })
-})
 
 /** The model on changed reducers. */
 async function planted({ file, edits }: ReducerMutant): Promise<typeof run> {
   const place = mkdtempSync(join(tmpdir(), 'tricord-coherence-'))
-  places.push(place)
+  onTestFinished(() => rmSync(place, { recursive: true, force: true }))
   mkdirSync(join(place, 'cache'))
-  for (const part of ['base', 'cache/types.ts', 'cache/coherence']) cpSync(join(SOURCE, part), join(place, part), { recursive: true })
+  const filter = (file: string): boolean => !file.endsWith('.test.ts')
+  for (const part of ['base', 'cache/types.ts', 'cache/coherence'])
+    cpSync(join(SOURCE, part), join(place, part), { recursive: true, filter })
   const target = join(place, 'cache/coherence', file)
   let text = readFileSync(target, 'utf8')
   for (const [find, replace] of edits) {
@@ -37,7 +35,7 @@ async function planted({ file, edits }: ReducerMutant): Promise<typeof run> {
 }
 
 describe('a rule less and the model breaks', () => {
-  test.each([...REDUCER_MUTANTS, ...OWNER_MUTANTS, ...LENDING_MUTANTS])('$name', async (mutant) => {
+  test.each([...REDUCER_MUTANTS, ...OWNER_MUTANTS, ...LEAVING_MUTANTS, ...LENDING_MUTANTS])('$name', async (mutant) => {
     const mutated = await planted(mutant)
     const from = performance.now()
     const { violation, states, complete } = mutated(mutant.settings, {}, STATES_MAX, SHOW)

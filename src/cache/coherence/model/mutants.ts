@@ -41,10 +41,6 @@ const GIVEN_TWICE = [
   /elected with 2 entries of home 1/,
 ]
 
-/** Two knocks, a hold for each; it leaves with the second under way, and is another when all is applied. */
-const KNOCKED = [/n0 loads/, /open 1 of n0/, /time/, /n0 ticks/, /open 2 of n0/]
-const APPLIED = [/committed/, /applies/]
-const LEFT_WITH_A_HOLD = [...APPLIED, ...KNOCKED, ...APPLIED, /n0 leaves/, /leave 3 of n0/, ...APPLIED, ...APPLIED, /n0 restarts/]
 /** Two knocks open one session, and the node has heard of the first. */
 const KNOCKED_TWICE = [
   /n0 loads/,
@@ -250,27 +246,6 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
     file: 'home-sessions.ts',
     edits: [['{ n, ask: state.asked + 1 }]', '{ n, ask: 0 }]']],
     settings: { nodes: 1, loads: 2, writes: 1, terms: 2, tries: 1, crashes: 1, sessions: false, grants: 1 },
-  },
-  {
-    name: 'a node that leaves keeps its copies',
-    file: 'controller.ts',
-    edits: [['if (session.leaving !== 0) return\n    this.loseCopies()', 'if (session.leaving !== 0) return']],
-    settings: { ...WRITES, leaves: true, tries: 2 },
-  },
-  {
-    name: 'a late leave of a former life ends the session of this one',
-    file: 'home-sessions.ts',
-    edits: [
-      ['if (n < peer.tried) return', ''],
-      ['if (n > peer.tried) {', 'if (n !== peer.tried) {'],
-    ],
-    settings: { ...CRASH, leaves: true },
-  },
-  {
-    name: 'a hold from before its node was let go makes it a holder again',
-    file: 'home-sessions.ts',
-    edits: [['if (state.leaving.has(node)) return', '']],
-    settings: { ...OPENING, loads: 2, leaves: true, crashes: 1, time: 1, tries: 3, begin: LEFT_WITH_A_HOLD },
   },
   {
     name: 'a new home does not wait for anybody',

@@ -16,9 +16,9 @@ import type { NodeEffects, NodePart } from './node-part.ts'
 import { LINE, createNodePart, giveUp, leaveNode, readable, stepNode, textOf as textOfNode } from './node-part.ts'
 import type { Entry } from './register.ts'
 import { EMPTY, Network, isDead } from './network.ts'
-import { isPinned, restingOwner } from './pinned.ts'
 import type { Outcome, Visit } from './outcome.ts'
 import { Numbers } from './plain.ts'
+import { countsWhoLeft, isPinned, restingOwner } from './rest.ts'
 import type { World } from './row.ts'
 import { DONE, NETWORK, NEWEST, NODES, NONE, NOW, at, electable, firstFree, isSame, nameOf, with_ } from './row.ts'
 import type { Rules, Settings } from './settings.ts'
@@ -83,16 +83,19 @@ export class Model {
     for (let home = 0; home < this.settings.terms; home++) if (at(world, this.homesAt + home) !== NONE) this.homeEvents(world, home)
     for (const packet of this.network.packetsOf(at(world, NETWORK))) this.deliver(world, packet)
     this.elections(world)
-    if (this.settings.owners) this.rest(world)
+    if (this.settings.owners || this.settings.leaves) this.rest(world)
   }
 
   private rest(world: World): void {
     const term = firstFree(world, this.homesAt, this.settings.terms) ?? this.settings.terms
-    const owner = restingOwner(this.homes.get(at(world, this.homesAt + term - 1)))
-    if (owner === null) return
-    const part = this.nodes.get(at(world, NODES + Number(owner.node.slice(1))))
-    const isKept = isPinned(owner, term, part, this.network, at(world, NETWORK), at(world, NOW) * UNIT_MS)
-    if (isKept) this.visit(world, '', `${owner.node} owns the line by the log, and will not hear of it`)
+    const home = this.homes.get(at(world, this.homesAt + term - 1))
+    const owner = restingOwner(home)
+    for (let node = 0; node < this.settings.nodes; node++) {
+      const part = this.nodes.get(at(world, NODES + node))
+      if (countsWhoLeft(home, part)) this.visit(world, '', `home ${term} counts ${part.node} among the holders though it has left`)
+      if (owner?.node !== part.node || !isPinned(owner, term, part, this.network, at(world, NETWORK), at(world, NOW) * UNIT_MS)) continue
+      this.visit(world, '', `${part.node} owns the line by the log, and will not hear of it`)
+    }
   }
 
   protected nodeEvents(world: World, node: number): void {

@@ -1,8 +1,8 @@
 /**
- * What must not last: a line that the log has given to a node which does not know it, and which nothing that is under way will tell.
- * As long as nobody asks for the line it would be pinned, for the home takes back only what a session that is over had.
- *
- * Whoever waits for an answer asks again, and a session that is over is seen by the home: neither is at rest.
+ * What must not last, where nothing is under way that ends it:
+ *  - A line that the log has given to a node which does not know it. As long as nobody asks for the line it would be pinned, for the home
+ *    takes back by itself only what a session that is over had. Whoever waits for an answer asks again: that is not at rest.
+ *  - A holder that was told that it is none any more: the next home would wait for it.
  */
 import type { Owner } from '../home.ts'
 import type { ToNode } from '../protocol.ts'
@@ -28,6 +28,11 @@ function findOwner({ log, applied, state }: HomePart): Owner | null {
   const { owner } = line
   const isLive = state.peers.get(owner.node)?.sid === owner.sid
   return isLive && registerAt(log, applied, ALL_RULES).own === owner.own ? owner : null
+}
+
+/** It has told the node that it holds nothing by the log, and counts it among the holders. */
+export function countsWhoLeft({ log, applied, state }: HomePart, { node, session }: NodePart): boolean {
+  return session.hasLeft && applied === log.length && state.holders.has(node) && state.peers.get(node)?.left === session.leaving
 }
 
 export function isPinned(owner: Owner, term: number, part: NodePart, network: Network, set: number, now: number): boolean {
