@@ -222,6 +222,21 @@ describe('ping-pong', () => {
     await cluster.clock.pass(WINDOW_MS)
     expect([(await status(a)).pingPong, (await metrics(h))('ping_pong_lines')]).toEqual([QUIET, 0])
   })
+
+  test('a node that is the home no more tells of no lines', async () => {
+    const { cluster, h, a, b, put, get, status, metrics } = await begin()
+    for (let nth = 0; nth < 7; nth++) {
+      await put(h, 'hot', 'v')
+      await get(b, 'hot')
+    }
+    expect((await status(a)).pingPong.worst).toEqual([{ key: 'hot', invalidations: 6, nodes: [b] }])
+    cluster.isolate(h)
+    await cluster.clock.until(() => [a, b].some((id) => cluster.at(id).node.coherence.homes.get(0)?.directory.isOpen), 'another home')
+    cluster.cut.clear()
+    await cluster.clock.until(() => cluster.at(h).node.coherence.homes.size === 0, 'it hears of it')
+    expect([(await status(a)).pingPong, (await metrics(h))('ping_pong_lines')]).toEqual([QUIET, 0])
+    expect(cluster.clock.now()).toBeLessThan(WINDOW_MS)
+  })
 })
 
 describe('writeback', () => {

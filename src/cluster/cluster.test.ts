@@ -358,6 +358,21 @@ describe('a cluster', () => {
     for (const { group, to } of planned) expect(placements.find((one) => one.group === group)?.replicas, group).toEqual(to)
   })
 
+  test('where a key is, is told by the table of now: who had it before is not named', async () => {
+    await threeNodes()
+    await bed.start(['n4'], FOUNDERS, true)
+    await bed.until(() => stateOf('n1', 'n4') === 'active' && bed.settled, 'n4 has its share')
+    for (const asked of ['n1', 'n4']) {
+      const { placements, epoch } = api(asked).ring()
+      for (let nth = 0; nth < 50; nth++) {
+        const { partition, replicas, leader, epoch: of } = api(asked).explain(`key ${nth}`)
+        expect([of, replicas]).toEqual([epoch, placements.find(({ group }) => group === `p${partition}`)?.replicas])
+        // Who has no replica does not know who leads.
+        expect(leader).toBe(replicas.includes(asked) ? bed.leaderOf(FIRST_PARTITION + partition)?.id : null)
+      }
+    }
+  })
+
   test('one that was announced is taken in when it comes; a stranger is told how', async () => {
     await threeNodes()
     expect(await bed.ask(api('n2').addMember({ id: 'n4', url: 'http://n4' }), 'the announcement')).toEqual({ member: 4 })

@@ -141,7 +141,8 @@ class ClusterFacade implements Cluster {
     const group = partitionGroup(partition)
     const row = statusRows(host).find(([id]) => id === group)
     const leader = row && row[1] !== 0 ? directory.nodeOf(row[1]) : null
-    return { partition, replicas: directory.hostsOf(group), leader, epoch: directory.epoch }
+    const replicas = directory.nodesOf(directory.placementOf(group)?.replicas ?? [])
+    return { partition, replicas, leader, epoch: directory.epoch }
   }
 
   async plan(change: { readonly add: readonly NodeId[]; readonly remove: readonly NodeId[] }): Promise<RingPlan> {
