@@ -6,7 +6,7 @@ export const mutant: Mutant = {
   pitfall: 0,
   harm: 'While copies of the old value live, who asks is shown the new one.',
   file: 'src/cache/coherence/home-lines.ts',
-  find: 'held: line.busy?.before ?? port.read(id)',
+  find: 'held: heldBefore(line.busy, now) ?? port.read(id)',
   replace: 'held: port.read(id)',
   killedBy: cacheSimulator(1, 60),
 }

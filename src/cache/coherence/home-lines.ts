@@ -37,7 +37,7 @@ export function receiveGetS(home: Home, node: NodeId, { sid, rid, line: id }: Ex
   let line = state.lines.get(id)
   if (isOwned(home, id, line)) return enqueue(home, id, { node, sid, rid, wants: 'S' }, now)
   if (line !== undefined && isGuarded(line, now)) {
-    return tell(home, node, { type: 'dataU', term, sid, rid, line: id, held: line.busy?.before ?? port.read(id) })
+    return tell(home, node, { type: 'dataU', term, sid, rid, line: id, held: heldBefore(line.busy, now) ?? port.read(id) })
   }
   if (line === undefined) {
     if (state.lines.size >= options.linesMax) return tell(home, node, { type: 'dataU', term, sid, rid, line: id, held: port.read(id) })
@@ -75,6 +75,12 @@ export function expectNothing({ state }: Home, id: LineId): void {
   if (line !== undefined) line.expectUntil = -Infinity
 }
 
+/** What may be told while copies are taken back; null: what there is. It goes on ageing. */
+function heldBefore(busy: Invalidation | null, now: Millis): Held | null {
+  if (busy === null || busy.before === null || busy.beforeUntil === Infinity) return busy?.before ?? null
+  return { ...busy.before, ttlLeftMs: Math.max(1, Math.floor(busy.beforeUntil - now)) }
+}
+
 /** A write was applied. */
 export function change(home: Home, { version, cause, own, line: id }: Change, previous: Held, now: Millis): void {
   const { state } = home
@@ -84,7 +90,10 @@ export function change(home: Home, { version, cause, own, line: id }: Change, pr
   line.expectUntil = -Infinity
   const busy = line.busy ?? invalidate(home, id, line, cause, now)
   if (busy === null) return forgetIfIdle(home, id, line, now)
-  busy.before ??= previous
+  if (busy.before === null) {
+    busy.before = previous
+    busy.beforeUntil = previous.ttlLeftMs === null ? Infinity : now + previous.ttlLeftMs
+  }
   busy.cause = cause
   busy.versions.push(version)
   state.unsettled.set(version, id)
@@ -101,7 +110,8 @@ export function invalidate(home: Home, id: LineId, line: HomeLine, cause: Invali
   if (waits.size === 0) line.owner = null
   if (waits.size === 0) return null
   state.g += 1
-  line.busy = { t: state.g, startedAt: now, waits, acks: [], sendAt: now + retryMs(0), tries: 1, versions: [], before: null, cause }
+  const none = { acks: [], versions: [], before: null, beforeUntil: Infinity }
+  line.busy = { t: state.g, startedAt: now, waits, sendAt: now + retryMs(0), tries: 1, cause, ...none }
   state.active.add(id)
   sendInvalidation(home, id, line, line.busy)
   return line.busy

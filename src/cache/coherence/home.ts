@@ -114,8 +114,9 @@ export interface Invalidation {
   tries: number
   /** Writes that were applied since; none yet where it was begun by a proposal. */
   readonly versions: number[]
-  /** What the line held before the first of them. */
+  /** What the line held before the first of them, and until when: it is told to others meanwhile. */
   before: Held | null
+  beforeUntil: Millis
   cause: InvalidationCause
 }
 

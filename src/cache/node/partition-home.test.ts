@@ -110,6 +110,26 @@ test('a write that is refused leaves its line to whoever reads it next', async (
   home.close()
 })
 
+test('what is told while copies are taken back has the life that is left of it by then', async () => {
+  const { clock, home, sent, sid } = await homeWithCopy()
+  const line = entryLine('default', 'c', 'mortal')
+  const read = (rid: number): unknown => {
+    home.receive('n2', { type: 'getS', term: TERM, sid, rid, line })
+    return sent.at(-1)
+  }
+  read(2)
+  const previous = { ...NOTHING_HELD, version: 1, value: Uint8Array.of(1), ttlLeftMs: 1_700 }
+  home.changed({ line, at: 8, version: 8, reason: 'put', previous, own: 0 })
+  expect(read(3)).toMatchObject({ type: 'dataU', rid: 3, held: previous })
+  await clock.pass(1_500)
+  // Another change does not bring the first one's life back.
+  home.changed({ line, at: 9, version: 9, reason: 'put', previous: { ...previous, version: 8 }, own: 0 })
+  expect(read(4)).toMatchObject({ type: 'dataU', rid: 4, held: { ...previous, ttlLeftMs: 200 } })
+  await clock.pass(400)
+  expect(read(5)).toMatchObject({ type: 'dataU', rid: 5, held: { ...previous, ttlLeftMs: 1 } })
+  home.close()
+})
+
 describe('what a home tracks', () => {
   test('is bounded, whatever is asked for: what is too much is answered without a copy', async () => {
     const { home, sent, sid } = await homeWithCopy()

@@ -147,7 +147,7 @@ export const REDUCER_MUTANTS: readonly ReducerMutant[] = [
   {
     name: 'who asks gets what is not settled',
     file: 'home-lines.ts',
-    edits: [['held: line.busy?.before ?? port.read(id)', 'held: port.read(id)']],
+    edits: [['held: heldBefore(line.busy, now) ?? port.read(id)', 'held: port.read(id)']],
     settings: WRITES,
   },
   {
