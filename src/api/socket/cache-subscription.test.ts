@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { toldGateway } from '../../../test/told-gateway.ts'
 import { TricordError } from '../../base/errors.ts'
-import type { Invalidation, InvalidationListener, Invalidations } from '../../cache/types.ts'
+import type { Borrowing, BorrowingListener, Invalidation, InvalidationListener, Invalidations, Lendings } from '../../cache/types.ts'
 import { Connection } from './connection.ts'
 import { codecFor } from './frames.ts'
 import { ENDED_MAX, PastSubscriptions } from './past-subscriptions.ts'
@@ -125,6 +125,41 @@ test('a beat says for how long: from the moment up to which everything was told;
   expect(beats()).toHaveLength(count)
   await receive({ id: 2, op: 'cache.beat', sub: 'c1' })
   expect(sent.at(-1)).toEqual({ id: 2, ok: true, result: { sub: 'c1', seq: 1, cursor: '1.0-1', leaseMs: 0 } })
+})
+
+test('subscriptions are counted while they last, and what they are told', async () => {
+  const { gateway, streams, connect } = bed()
+  let lent: BorrowingListener | null = null
+  const borrowing = { resume() {}, pause() {}, end() {} } as unknown as Borrowing
+  const lendings: Lendings = { open: async (listener) => ((lent = listener), borrowing) }
+  Object.assign(gateway.backend, { lendings })
+  const counts = async () => {
+    const lines = (await gateway.metrics.text()).split('\n').filter((line) => line.startsWith('cache_subscription'))
+    return lines.map((line) => line.replace(/,?node="n1"/, '').replace('{}', ''))
+  }
+  const { connection, receive } = connect()
+  await receive(SUBSCRIBE)
+  await receive(SUBSCRIBE)
+  await receive({ ...SUBSCRIBE, mode: 'linearizable' })
+  streams[0]!.tell('a', 'b', 'c')
+  streams[1]!.listener.reset()
+  expect(await counts()).toEqual([
+    'cache_subscriptions 3',
+    'cache_subscription_events_total{event="invalidate"} 3',
+    'cache_subscription_events_total{event="reset"} 1',
+  ])
+  const listener = lent as BorrowingListener | null
+  listener?.calledBack(1, 'a')
+  listener?.calledBack(2, null)
+  listener?.calledBack(3, null)
+  await receive({ id: 2, op: 'cache.unsubscribe', sub: 'c1' })
+  expect(await counts()).toEqual([
+    'cache_subscriptions 2',
+    'cache_subscription_events_total{event="invalidate"} 4',
+    'cache_subscription_events_total{event="reset"} 3',
+  ])
+  connection.end()
+  expect((await counts())[0]).toBe('cache_subscriptions 0')
 })
 
 test('who comes back with a number begins at the last place that was known before it', async () => {
