@@ -4,7 +4,7 @@ import { Bed, NAME, SHARE } from '../../../test/cache/bed.ts'
 import { refusalOf } from '../../raft/unreadable.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import { entryLine, tagLine } from '../line-id.ts'
-import type { CacheCommand } from '../machine/commands.ts'
+import type { CacheCommand, CacheReply } from '../machine/commands.ts'
 import type { CacheCallOptions, NewValue } from '../types.ts'
 import type { Lines } from './lines.ts'
 import { Operations } from './operations.ts'
@@ -55,13 +55,16 @@ describe('a read of an entry with a tag', () => {
  */
 function operationsBefore(bed: Bed, between: (nth: number, key?: string) => void): Operations {
   let nth = 0
+  const answered = new Map<string, CacheReply | null>()
   const read = (line: LineId): Held => bed.machine.read(line, bed.time)
   const lines = { read, hit: (line: LineId) => ({ held: read(line), state: 'S' }), stateOf: () => 'S' } as unknown as Lines
   const writes = {
     shareOf: () => SHARE,
     entry: async (command: CacheCommand, { idempotencyKey }: CacheCallOptions) => {
       between(nth++, idempotencyKey?.key)
-      const reply = bed.run(command)
+      const known = idempotencyKey && answered.get(idempotencyKey.key)
+      const reply = known ?? bed.run(command)
+      if (idempotencyKey) answered.set(idempotencyKey.key, reply)
       if (reply?.type === 'refused') throw refusalOf(reply)
       return reply
     },
@@ -125,6 +128,22 @@ describe('a write of what gets other tags while the write is under way', () => {
     })
     await operations.increment(name, 1, { ...OPTIONS, idempotencyKey: { key: 'i', fingerprint: '' } })
     expect(keys).toEqual(['i', 'i#1'])
+  })
+
+  test('a load whose value came and was dead is another one’s, and repeated under its key still its own', async () => {
+    const bed = new Bed()
+    bed.run({ type: 'cache_bump', lines: [U] })
+    const keys: (string | undefined)[] = []
+    const operations = operationsBefore(bed, (nth, key) => {
+      keys.push(key)
+      if (nth === 0) bury(bed)
+    })
+    const load = () =>
+      operations.load(name, { waitMs: 0, staleOk: false, tags: [] }, { ...OPTIONS, idempotencyKey: { key: 'l', fingerprint: '' } })
+    const first = await load()
+    expect(first).toMatchObject({ type: 'load', loadToken: '1' })
+    expect(await load()).toEqual(first)
+    expect(keys).toEqual(['l', 'l#again', 'l', 'l#again'])
   })
 
   test('gives up where that goes on', async () => {

@@ -34,7 +34,7 @@ import type { Lines } from './lines.ts'
 import type { WriteOwned } from './partition-copies.ts'
 import { writeLocally } from './local-write.ts'
 import type { Tally } from './tally.ts'
-import { type Done, type Writes, ofPart, withoutKey } from './writes.ts'
+import { type Done, type Writes, ofPart } from './writes.ts'
 
 /** Tries to write a line through the log that others own again and again. */
 const OWNED_MAX = 5
@@ -174,7 +174,8 @@ export class Operations {
     // The machine does not see whether the tags of what was put are current.
     const [read, deadStill] = await this.#find(name, options.timeoutMs)
     if (read !== null) return { type: 'value', stale: false, read: { ...read, line: 'I', hit: false } }
-    const again = await this.#askToLoad(name, { ...how, waitMs: 0 }, deadStill, withoutKey(options))
+    // Under a key of its own: who repeats the call is led here again, and has its token, not another's OWNER_BUSY.
+    const again = await this.#askToLoad(name, { ...how, waitMs: 0 }, deadStill, ofPart(options, 'again'))
     if (again.type !== 'found') return outcomeOf(again)
     throw new TricordError('OWNER_BUSY', 'the value came and went: ask again', { retryAfterMs: 0 })
   }
