@@ -221,6 +221,19 @@ describe('the home', () => {
     expect(watches.size).toBe(0)
   })
 
+  test('as many as may watch a partition: another is refused, one of them may ask again', async () => {
+    const { clock, change, watches, watch, keys } = bed()
+    const told = Array.from({ length: WATCH_LIMITS.perHomeMax }, (_, nth) => watch({ since: 0 }, `g${nth}`))
+    const another = watch({ since: 0 }, 'another')
+    const again = watch({ since: 0 }, 'g0')
+    await clock.settle()
+    expect([another.error?.code, told[0]?.error?.code]).toEqual(['OVERLOADED', 'OVERLOADED'])
+    expect(watches.size).toBe(WATCH_LIMITS.perHomeMax)
+    change('a')
+    await clock.settle()
+    expect([keys(again), keys(told[1] ?? { answer: null }), watches.size]).toEqual([['a'], ['a'], 0])
+  })
+
   test('many watches that hear nothing cost one confirmation, not one each', async () => {
     const { clock, asked, watch } = bed()
     for (let nth = 0; nth < 50; nth++) watch({ since: 0 }, `g${nth}`)

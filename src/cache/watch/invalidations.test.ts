@@ -11,7 +11,7 @@ import { Journal } from '../machine/journal.ts'
 import { HomeWatches } from '../node/home-watches.ts'
 import type { Invalidation, InvalidationStream, WatchWhat } from '../types.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import { CATCH_UPS_MAX, GatewayInvalidations } from './invalidations.ts'
+import { CATCH_UPS_MAX, GatewayInvalidations, KEYS_MAX, STREAMS_MAX } from './invalidations.ts'
 import type { WatchPort } from './partition-watch.ts'
 import { WATCH_LIMITS, type WatchQuestion } from './words.ts'
 
@@ -246,6 +246,32 @@ describe('streams', () => {
     expect(most()).toBeGreaterThan(CATCH_UPS_MAX / 2)
     expect(most()).toBeLessThanOrEqual(CATCH_UPS_MAX + PARTITIONS)
   })
+
+  test('as many as a gateway may have: one more is refused and leaves nothing behind, one that ends makes room', async () => {
+    const { clock, change, open, gateway } = bed()
+    const listener = { invalidated() {}, reset() {} }
+    const refused = (what: WatchWhat) =>
+      expect(gateway.open(NAME, what, null, listener, 60_000)).rejects.toMatchObject({
+        code: 'QUOTA',
+        details: { hint: expect.any(String) },
+      })
+    const many = Array.from({ length: 10_000 }, (_, nth) => `0${nth}`)
+    const tracked = []
+    for (let nth = 0; nth < KEYS_MAX / many.length - 1; nth++) tracked.push(await open({ keys: many }))
+    tracked.push(await open({ keys: many.slice(1) }))
+    await refused({ keys: ['00', '01'] })
+    await open({ keys: ['00'] })
+    await refused({ keys: ['00'] })
+    for (let nth = tracked.length + 1; nth < STREAMS_MAX; nth++) void gateway.open(NAME, { prefix: '1' }, null, listener, 60_000)
+    await clock.settle()
+    await refused({ all: true })
+    for (const { stream } of tracked) stream.end()
+    const { stream, heard } = await open({ keys: ['00'] })
+    stream.resume()
+    change('00')
+    await clock.pass(100)
+    expect(heard).toHaveLength(1)
+  }, 60_000)
 
   test('nobody interested: nobody asks', async () => {
     const { clock, polls, open } = bed()

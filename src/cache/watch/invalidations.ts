@@ -23,8 +23,8 @@ import { Turns } from './turns.ts'
 import { WATCH_LIMITS, type LinePrefix, type WatchAnswer, decodeAnswer } from './words.ts'
 
 /** Of a gateway, over all its connections. */
-const STREAMS_MAX = 20_000
-const KEYS_MAX = 1_000_000
+export const STREAMS_MAX = 20_000
+export const KEYS_MAX = 1_000_000
 /** Questions of streams that catch up, at a time. */
 export const CATCH_UPS_MAX = 64
 
@@ -94,7 +94,10 @@ export class GatewayInvalidations implements Invalidations, WatchListener {
     }
     const keys = 'keys' in what ? what.keys.length : 0
     if (this.#streams.size >= STREAMS_MAX || this.#keys + keys > KEYS_MAX) {
-      throw new TricordError('QUOTA', `this gateway has ${STREAMS_MAX} subscriptions of caches, or ${KEYS_MAX} keys in them`)
+      const hint = 'subscribe on another node, or by a prefix'
+      throw new TricordError('QUOTA', `this gateway has ${STREAMS_MAX} subscriptions of caches, or ${KEYS_MAX} keys in them: ${hint}`, {
+        hint,
+      })
     }
     const prefix = linePrefix('entry', name.namespace, name.cache)
     const stream = new Stream({
