@@ -224,7 +224,7 @@ describe('ping-pong', () => {
   })
 
   test('a node that is the home no more tells of no lines', async () => {
-    const { cluster, h, a, b, put, get, status, metrics } = await begin()
+    const { cluster, h, a, b, put, get, status, metrics, messages } = await begin()
     for (let nth = 0; nth < 7; nth++) {
       await put(h, 'hot', 'v')
       await get(b, 'hot')
@@ -236,6 +236,8 @@ describe('ping-pong', () => {
     await cluster.clock.until(() => cluster.at(h).node.coherence.homes.size === 0, 'it hears of it')
     expect([(await status(a)).pingPong, (await metrics(h))('ping_pong_lines')]).toEqual([QUIET, 0])
     expect(cluster.clock.now()).toBeLessThan(WINDOW_MS)
+    // What it counted as the home it has counted.
+    expect(await messages(h)).toMatchObject({ inv: 6, invAck: 6 })
   })
 })
 
