@@ -256,6 +256,9 @@ describe('writeback', () => {
     const ofA = await metrics(a)
     expect([ofA('lines{state="E"}'), ofA('lines{state="M"}')]).toEqual([1, 0])
     await get(b, 'k')
+    // What it owns cannot be evicted, and takes room all the same.
+    const pinned = (ofA('line_bytes') ?? 0) - ((await metrics(a))('line_bytes') ?? 0)
+    expect(pinned).toBe(LINE_BYTES + entryLine('default', 'app', 'k').length + 'three'.length + 'text/plain'.length)
     const { nodes, lastInvalidation } = await line(h, 'k')
     expect(nodes).toEqual({ [h]: 'I', [a]: 'I', [b]: 'S' })
     expect(lastInvalidation).toMatchObject({ cause: 'recall', ackMs: 10, acksMs: { [a]: 10 } })
