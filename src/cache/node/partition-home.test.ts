@@ -91,6 +91,27 @@ test('a home that was suspended renews on what it asks for afterwards, not on wh
   home.close()
 })
 
+test('a node that the log takes for no holder, for there are too many, has no session until it is one', async () => {
+  let isFull = true
+  const { clock, home, sent } = await homeWithCopy((_, command) =>
+    isFull && 'node' in command && command.node === 'n3'
+      ? Promise.reject(new TricordError('QUOTA', 'full'))
+      : Promise.resolve({ type: 'held' }),
+  )
+  const knock = async (n: number): Promise<boolean> => {
+    const before = sent.length
+    home.receive('n3', { type: 'open', n, first: 1 })
+    await clock.settle()
+    return sent.slice(before).some(({ type }) => type === 'opened')
+  }
+  expect(await knock(1)).toBe(false)
+  home.receive('n3', { type: 'getS', term: TERM, sid: 1, rid: 1, line: LINE })
+  expect(sent.at(-1)).toMatchObject({ type: 'closed' })
+  isFull = false
+  expect(await knock(2)).toBe(true)
+  home.close()
+})
+
 test('a write that is refused leaves its line to whoever reads it next', async () => {
   const { home, sent, sid } = await homeWithCopy()
   const line = entryLine('default', 'c', 'refused')
