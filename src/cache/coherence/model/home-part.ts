@@ -169,11 +169,14 @@ export function applyNext(directory: Directory, part: HomePart, now: number, rul
   }
 }
 
-/** What may be answered here and now: the operation, and the version it made or saw. */
-export function answerable(part: HomePart, rules: Rules): [op: number, version: number, isLook: boolean][] {
+/** The operation, and the version it made or saw. */
+export type Answer = readonly [op: number, version: number, isLook: boolean]
+
+/** What may be answered here and now. */
+export function answerable(part: HomePart, rules: Rules): readonly Answer[] {
   const directory = silent(part.term, part.leaseMs)
   Object.assign(directory.home.state, part.state)
-  const found: [number, number, boolean][] = []
+  const found: Answer[] = []
   const firstOfTerm = part.log.findIndex((entry) => entry.type === 'first' && entry.term === part.term)
   const register = registerAt([], 0, rules)
   for (let i = 0; i < part.applied; i++) {
@@ -188,6 +191,14 @@ export function answerable(part: HomePart, rules: Rules): [op: number, version: 
     }
   }
   return found
+}
+
+/** The promise that an answer breaks. `begun`: the newest version that was told when the operation was asked for. */
+export function brokenBy([op, version, isLook]: Answer, begun: number, all: readonly Answer[]): string | null {
+  const other = isLook ? undefined : all.find(([same, made]) => same === op && made !== version)
+  if (other !== undefined) return `write ${op} made ${other[1]} and ${version}`
+  const isGood = isLook ? version >= begun : version > begun
+  return isGood ? null : `${isLook ? 'a look sees' : 'a write is'} ${version} though ${begun} was told before it began`
 }
 
 export function textOf(part: HomePart): string {

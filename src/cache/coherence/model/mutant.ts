@@ -5,8 +5,8 @@ export interface ReducerMutant {
   readonly name: string
   /** In `coherence/`. */
   readonly file: string
-  /** What is replaced by what. Each occurs in the file exactly once. */
-  readonly edits: readonly (readonly [find: string, replace: string])[]
+  /** What is replaced by what, there or in another file. Each occurs in its file exactly once. */
+  readonly edits: readonly (readonly [find: string, replace: string, file?: string])[]
   readonly settings: Partial<Settings>
 }
 

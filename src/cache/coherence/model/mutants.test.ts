@@ -23,13 +23,15 @@ async function planted({ file, edits }: ReducerMutant): Promise<typeof run> {
   const filter = (file: string): boolean => !file.endsWith('.test.ts')
   for (const part of ['base', 'cache/types.ts', 'cache/coherence'])
     cpSync(join(SOURCE, part), join(place, part), { recursive: true, filter })
-  const target = join(place, 'cache/coherence', file)
-  let text = readFileSync(target, 'utf8')
-  for (const [find, replace] of edits) {
-    expect(text.split(find).length - 1, `${file}: ${find}`).toBe(1)
-    text = text.replace(find, () => replace)
+  for (const [find, replace, other = file] of edits) {
+    const target = join(place, 'cache/coherence', other)
+    const text = readFileSync(target, 'utf8')
+    expect(text.split(find).length - 1, `${other}: ${find}`).toBe(1)
+    writeFileSync(
+      target,
+      text.replace(find, () => replace),
+    )
   }
-  writeFileSync(target, text)
   const module = (await import(pathToFileURL(join(place, 'cache/coherence/model/run.ts')).href)) as { run: typeof run }
   return module.run
 }
@@ -48,4 +50,13 @@ describe('a rule less and the model breaks', () => {
     if (SHOW) console.log(states, complete, violation?.join('\n'))
     expect(violation).not.toBeNull()
   })
+})
+
+test('the mutants that the docs name are there', () => {
+  const docs = readFileSync(join(SOURCE, '../docs/caches-protocol.md'), 'utf8').replaceAll(/\s+/g, ' ')
+  const all = [...REDUCER_MUTANTS, ...OWNER_MUTANTS, ...LEAVING_MUTANTS, ...LENDING_MUTANTS, ...DRIVER_MUTANTS, ...LENDING_DRIVER_MUTANTS]
+  const names = new Set(all.map(({ name }) => name))
+  const quoted = [...docs.slice(docs.indexOf('| taken out |')).matchAll(/"([^"]+)"/g)].map(([, name]) => name as string)
+  expect(quoted.length).toBeGreaterThan(20)
+  expect(quoted.filter((name) => !names.has(name))).toEqual([])
 })

@@ -336,6 +336,8 @@ export const DRIVER_MUTANTS: readonly DriverMutant[] = [
   { name: 'a write is answered before it is settled', rules: { gate: false }, settings: WRITES },
   { name: 'a repeated answer passes the gate of a silent home', rules: { gateRepeated: false }, settings: FAILOVER },
   { name: 'what was only seen passes the gate', rules: { gateLooks: false }, settings: { ...WRITES, looks: 1 } },
+  { name: 'a write that is asked for again is made again', rules: { once: false }, settings: { ...WRITES, nodes: 1 } },
+  { name: 'the log of a deposed home goes on', rules: { fenced: false }, settings: { ...FAILOVER, deposed: true } },
   { name: 'a session is opened before its hold is committed', rules: { holdCommitted: false }, settings: OPENING },
   {
     name: 'the lease stands on when the confirmation came',

@@ -14,6 +14,26 @@ export const OWNERS_FAILOVER = { nodes: 1, loads: 1, writes: 1, owners: true, te
 /** A session that is renewed when its lease is over at the node already, with the line given to it meanwhile. */
 const RENEWED_LATE = [/time/, /n0 claims/, /n0 ticks/, /getM of n0/, /committed/, /applies/, /renew 2 of n0/, /home 1 is confirmed/]
 
+/** Nobody writes through the log. */
+const ALONE = { ...OWNERS, logged: 0 }
+/** Who is given a line is not asked for the copy that it has. */
+const SPARED = [
+  'const next = line.queue[0]\n',
+  'const next = line.queue[0]\n  if (line.grants.every(({ node }) => node === next?.node)) line.grants = []\n',
+  'home-owners.ts',
+] as const
+
+const KEPT = `const was = this.owner.copyOf(line)
+    if (this.owner.revoked(from, line, t)) return void (was && this.copies.set(line, { ...was, state: 'S' }))`
+const SPARING_RECALL = `case 'recall': {
+        const fetch = this.fetches.get(message.line)
+        if (fetch !== undefined) fetch.killed = message.t
+        if (this.owner.revoked(from, message.line, message.t)) return
+        return this.port.send(from, { type: 'invAck', term: session.term, t: message.t, line: message.line })
+      }
+      case 'inv':
+`
+
 export const OWNER_MUTANTS: readonly ReducerMutant[] = [
   {
     name: 'an owner acknowledges before what it wrote is committed',
@@ -115,5 +135,23 @@ export const OWNER_MUTANTS: readonly ReducerMutant[] = [
     file: 'controller.ts',
     edits: [['this.fetches.get(line)?.rid === message.rid ? undefined : this.owner', 'this.owner']],
     settings: { ...OWNERS, nodes: 1, loads: 2, time: 2, tries: 2, grants: 2, begin: RENEWED_LATE },
+  },
+  {
+    name: 'who wants to write a line alone keeps its copy',
+    file: 'controller.ts',
+    edits: [['    this.copies.delete(line)\n    this.owner.take', '    this.owner.take'], SPARED],
+    settings: ALONE,
+  },
+  {
+    name: 'an owner that gives a line back keeps a copy of it',
+    file: 'controller.ts',
+    edits: [['if (this.owner.revoked(from, line, t)) return', KEPT]],
+    settings: OWNERS,
+  },
+  {
+    name: 'a line that is taken back before it came leaves an older copy of it',
+    file: 'controller.ts',
+    edits: [["case 'inv':\n      case 'recall':\n", SPARING_RECALL], SPARED],
+    settings: { ...ALONE, loads: 4, begin: [/getS of n0/, /dataS to n0/, /n0 claims/, /n1 claims/] },
   },
 ]

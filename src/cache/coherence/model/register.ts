@@ -69,3 +69,8 @@ export function apply(register: Register, entry: Entry, rules: Rules): boolean {
       return true
   }
 }
+
+/** Whether an operation may come into the log: once, however often it is asked for. */
+export function mayPropose(log: readonly Entry[], op: number, { once }: Rules): boolean {
+  return log.filter((entry) => 'op' in entry && entry.op === op).length < (once ? 1 : 2)
+}

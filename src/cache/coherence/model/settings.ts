@@ -70,6 +70,10 @@ export interface Rules {
   readonly gateRepeated: boolean
   /** And one that only shows what is there. */
   readonly gateLooks: boolean
+  /** A write that is asked for again is not made again. */
+  readonly once: boolean
+  /** The log of a deposed home is nobody's any more. */
+  readonly fenced: boolean
   /** A hold is told once it is committed. */
   readonly holdCommitted: boolean
   /** The lease stands on when the confirmation was asked for. */
@@ -100,6 +104,8 @@ export const ALL_RULES: Rules = {
   gate: true,
   gateRepeated: true,
   gateLooks: true,
+  once: true,
+  fenced: true,
   holdCommitted: true,
   leaseFromAsking: true,
   caughtUp: true,

@@ -10,11 +10,11 @@
  */
 import { isClean, writable } from '../owned-lines.ts'
 import { assert } from '../../../base/assert.ts'
-import type { HomePart, Sent } from './home-part.ts'
-import { answerable, applyNext, createHomePart, heldAt, stepHome, textOf as textOfHome } from './home-part.ts'
+import type { Answer, HomePart, Sent } from './home-part.ts'
+import { answerable, applyNext, brokenBy, createHomePart, heldAt, stepHome, textOf as textOfHome } from './home-part.ts'
 import type { NodeEffects, NodePart } from './node-part.ts'
 import { LINE, createNodePart, giveUp, leaveNode, readable, stepNode, textOf as textOfNode } from './node-part.ts'
-import type { Entry } from './register.ts'
+import { type Entry, mayPropose } from './register.ts'
 import { EMPTY, Network, isDead } from './network.ts'
 import type { Outcome, Visit } from './outcome.ts'
 import { Numbers } from './plain.ts'
@@ -31,7 +31,7 @@ export class Model {
   private readonly homes = new Numbers<HomePart>()
   protected readonly network = new Network()
   private readonly outcomes = new Map<string, Outcome | null>()
-  private readonly answers: ReturnType<typeof answerable>[] = []
+  private readonly answers: (readonly Answer[])[] = []
   // Where things are in a row.
   private readonly homesAt: number
   private readonly committedAt: number
@@ -214,7 +214,7 @@ export class Model {
     const leads = home + 1 === this.settings.terms || at(world, this.homesAt + home + 1) === NONE
     const name = `home ${home + 1}`
     if (leads || this.settings.deposed) this.proposals(world, home, part)
-    if (leads) this.replicate(world, home, part)
+    if (leads || !this.rules.fenced) this.replicate(world, home, part)
     if (leads) this.belated(world, home, part)
     if (part.applied < at(world, this.committedAt + home)) {
       this.home(world, home, `${name} applies`, (before) =>
@@ -232,8 +232,7 @@ export class Model {
     for (let op = 0; op < writes + looks; op++) {
       // The operations of a kind are alike: the first one that is free stands for all.
       const state = at(world, this.writesAt + op)
-      if (state === DONE || (op >= this.settings.logged && op < writes) || part.log.some((entry) => 'op' in entry && entry.op === op))
-        continue
+      if (state === DONE || (op >= this.settings.logged && op < writes) || !mayPropose(part.log, op, this.rules)) continue
       const entry: Entry = { type: op < writes ? 'put' : 'look', op }
       const begun = state === NONE ? with_(world, this.writesAt + op, at(world, NEWEST)) : world
       this.home(begun, home, `home ${home + 1} proposes ${entry.type} ${op}`, (before) =>
@@ -289,11 +288,11 @@ export class Model {
   private answersOf(world: World, home: number): void {
     const number = at(world, this.homesAt + home)
     this.answers[number] ??= answerable(this.homes.get(number), this.rules)
-    for (const [op, version, isLook] of this.answers[number]) {
+    for (const answer of this.answers[number]) {
+      const [op, version] = answer
       const begun = at(world, this.writesAt + op)
       if (begun < 0) continue
-      const good = isLook ? version >= begun : version > begun
-      const violation = good ? null : `${isLook ? 'a look sees' : 'a write is'} ${version} though ${begun} was told before it began`
+      const violation = brokenBy(answer, begun, this.answers[number])
       const next = [...world]
       next[this.writesAt + op] = DONE
       next[NEWEST] = Math.max(version, at(world, NEWEST))
