@@ -35,6 +35,8 @@ export interface Wish extends Pick<CacheTask, 'kind' | 'cache' | 'keys' | 'bytes
   readonly rate?: number
   /** Nodes that the load goes to; all. */
   readonly nodes?: readonly number[]
+  /** What it leaves to be done is done so long after it, and counts in its CPU. */
+  readonly settleMs?: number
 }
 
 export class CacheRows {
@@ -51,6 +53,7 @@ export class CacheRows {
     const cluster = this.#cluster
     const [cpuBefore, messagesBefore] = [cluster.cpuSeconds(), await cluster.counter('tricord_cache_messages_total')]
     const outcomes = await this.run(wish)
+    if (wish.settleMs !== undefined) await new Promise((resolve) => setTimeout(resolve, wish.settleMs))
     const cpu = cluster.cpuSeconds().map((now, at) => now - (cpuBefore[at] ?? 0))
     const messages = (await cluster.counter('tricord_cache_messages_total')) - messagesBefore
     const row = this.told(wish, outcomes, cpu, messages)

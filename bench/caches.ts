@@ -1,14 +1,16 @@
 /**
- * Caches: hit, miss, writes with sharers, mixed loads in a closed loop and at a fixed rate, and what a stopped sharer and a killed
- * home cost. fsync on, three replicas; load, NATS and nodes share this machine. What was seen in every row is checked.
+ * Caches: hit, miss, writes with sharers, writes of an owner, mixed loads in a closed loop and at a fixed rate, and what a stopped
+ * sharer and a killed home cost. fsync on, three replicas; load, NATS and nodes share this machine. What was seen in every row is checked.
  *
- * `--only NAME`: steps, mixed, rate or faults; `--kinds node,ws,http`, `--bytes 256,4096`, `--seconds N`, `--json FILE`, `--profiles DIRECTORY`.
+ * `--only NAME`: steps, writeback, mixed, rate or faults; `--kinds node,ws,http`, `--bytes 256,4096`, `--seconds N`, `--json FILE`,
+ * `--profiles DIRECTORY`; of the mixed loads `--rows 'Zipf 95:5,uniform 50:50'`.
  */
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { benchCacheFaults } from './cache-faults.ts'
 import { CacheRows, HEAD, type Wish } from './cache-rows.ts'
 import type { CacheTask } from './cache-load.ts'
+import { benchWriteback } from './cache-writeback.ts'
 import { startBenchCluster } from './cluster.ts'
 import { describeMachine } from './machine.ts'
 
@@ -24,6 +26,8 @@ interface Plan {
   readonly kinds: readonly CacheTask['kind'][]
   readonly sizes: readonly number[]
   readonly seconds: number
+  /** Of the mixed loads; null: all. */
+  readonly names: readonly string[] | null
 }
 
 export async function benchCaches(options: ReadonlyMap<string, string>): Promise<void> {
@@ -31,6 +35,7 @@ export async function benchCaches(options: ReadonlyMap<string, string>): Promise
     kinds: (options.get('kinds') ?? 'node,ws,http').split(',') as CacheTask['kind'][],
     sizes: (options.get('bytes') ?? '256,4096').split(',').map(Number),
     seconds: Number(options.get('seconds') ?? 4),
+    names: options.get('rows')?.split(',') ?? null,
   }
   const machine = describeMachine()
   process.stdout.write(`${machine}\nthree nodes and nats-server as processes, 3 replicas, fsync on, ${plan.seconds} s a row\n\n`)
@@ -41,6 +46,7 @@ export async function benchCaches(options: ReadonlyMap<string, string>): Promise
   try {
     process.stdout.write(`${HEAD}\n`)
     if (wanted('steps')) await steps(rows, plan)
+    if (wanted('writeback')) await benchWriteback(cluster, rows, plan)
     if (wanted('mixed') || wanted('rate')) await mixed(rows, plan, wanted('mixed'), wanted('rate'))
     if (wanted('faults')) await benchCacheFaults(cluster, rows)
   } finally {
@@ -84,7 +90,7 @@ async function warm(rows: CacheRows, of: Pick<Wish, 'kind' | 'cache' | 'bytes'>)
   for (const reads of [0, 1]) await rows.run({ ...of, name: 'warm', keys, reads, choice: 'sweep', callers: FILLERS })
 }
 
-async function mixed(rows: CacheRows, { kinds, sizes, seconds }: Plan, closed: boolean, fixed: boolean): Promise<void> {
+async function mixed(rows: CacheRows, { kinds, sizes, seconds, names }: Plan, closed: boolean, fixed: boolean): Promise<void> {
   for (const bytes of sizes) {
     const keys = Array.from({ length: KEYS }, (_, nth) => `key/${nth}`)
     const of = { bytes, cache: `mixed-${bytes}`, seconds, keys }
@@ -98,6 +104,7 @@ async function mixed(rows: CacheRows, { kinds, sizes, seconds }: Plan, closed: b
       ]
       for (const { name, ...shape } of shapes) {
         for (const reads of MIXES) {
+          if (names !== null && !names.includes(`${name} ${nameOf(reads)}`)) continue
           const wish: Wish = { ...of, ...shape, name: `${name} ${nameOf(reads)}`, kind, reads, callers: CALLERS[kind] }
           // Half of what it can do: what it takes where nobody waits for a core.
           const row = closed || isPaced(name, reads) ? await rows.measure(wish) : null
