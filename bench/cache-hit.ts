@@ -112,6 +112,7 @@ const coherence: Coherence = new Coherence({
   writes,
   machineOf: () => null,
   storeBytesMax: 2 ** 32,
+  room: { bytesMax: () => Infinity, onChange() {} },
   lendMark: { quietUntil: -Infinity, set: async () => {} },
   onLog: () => {},
 })

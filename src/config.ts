@@ -70,6 +70,7 @@ const queues = z.strictObject({
 })
 const caches = z.strictObject({
   node_bytes_max: z.int().min(1_048_576).default(268_435_456),
+  replica_bytes_max: z.union([z.literal(0), z.int().min(1_048_576)]).default(1_073_741_824),
 })
 const storage = z.strictObject({
   data_directory: z.string().default(''),

@@ -10,6 +10,7 @@ import { ADMIN_PATH, createAdmin } from './admin.ts'
 import { type Hash } from './base/hash.ts'
 import { FIRST_PARTITION, type GroupId, LOCKS_GROUP, type NodeId, groupName, partitionGroup } from './base/ids.ts'
 import type { Coherence } from './cache/node/coherence.ts'
+import { ROOM_UNBOUNDED } from './cache/machine/room.ts'
 import { readLendMark } from './cache/node/lend-mark.ts'
 import { type NodeCaches, startCaches } from './cache/node/start.ts'
 import { startCluster } from './cluster/start.ts'
@@ -112,6 +113,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
     partitions: cluster.ring().partitions,
     machineOf: (partition) => partitions.get(partitionGroup(partition))?.caches ?? null,
     storeBytesMax: config.caches.node_bytes_max,
+    replicaBytesMax: config.caches.replica_bytes_max,
     lendMark,
     onLog: (level, message, fields) => options.log[level](message, fields),
   }))
@@ -210,9 +212,20 @@ function readGroup(host: GroupHost, group: GroupId) {
 
 /** Entries are told by the leader of their partition, so each is told of once in a cluster. */
 function readCaches(host: GroupHost, coherence: Coherence, partitions: ReadonlyMap<GroupId, PartitionMachine>): CacheReading {
-  const stats = [...partitions].filter(([group]) => host.status(group)?.role === 'leader').map(([, { caches }]) => caches.stats())
-  const sum = (member: 'entries' | 'bytes' | 'evictions'): number => stats.reduce((total, one) => total + one[member], 0)
-  return { ...coherence.stats(), entries: sum('entries'), entryBytes: sum('bytes'), evictions: sum('evictions') }
+  const here = [...partitions].flatMap(([group, { caches }]) => {
+    const role = host.status(group)?.role
+    return role === undefined ? [] : [{ ...caches.stats(), isLed: role === 'leader' }]
+  })
+  const led = here.filter(({ isLed }) => isLed)
+  const sum = (member: 'entries' | 'bytes' | 'evictions'): number => led.reduce((total, one) => total + one[member], 0)
+  return {
+    ...coherence.stats(),
+    entries: sum('entries'),
+    entryBytes: sum('bytes'),
+    evictions: sum('evictions'),
+    replicaBytes: here.reduce((total, { memoryBytes }) => total + memoryBytes, 0),
+    replicaBytesMax: here.reduce((total, { memoryBytesMax: max }) => total + (max === ROOM_UNBOUNDED ? 0 : max), 0),
+  }
 }
 
 /** As they come and go. */

@@ -41,6 +41,7 @@ test('every call is answered as it says', async () => {
     const members = [
       'entries',
       'bytes',
+      'memoryBytes',
       'hits',
       'misses',
       'hitRatio',

@@ -57,6 +57,7 @@ export const STATUS = {
   cache: 'c',
   entries: 2,
   bytes: 300,
+  memoryBytes: 1_700,
   hits: 3,
   misses: 1,
   hitRatio: 0.75,

@@ -58,7 +58,8 @@ export const configuredAnswer = z.strictObject({ cache: z.string(), created: z.b
 export const cacheAnswer = z.strictObject({
   cache: z.string(),
   entries: count,
-  bytes: count,
+  bytes: count.describe('of keys and values'),
+  memoryBytes: count.describe('what these take in the memory of each replica'),
   hits: count.describe('reads that a copy on the node that was asked answered, also that there is nothing'),
   misses: count.describe('reads that the home of the key had to answer'),
   hitRatio: z.number().min(0).max(1),

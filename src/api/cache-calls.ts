@@ -128,7 +128,8 @@ function foundAnswer(key: string, entry: CacheEntry): Answer {
 
 /** Member by member: what a node says more than this is not of this version. */
 export function statusAnswer(status: CacheStatus): Answer {
-  const { cache, entries, bytes, hits, misses, hitRatio, evictions, lines, coherence, falseInvalidations, pingPong, unanswered, config } =
-    status
-  return { cache, entries, bytes, hits, misses, hitRatio, evictions, lines, coherence, falseInvalidations, pingPong, unanswered, config }
+  const { cache, entries, bytes, memoryBytes, hits, misses, hitRatio, evictions, ...rest } = status
+  const { lines, coherence, falseInvalidations, pingPong, unanswered, config } = rest
+  const held = { cache, entries, bytes, memoryBytes, hits, misses, hitRatio, evictions }
+  return { ...held, lines, coherence, falseInvalidations, pingPong, unanswered, config }
 }

@@ -107,7 +107,10 @@ export interface CacheWritten {
 export interface CacheStatus {
   readonly cache: string
   readonly entries: number
+  /** Of keys and values. */
   readonly bytes: number
+  /** What they take in the memory of each replica. */
+  readonly memoryBytes: number
   readonly hits: number
   readonly misses: number
   /** 0 where nothing was read. */

@@ -15,6 +15,7 @@ export class ClusterDirectory implements Directory {
   #members = new Map<MemberId, Member>()
   #placements = new Map<GroupId, Placement>()
   #hosts = new Map<GroupId, readonly NodeId[]>()
+  readonly #listeners: (() => void)[] = []
 
   /** `peers`: nodes that were heard from. Any of them may know `meta`, for one who has lost sight of it. */
   constructor(view: MetaView, peers: () => Iterable<NodeId> = () => []) {
@@ -28,7 +29,13 @@ export class ClusterDirectory implements Directory {
     if (view.epoch <= this.#view.epoch) return false
     this.#view = view
     this.#index()
+    for (const listener of this.#listeners) listener()
     return true
+  }
+
+  /** Called with each newer view, which may be while an entry is applied: nothing is to be asked of a group within it. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
   }
 
   #index(): void {

@@ -32,6 +32,9 @@ export interface CacheReading {
   readonly entries: number
   readonly entryBytes: number
   readonly evictions: number
+  /** What the entries of all replicas on this node take in memory, and what they may; 0: there is no bound. */
+  readonly replicaBytes: number
+  readonly replicaBytesMax: number
   /** Acknowledged writes of owners that were gone before they were flushed (`writeback`). */
   readonly lostWrites: number
   /** Subscriptions that are lent copies, the lines of these, and leases of theirs that ended before they had acknowledged. */
@@ -56,6 +59,8 @@ export function cacheMetrics(registry: Registry, read: () => CacheReading): () =
   const messages = following(registry, 'tricord_cache_messages_total', 'Messages between homes here and nodes, by type', ['type'])
   const entries = gauge(registry, 'tricord_cache_entries', 'Entries in the partitions that this node leads')
   const entryBytes = gauge(registry, 'tricord_cache_entry_bytes', 'What these entries take')
+  const replicaBytes = gauge(registry, 'tricord_cache_replica_bytes', 'What the entries of all replicas on this node take in memory')
+  const replicaBytesMax = gauge(registry, 'tricord_cache_replica_bytes_max', 'What they may take; 0: there is no bound')
   const lost = following(registry, 'tricord_cache_writeback_lost_total', 'Acknowledged writes that were gone before they were flushed')
   const borrowers = gauge(registry, 'tricord_cache_borrowers', 'Subscriptions that keep copies of what this node lends them')
   const lentLines = gauge(registry, 'tricord_cache_lent_lines', 'Lines that they were lent')
@@ -80,6 +85,8 @@ export function cacheMetrics(registry: Registry, read: () => CacheReading): () =
     entries.set(now.entries)
     entryBytes.set(now.entryBytes)
     evictions.set(now.evictions)
+    replicaBytes.set(now.replicaBytes)
+    replicaBytesMax.set(now.replicaBytesMax)
     lost(now.lostWrites)
     borrowers.set(now.borrowers)
     lentLines.set(now.lentLines)

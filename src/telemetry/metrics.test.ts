@@ -44,6 +44,8 @@ const caches: CacheReading = {
   entries: 20,
   entryBytes: 21,
   evictions: 22,
+  replicaBytes: 25,
+  replicaBytesMax: 26,
   lostWrites: 23,
   gateWaits,
 }
@@ -94,6 +96,8 @@ test('caches: what is held, read and said', async () => {
     'messages_total{type="inv"} 18',
     'entries 20',
     'entry_bytes 21',
+    'replica_bytes 25',
+    'replica_bytes_max 26',
     'writeback_lost_total 23',
     'borrowers 13',
     'lent_lines 14',

@@ -11,7 +11,6 @@ import { assert } from '../base/assert.ts'
 import { type Refused, refuse } from '../base/refusal.ts'
 import { entryLine } from '../cache/line-id.ts'
 import type { CacheMachine } from '../cache/machine/machine.ts'
-import { tooMany } from '../cache/machine/quotas.ts'
 import { decodeReply as decodeCacheReply } from '../cache/machine/replies.ts'
 import { decodeReply as decodeQueueReply, receiptIndex, refused, transacted } from '../queue/replies.ts'
 import type { ApplyContext, StateMachine } from '../raft/machine.ts'
@@ -38,7 +37,7 @@ function refusalOf(caches: CacheMachine, ops: readonly (Put | null)[]): Refused 
     if (owner !== null) return refuse('OWNER_BUSY', `${key} is written by ${owner.node} alone now`, { op, key })
   }
   const puts = ops.flatMap((put) => (put === null ? [] : [put.command]))
-  return caches.hasRoomFor(puts) ? null : tooMany('caches')
+  return caches.refusalOfPuts(puts)
 }
 
 /** The queues count their own ops: the caller knows all of them. */

@@ -102,5 +102,6 @@ export const anyCommand: fc.Arbitrary<CacheCommand> = fc.oneof(
     tags: fc.constant([]),
     share,
   }),
+  fc.record({ type: of('cache_room'), bytes: positive, term: fc.nat() }),
   fc.record({ type: of('cache_release'), line: entry, own: positive, term: fc.nat() }),
 )

@@ -2,6 +2,7 @@
 import type { ActorSystem } from '../../src/actors/actor.ts'
 import type { Held, LineId, ToHome, ToNode } from '../../src/cache/coherence/protocol.ts'
 import { NOTHING_HELD } from '../../src/cache/machine/entry.ts'
+import { ROOM_UNBOUNDED } from '../../src/cache/machine/room.ts'
 import { Coherence } from '../../src/cache/node/coherence.ts'
 import { decodeMessage, encodeMessage, typeOf } from '../../src/cache/node/wire.ts'
 import type { Writes } from '../../src/cache/node/writes.ts'
@@ -9,6 +10,8 @@ import type { Directory, GroupHost } from '../../src/raft/group-host.ts'
 import { ManualClock } from '../manual-clock.ts'
 
 export const LEASE_MS = 2_000
+/** It leads nothing. */
+const UNBOUNDED = { bytesMax: () => ROOM_UNBOUNDED, onChange() {} }
 
 export function awayBed(storeBytesMax = 1_000) {
   const clock = new ManualClock()
@@ -31,6 +34,7 @@ export function awayBed(storeBytesMax = 1_000) {
     writes: { partitions: 1, partitionOf: () => 0, shareOf: () => ({}), submit: () => new Promise(() => {}) } as unknown as Writes,
     machineOf: () => null,
     storeBytesMax,
+    room: UNBOUNDED,
     lendMark: { quietUntil: -Infinity, set: async () => {} },
     onLog: (_level, message) => void logged.push(message),
   })

@@ -16,6 +16,8 @@ import type {
   Share,
   SweepCommand,
 } from '../../src/cache/machine/commands.ts'
+import { CARRIED_BYTES, ENTRY_BYTES, ROOM_UNBOUNDED } from '../../src/cache/machine/room.ts'
+import { GROUP_BYTES } from '../../src/cache/machine/tag-index.ts'
 import type { ObservedChange } from '../../src/cache/machine/table.ts'
 import {
   type CacheConfig,
@@ -90,6 +92,7 @@ export class NaiveModel {
   readonly nodes = new Set<string>()
   loads: NaiveLoad[] = []
   owners: NaiveOwner[] = []
+  roomBytes: number = ROOM_UNBOUNDED
   readonly changes: ObservedChange[] = []
   readonly settledLog: { readonly ticket: number; readonly reply: CacheReply }[] = []
 
@@ -119,6 +122,10 @@ export class NaiveModel {
       }
       case 'cache_begin':
         return { type: 'begun' }
+      case 'cache_room':
+        this.roomBytes = command.bytes
+        this.#makeRoom(null)
+        return { type: 'limited' }
       case 'cache_load':
         return this.#guarded(command, 0, () => this.#load(command))
       case 'cache_hold':
@@ -158,9 +165,10 @@ export class NaiveModel {
 
   status(name: CacheName): unknown {
     const cache = this.#cache(name)
-    if (cache === undefined) return { entries: 0, bytes: 0, evictions: 0 }
+    if (cache === undefined) return { entries: 0, bytes: 0, memoryBytes: 0, evictions: 0 }
     const all = this.#of(cache)
-    return { entries: all.filter(({ isStale }) => !isStale).length, bytes: sizeOf(all), evictions: cache.evictions }
+    const memoryBytes = all.reduce((sum, entry) => sum + weightOf(entry), 0)
+    return { entries: all.filter(({ isStale }) => !isStale).length, bytes: sizeOf(all), memoryBytes, evictions: cache.evictions }
   }
 
   nextDeadline(): number {
@@ -237,13 +245,18 @@ export class NaiveModel {
       const life = command.ttlMs ?? (command.slidingMs > 0 ? (command.slidingMs * 9) / 8 : Infinity)
       const known = new Map(byLoad?.tags ?? [])
       const { value, contentType, slidingMs } = command
+      const tags = [...known, ...command.tags.filter(([carried]) => !known.has(carried))]
+      if (!this.#hasRoom(line, { key: command.key, value, contentType, tags })) {
+        if (byLoad !== null) this.#passOn(line)
+        return refusal('QUOTA')
+      }
       const version = this.#write(command, command.share, command.own, {
         value,
         contentType,
         slidingMs,
         deadline: this.time + life,
         staleMs: byLoad === null ? 0 : Math.min(command.ttlMs ?? slidingMs, STALE_MS_MAX),
-        tags: [...known, ...command.tags.filter(([carried]) => !known.has(carried))],
+        tags,
       })
       return { type: 'put', version, created: current === undefined }
     })
@@ -259,6 +272,7 @@ export class NaiveModel {
     const fresh = { deadline: this.time + (command.ttlMs ?? Infinity), slidingMs: 0, staleMs: 0, tags: command.tags }
     const { deadline, slidingMs, staleMs, tags } = current ?? fresh
     const content = { value: TEXT.encode(String(value)), contentType: 'application/json', deadline, slidingMs, staleMs, tags }
+    if (!this.#hasRoom(lineOf(command), { key: command.key, ...content })) return refusal('QUOTA')
     return { type: 'incremented', value, version: this.#write(command, command.share, command.own, content) }
   }
 
@@ -286,6 +300,7 @@ export class NaiveModel {
     this.#note(line, version, 'put', previous, version, own)
     this.#findForWaiting(entry)
     this.#evict(cache, entry)
+    this.#makeRoom(entry)
     return version
   }
 
@@ -438,6 +453,8 @@ export class NaiveModel {
 
   #own(line: LineId, node: string, count: number): CacheReply {
     const wasOwned = this.owners.some((owner) => owner.line === line)
+    const there = this.entries.find((each) => each.line === line)
+    if (!wasOwned && this.#pinned(line) + (there ? heaviest(there) : 0) > this.roomBytes / 2) return refusal('QUOTA')
     this.owners = this.owners.filter((owner) => owner.line !== line)
     const owner = { line, node, own: (this.owns += 1), versionFirst: this.version + 1, versionMax: this.version + count, flushed: 0 }
     this.version += count
@@ -455,6 +472,7 @@ export class NaiveModel {
     if (version <= owner.flushed) return { type: 'flushed', version }
     if (owner.versionMax === 0) return refusal('FENCED', { own })
     if (version < owner.versionFirst || version > owner.versionMax) return refusal('INVALID_ARGUMENT')
+    if (value !== null && !this.#hasRoom(line, { key: parseLine(line)?.name ?? '', value, contentType, tags })) return refusal('QUOTA')
     owner.flushed = version
     const entry = this.entries.find((each) => each.line === line)
     const previous = entry === undefined ? NOTHING : this.#held(entry)
@@ -467,6 +485,7 @@ export class NaiveModel {
       this.#place(cache, key, { at, version, value, contentType, slidingMs, staleMs: 0, tags, deadline: this.time + (ttlMs ?? Infinity) })
     this.#note(line, at, value === null ? 'delete' : 'put', previous, version, own)
     this.#evict(cache, null)
+    this.#makeRoom(null)
     return { type: 'flushed', version }
   }
 
@@ -479,6 +498,7 @@ export class NaiveModel {
       entry.cache.policy.added(line)
       if (entry.deadline <= this.time) this.#endLife(entry)
       this.#evict(entry.cache, entry)
+      this.#makeRoom(entry)
     }
     return { type: 'released', released: true }
   }
@@ -524,6 +544,38 @@ export class NaiveModel {
     }
   }
 
+  /** What all of them take, a line of a tag once however many carry it. */
+  memory(): number {
+    const groups = new Map(
+      this.entries.flatMap(({ tags }) => tags.map(([line, version]) => [`${version} ${line}`, lineBytes(line)] as const)),
+    )
+    return [...this.entries.map(weightOf), ...groups.values()].reduce((sum, bytes) => sum + bytes, 0)
+  }
+
+  /** The cache that holds most gives first, of two that hold the same the older one. What was just put goes last. */
+  #makeRoom(spared: NaiveEntry | null): void {
+    while (this.memory() > this.roomBytes) {
+      const loose = this.entries.filter((entry) => !this.#isOwned(entry))
+      const holds = (cache: NaiveCache) => loose.filter((entry) => entry.cache === cache).reduce((sum, entry) => sum + weightOf(entry), 0)
+      const others = loose.length > 1 ? loose.filter((entry) => entry !== spared) : loose
+      if (others.length === 0) return
+      const cache = this.caches.filter((each) => others.some((entry) => entry.cache === each)).sort((a, b) => holds(b) - holds(a))[0]
+      if (cache === undefined) return
+      const line = cache.policy.victim(loose.length > 1 ? (spared?.line ?? null) : null)
+      this.#remove(this.entries.find((entry) => entry.line === line) as NaiveEntry, 'evict')
+      cache.evictions += 1
+    }
+  }
+
+  /** Owned entries count with their lines as if nobody else carried them. `but`: what is written over. */
+  #pinned(but: LineId | null): number {
+    return this.entries.filter((entry) => this.#isOwned(entry) && entry.line !== but).reduce((sum, entry) => sum + heaviest(entry), 0)
+  }
+
+  #hasRoom(line: LineId, entry: Pick<NaiveEntry, 'key' | 'value' | 'contentType' | 'tags'>): boolean {
+    return this.#pinned(line) + heaviest(entry) <= this.roomBytes
+  }
+
   #of(cache: NaiveCache): NaiveEntry[] {
     return this.entries.filter((entry) => entry.cache === cache)
   }
@@ -551,6 +603,20 @@ function bornOf(entry: NaiveEntry): number {
 
 function sizeOf(entries: readonly NaiveEntry[]): number {
   return entries.reduce((sum, { key, value }) => sum + TEXT.encode(key).length + value.length, 0)
+}
+
+type Weighed = Pick<NaiveEntry, 'key' | 'value' | 'contentType' | 'tags'>
+
+function weightOf({ key, value, contentType, tags }: Weighed): number {
+  return ENTRY_BYTES + TEXT.encode(key).length + value.length + contentType.length + tags.length * CARRIED_BYTES
+}
+
+function lineBytes(line: LineId): number {
+  return GROUP_BYTES + line.length
+}
+
+function heaviest(entry: Weighed): number {
+  return entry.tags.reduce((sum, [line]) => sum + lineBytes(line), weightOf(entry))
 }
 
 function lineOf({ namespace, cache, key }: EntryName): LineId {

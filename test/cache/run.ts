@@ -18,6 +18,9 @@ const ALL_LINES = [
   ...CACHES.flatMap(({ namespace, cache }) => [configLine(namespace, cache), ...KEYS.map((key) => entryLine(namespace, cache, key))]),
   ...LINES,
 ]
+/** Of some entries. */
+const ROOM_SMALL = 10_000
+
 type CommandStep = Exclude<Step, { type: 'pass' | 'cancel' | 'copy' | 'reload' }>
 /** Of the tags of what is there: as it carries them, or others. */
 type Known = Extract<Step, { type: 'put' }>['known']
@@ -128,7 +131,17 @@ export class Run {
       same(each.machine.version, model.version, 'the version')
       same(each.machine.nextDeadline(), model.nextDeadline(), 'the next deadline')
     }
+    this.#compareRoom()
     this.#compareJournal()
+  }
+
+  #compareRoom(): void {
+    const { bed, model, copied } = this
+    for (const { machine } of copied === null ? [bed] : [bed, copied]) {
+      const { memoryBytes, memoryBytesMax } = machine.stats()
+      same([memoryBytes, memoryBytesMax], [model.memory(), model.roomBytes], 'the room')
+    }
+    if (model.memory() < model.roomBytes && model.roomBytes < ROOM_SMALL) this.#see('within its room')
   }
 
   #compareJournal(): void {
@@ -183,6 +196,8 @@ export class Run {
         const newest = 'line' in next.what ? (this.model.markers.get(next.what.line) ?? 0) : this.model.version + 1
         return { type: 'cache_sweep', ...next.name, what: next.what, below: Math.max(0, newest - next.below), after: 0 }
       }
+      case 'room':
+        return { type: 'cache_room', bytes: next.bytes, term: 1 }
       case 'limits':
         return { type: 'cache_limits', ...next.name, share: next.share }
       case 'load': {

@@ -1,6 +1,7 @@
 /** What may happen to the caches of a partition, for fast-check: small numbers, so that things meet. */
 import * as fc from 'fast-check'
 import { levelLine, tagLine } from '../../src/cache/line-id.ts'
+import { ROOM_UNBOUNDED } from '../../src/cache/machine/room.ts'
 import { NAME } from './bed.ts'
 
 export const CACHES = [NAME, { namespace: 'default', cache: 'other' }] as const
@@ -116,6 +117,7 @@ export const step = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: fc.record({ type: of('limits'), name, share }) },
+  { weight: 2, arbitrary: fc.record({ type: of('room'), bytes: fc.constantFrom(ROOM_UNBOUNDED, 1_500, 3_000, 4_500, 6_000) }) },
   {
     weight: 14,
     arbitrary: fc.record({

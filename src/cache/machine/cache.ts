@@ -1,9 +1,10 @@
 /**
  * One cache's entries on this partition, and its share of what the cache may hold. Stale entries count: they are there.
  *
- * Invariants: bytes and counts are those of the entries; `ages` has every entry once, in the order of their changes, the
+ * Invariants: bytes, weights and counts are those of the entries; `ages` has every entry once, in the order of their changes, the
  * policy has every entry once.
  */
+import type { Ordered } from '../../base/lazy-heap.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { entryLine } from '../line-id.ts'
 import type { Share } from './commands.ts'
@@ -16,7 +17,7 @@ import { S3Fifo } from './s3-fifo.ts'
 import { Stored } from './stored.ts'
 import type { CacheTable } from './table.ts'
 
-export class Cache extends Stored {
+export class Cache extends Stored implements Ordered {
   readonly kind = CACHE
   readonly #table: CacheTable
   readonly number: number
@@ -28,7 +29,13 @@ export class Cache extends Stored {
   readonly ages = new AgeList()
   share: Share
   policy: EvictionPolicy
+  /** Of keys and values. */
   bytes = 0
+  /** What its entries take in memory, and those of them that can go. */
+  weight = 0
+  looseBytes = 0
+  /** In the heap of those that hold most. */
+  place = -1
   staleEntries = 0
   evictions = 0
 
@@ -41,6 +48,10 @@ export class Cache extends Stored {
     this.linePrefix = entryLine(namespace, name, '')
     this.share = share
     this.policy = this.#policyOf(share)
+  }
+
+  get order(): number {
+    return this.number
   }
 
   #policyOf({ policy }: Share): EvictionPolicy {

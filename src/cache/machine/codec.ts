@@ -11,8 +11,8 @@
  *   configure   cache  config (plain)                             limits cache  share
  *   sweep       cache  below after  what (u8): line | prefix | nothing
  *   load        name  dead waitMs staleOk  tags                   hold node   unhold node term            begin cache
- *   own         line node count term                              release   line own
- *   flush       line own version  value?: ttlMs slidingMs contentType tags value  share
+ *   own         line node count term                              release   line own term
+ *   flush       line own version  value?: ttlMs slidingMs contentType tags value  share                   room bytes term
  *   with        cache: namespace cache    name: namespace cache key    tags: n, then n times: line version
  *               share: bytes entries policy (u8) configVersion
  *
@@ -103,6 +103,9 @@ function write(c: CacheCommand): void {
     case 'cache_release':
       out.text(c.line)
       number(c.own)
+      return number(c.term)
+    case 'cache_room':
+      number(c.bytes)
       return number(c.term)
   }
 }

@@ -21,6 +21,7 @@ export const KINDS = {
   cache_flush: 0x4d,
   cache_release: 0x4e,
   cache_begin: 0x4f,
+  cache_room: 0x53,
 } as const satisfies Readonly<Record<CacheCommand['type'], number>>
 
 /** Writes that say what is known of tags. */

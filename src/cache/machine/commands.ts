@@ -121,6 +121,13 @@ export interface LimitsCommand extends CacheName {
   readonly share: Share
 }
 
+/** What the entries of all caches of the partition may take of a node's memory, says the home of `term`. In the log of a later one it is refused. */
+export interface RoomCommand {
+  readonly type: 'cache_room'
+  readonly bytes: number
+  readonly term: Term
+}
+
 export interface LoadCommand extends EntryName {
   readonly type: 'cache_load'
   readonly waitMs: Millis
@@ -198,6 +205,7 @@ export type CacheCommand =
   | InvalidateKeysCommand
   | SweepCommand
   | LimitsCommand
+  | RoomCommand
   | LoadCommand
   | BeginCommand
   | HoldCommand

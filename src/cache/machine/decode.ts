@@ -127,6 +127,8 @@ function read(input: CacheCommandReader, kind: number): CacheCommand | Refused {
         own: input.count('own', 1, VERSION_MAX),
         term: input.count('term', 0, VERSION_MAX),
       }
+    case KINDS.cache_room:
+      return { type: 'cache_room', bytes: input.count('bytes', 1, VERSION_MAX), term: input.count('term', 0, VERSION_MAX) }
   }
   return invalid('', 'a cache command of an unknown kind')
 }

@@ -3,13 +3,14 @@ import type { ApplyContext } from '../../raft/machine.ts'
 import { MACHINE_LIMITS } from './commands.ts'
 import type { Entry } from './entry.ts'
 import { expireLoads } from './load.ts'
-import { evict } from './share.ts'
+import { evict, makeRoom } from './share.ts'
 import type { CacheTable } from './table.ts'
 
 /** Returns whether all is done that was due. */
 export function expire(table: CacheTable, ctx: ApplyContext): boolean {
   let left: number = MACHINE_LIMITS.sweepMax
   for (const cache of table.crowded()) left -= evict(table, cache, null, ctx.time, left)
+  left -= makeRoom(table, null, ctx.time, left)
   left -= expireLoads(table, ctx, left)
   for (; left > 0; left--) {
     const entry = table.expiry.first()

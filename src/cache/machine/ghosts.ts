@@ -50,6 +50,11 @@ export class Ghosts {
     page.hashes.push(hash)
     this.#count(hash)
     this.#changes.touched(page)
+    this.trim(entries)
+  }
+
+  /** The cache has so many entries, and remembers no more keys. */
+  trim(entries: number): void {
     const max = Math.min(HASHES_MAX, Math.max(PAGE_HASHES, entries))
     for (let first = this.#pages[0]; first !== undefined && this.#size - first.hashes.length >= max; first = this.#pages[0]) {
       this.#dropFirst(first)

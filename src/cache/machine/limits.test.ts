@@ -39,7 +39,7 @@ test('caches: an empty one makes room, whoever puts', () => {
   const increment = (cache: string): CacheCommand => {
     return { type: 'cache_increment', ...NAME, cache, key: 'a', by: 1, ttlMs: null, tags: [], share: SHARE, dead: 0, known: null, own: 0 }
   }
-  const roomFor = (...caches: string[]): boolean => bed.machine.hasRoomFor(caches.map((cache) => ({ namespace: 'default', cache })))
+  const roomFor = (...caches: string[]): boolean => bed.machine.refusalOfPuts(caches.map((cache) => putOf('k', '', { cache }))) === null
   fill(bed, cachesPerPartitionMax - 1, (nth) => putOf('a', '1', { cache: `c${nth}` }))
   expect([roomFor('last'), roomFor('last', 'another')]).toEqual([true, false])
   expect(bed.run(putOf('a', '1', { cache: 'last' }))).toMatchObject({ type: 'put', created: true })

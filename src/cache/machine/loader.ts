@@ -89,6 +89,7 @@ export class Loader {
         table.lastCache = input.varint()
         table.lastToken = input.varint()
         table.lastOwn = input.varint()
+        if (input.left > 0) table.room.bytesMax = input.varint()
         return
       case HOLDER:
         return addStored(table.holders, new Holder(textOf(key)), textOf(key))

@@ -12,11 +12,11 @@
  */
 import type { Plain } from '../../actors/envelope.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
+import type { Refused } from '../../base/refusal.ts'
 import type { ApplyContext, StateMachine } from '../../raft/machine.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
-import type { CacheName } from '../types.ts'
 import { checkTable } from './check.ts'
-import type { CacheCommand } from './commands.ts'
+import type { CacheCommand, PutCommand } from './commands.ts'
 import { decodeCommand } from './decode.ts'
 import { expire } from './expiry.ts'
 import { hold } from './holders.ts'
@@ -29,9 +29,9 @@ import { flush, own, release } from './ownership.ts'
 import { answer } from './queries.ts'
 import { drainRecords } from './records.ts'
 import { attachValue, begun, foundIn, refused } from './replies.ts'
-import { limit } from './share.ts'
+import { limit, setRoom } from './share.ts'
 import { type CacheObserver, CacheTable } from './table.ts'
-import { deleteEntry, incrementEntry, putEntry, touchEntries } from './write.ts'
+import { deleteEntry, incrementEntry, putEntry, refusalOfPuts, touchEntries } from './write.ts'
 
 /** Nothing was applied yet since the records were loaded. */
 const UNKNOWN: Millis = -1
@@ -45,7 +45,12 @@ export interface CacheMachineStats {
   readonly caches: number
   /** Those that can be read. */
   readonly entries: number
+  /** Of keys and values. */
   readonly bytes: number
+  /** What all entries take in memory, what they may, and what of it is a node's alone and cannot go. */
+  readonly memoryBytes: number
+  readonly memoryBytesMax: number
+  readonly pinnedBytes: number
   readonly evictions: number
   /** Tags and levels that were ever invalidated. */
   readonly markers: number
@@ -77,8 +82,10 @@ export interface CacheMachine extends StateMachine {
   readonly version: number
   /** What changed after this place (`at` of a change), the oldest first; null: too long ago. */
   changesSince(at: number): readonly Change[] | null
-  /** Whether puts into these would find room for those that are not there yet. */
-  hasRoomFor(caches: readonly CacheName[]): boolean
+  /** Why one of these would find no room, though nothing else stood in its way; null: each of them finds some. */
+  refusalOfPuts(puts: readonly PutCommand[]): Refused | null
+  /** What the entries of all caches may take in memory, as the log says; ROOM_UNBOUNDED: whatever there is. */
+  readonly roomBytes: number
   stats(): CacheMachineStats
 }
 
@@ -138,7 +145,10 @@ export function createCacheMachine({ observer }: CacheMachineOptions = {}): Cach
       return table.lastVersion
     },
     changesSince: (at) => table.journal.since(at),
-    hasRoomFor: (caches) => table.hasRoomFor(caches),
+    refusalOfPuts: (puts) => refusalOfPuts(table, puts),
+    get roomBytes() {
+      return table.room.bytesMax
+    },
     stats: () => statsOf(table),
   }
 }
@@ -168,6 +178,8 @@ function execute(table: CacheTable, ctx: ApplyContext, ticket: number, command: 
       return limit(table, ctx, command)
     case 'cache_begin':
       return begun()
+    case 'cache_room':
+      return setRoom(table, ctx, command)
     case 'cache_load':
       return loadEntry(table, ctx, ticket, command)
     case 'cache_own':
@@ -194,6 +206,7 @@ function statsOf(table: CacheTable): CacheMachineStats {
     entries += cache.entries.size - cache.staleEntries
     evictions += cache.evictions
   }
-  const { bytes, lastVersion: version } = table
-  return { caches: table.byNumber.size, entries, bytes, evictions, markers: table.markers.size, version }
+  const { bytes, room, lastVersion: version } = table
+  const memory = { memoryBytes: room.bytes, memoryBytesMax: room.bytesMax, pinnedBytes: room.pinnedBytes }
+  return { caches: table.byNumber.size, entries, bytes, ...memory, evictions, markers: table.markers.size, version }
 }

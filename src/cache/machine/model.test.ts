@@ -28,7 +28,7 @@ test('the machine and the naive model cannot be told apart', { timeout: 900_000 
     ['put', 'replaced', 'deleted', 'nothing deleted', 'incremented', 'touched', 'bumped', 'configured', 'limited', 'held'],
     ['invalidated some', 'swept some', 'met an owner', 'owned', 'own', 'flushed', 'released', 'really released', 'copied'],
     ['found', 'stale', 'load', 'waits', 'late found', 'late load', 'late OWNER_BUSY', 'late owned', 'unjudged'],
-    ['VERSION_MISMATCH', 'STALE_TOKEN', 'OWNER_BUSY', 'FENCED', 'INVALID_ARGUMENT'],
+    ['VERSION_MISMATCH', 'STALE_TOKEN', 'OWNER_BUSY', 'FENCED', 'INVALID_ARGUMENT', 'QUOTA', 'within its room'],
     ['put', 'delete', 'expire', 'evict', 'invalidate'].map((reason) => `change: ${reason}`),
   ].flat()
   // The lists reached every kind of answer, or the comparison says little.

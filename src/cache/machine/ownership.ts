@@ -20,7 +20,7 @@ import { yieldLoad } from './load.ts'
 import { Ownership } from './owned-line.ts'
 import { tooMany } from './quotas.ts'
 import { flushed, owned, ownership, refused, released } from './replies.ts'
-import { evict } from './share.ts'
+import { evict, makeRoom } from './share.ts'
 import type { CacheTable } from './table.ts'
 
 export function own(table: CacheTable, ctx: ApplyContext, { line, node, count, term }: OwnCommand): Plain {
@@ -29,6 +29,9 @@ export function own(table: CacheTable, ctx: ApplyContext, { line, node, count, t
   if (there === undefined && table.owned.size >= MACHINE_LIMITS.ownedMax) return refused(tooMany('owned'))
   // What the owner writes has to find a place when it is flushed.
   if (there === undefined && !table.hasRoomFor([cacheOf(line)])) return refused(tooMany('caches'))
+  const entry = table.entryOf(line)
+  const noRoom = there === undefined ? table.room.pinRefusalOf(entry) : null
+  if (noRoom !== null) return refused(noRoom)
   if (there !== undefined) table.changes.removed(there)
   table.lastOwn += 1
   table.countersChanged = true
@@ -36,7 +39,6 @@ export function own(table: CacheTable, ctx: ApplyContext, { line, node, count, t
   table.lastVersion += count
   table.changes.touched(made)
   table.owned.set(line, made)
-  const entry = table.entryOf(line)
   // Only who loads could see it, and that is over.
   if (entry?.isStale) table.drop(entry)
   else if (entry !== null) table.pin(entry, made.own)
@@ -55,6 +57,8 @@ export function flush(table: CacheTable, ctx: ApplyContext, command: FlushComman
   if (version < there.versionFirst || version > there.versionMax) return refused(invalid('version', 'not one of this ownership'))
   const entry = table.entryOf(line)
   const { namespace, cache: name, name: key } = parseLine(line) as Line
+  const noRoom = value === null ? null : table.room.refusalOf(key, { ...command, value }, entry)
+  if (noRoom !== null) return refused(noRoom)
   const cache = entry?.cache ?? table.find({ namespace, cache: name }) ?? table.make({ namespace, cache: name }, command.share)
   if (cache === null) return refused(tooMany('caches'))
   there.flushed = version
@@ -71,6 +75,7 @@ export function flush(table: CacheTable, ctx: ApplyContext, command: FlushComman
   }
   table.note(line, at, value === null ? 'delete' : 'put', previous, version, there.own)
   evict(table, cache, null, ctx.time)
+  makeRoom(table, null, ctx.time)
   return flushed(version, at)
 }
 
@@ -87,6 +92,7 @@ export function release(table: CacheTable, ctx: ApplyContext, command: ReleaseCo
     // Who asks for the line is answered before the next entry of the log takes away what is due.
     if (entry.deadline <= ctx.time) endLife(table, ctx, entry)
     evict(table, entry.cache, entry, ctx.time)
+    makeRoom(table, entry, ctx.time)
   }
   return released(true)
 }

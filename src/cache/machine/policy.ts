@@ -15,7 +15,7 @@ export interface EvictionPolicy {
   /** It was read, or written over. */
   wasUsed(entry: Entry): void
   removed(entry: Entry, isEvicted: boolean): void
-  /** What goes first, but not `spared`. Asked only where there are two or more. */
+  /** What goes first, but not `spared`. Asked only where there is another one. */
   victim(spared: Entry | null): Entry
   /** Takes back an entry of a record, in the order of `used`. */
   restore(entry: Entry): void

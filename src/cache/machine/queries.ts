@@ -8,6 +8,8 @@ import type { CacheTable } from './table.ts'
 export interface CacheShareStatus {
   readonly entries: number
   readonly bytes: number
+  /** What they take in the memory of each replica, lines of tags aside. */
+  readonly memoryBytes: number
   readonly evictions: number
 }
 
@@ -21,6 +23,7 @@ export function answer(table: CacheTable, request: Plain): Plain {
   const status: CacheShareStatus = {
     entries: found === null ? 0 : found.entries.size - found.staleEntries,
     bytes: found?.bytes ?? 0,
+    memoryBytes: found?.weight ?? 0,
     evictions: found?.evictions ?? 0,
   }
   return status as unknown as Plain

@@ -2,7 +2,7 @@
  * The state as records of the key-value store. Same state, same bytes; numbers are varints, texts and bytes have their length
  * first, and every value begins with its version. An entry that was only used since it was written has a small record beside.
  *
- *   COUNTERS                last version, use, cache, token, ownership
+ *   COUNTERS                last version, use, cache, token, ownership; the room of the partition, where it has a bound
  *   HOLDER      node        (nothing)                        CONFIG   line   version, config        MARKER   line   version
  *   CACHE       number      namespace, name, share, evictions
  *   ENTRY       born        cache, key, version, at, slidingMs, staleMs, content type, tags, use, value
@@ -22,6 +22,7 @@ import { COUNTERS } from './kinds.ts'
 import { Load, LoadWaiter } from './loads.ts'
 import { ConfigLine, Holder, Marker } from './marks.ts'
 import { Ownership } from './owned-line.ts'
+import { ROOM_UNBOUNDED } from './room.ts'
 import type { Stored } from './stored.ts'
 import type { CacheTable } from './table.ts'
 
@@ -36,6 +37,7 @@ export function drainRecords(table: CacheTable, write: WriteRecord): void {
     table.countersChanged = false
     out.u8(VERSION)
     numbers(table.lastVersion, table.lastUsed, table.lastCache, table.lastToken, table.lastOwn)
+    if (table.room.bytesMax < ROOM_UNBOUNDED) out.varint(table.room.bytesMax)
     write(Uint8Array.of(COUNTERS), out.take())
   }
   table.changes.drain((record, gone) => {

@@ -54,6 +54,7 @@ export class S3Fifo implements EvictionPolicy {
   removed(entry: Entry, isEvicted: boolean): void {
     this.#listOf(entry).remove(entry)
     if (isEvicted && entry.queue === SMALL) this.ghosts.add(entry.key, this.size)
+    else this.ghosts.trim(this.size)
   }
 
   victim(spared: Entry | null): Entry {

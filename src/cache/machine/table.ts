@@ -2,7 +2,7 @@
  * The caches of a partition and what they share: the counter of changes, deadlines, the journal, what the next drain writes.
  *
  *   caches by the prefix of their lines, by number      tags: entries by what keeps them alive      expiry: by their deadlines
- *   markers, configs: lines of their own                crowded: caches that hold more than their share
+ *   markers, configs: lines of their own                crowded: caches that hold more than their share      room: all of them
  *   owned: lines that a node writes alone               loads: who loads what, and who waits for it
  *
  * Every change of a line goes through `note`: it has a place of its own (`at`), and the observer hears it.
@@ -21,6 +21,7 @@ import { type Change, Journal } from './journal.ts'
 import { Loads } from './loads.ts'
 import type { ConfigLine, Holder, Marker } from './marks.ts'
 import type { Ownership } from './owned-line.ts'
+import { Room } from './room.ts'
 import type { Stored } from './stored.ts'
 import { TagIndex } from './tag-index.ts'
 
@@ -76,6 +77,7 @@ export class CacheTable {
   readonly owned = new Map<LineId, Ownership>()
   readonly loads = new Loads(this.changes)
   readonly tags = new TagIndex()
+  readonly room = new Room(this.tags)
   readonly expiry = new Deadlines()
   readonly #crowded = new Set<Cache>()
   readonly #types = new Map<string, string>()
@@ -132,6 +134,7 @@ export class CacheTable {
   linkCache(cache: Cache): void {
     this.#byPrefix.set(cache.linePrefix, cache)
     this.byNumber.set(cache.number, cache)
+    this.room.enter(cache)
   }
 
   #dropEmpty(): boolean {
@@ -141,6 +144,7 @@ export class CacheTable {
       this.byNumber.delete(cache.number)
       if (this.#lastFound === cache) this.#lastFound = null
       this.#crowded.delete(cache)
+      this.room.leave(cache)
       cache.forget()
       this.changes.removed(cache)
       return true
@@ -172,6 +176,7 @@ export class CacheTable {
     cache.entries.set(key, entry)
     cache.ages.push(entry)
     this.#set(entry, content)
+    this.room.added(entry)
     if (entry.own === 0) cache.policy.added(entry)
     return entry
   }
@@ -186,10 +191,12 @@ export class CacheTable {
   #replace(entry: Entry, content: NewContent): void {
     if (entry.isStale) entry.cache.staleEntries -= 1
     entry.isStale = false
+    this.room.removed(entry)
     this.tags.unlink(entry)
     entry.cache.ages.toLast(entry)
     if (entry.place >= 0) this.expiry.remove(entry)
     this.#set(entry, content)
+    this.room.added(entry)
     // After its record was marked: a use of its own need not be written.
     if (entry.own === 0) entry.cache.policy.wasUsed(entry)
   }
@@ -228,6 +235,7 @@ export class CacheTable {
     cache.ages.push(entry)
     if (entry.isStale) cache.staleEntries += 1
     this.tags.link(entry, tags)
+    this.room.added(entry)
     if (entry.own === 0 && entry.deadline < Infinity) this.expiry.add(entry)
   }
 
@@ -237,11 +245,15 @@ export class CacheTable {
       entry.cache.policy.removed(entry, false)
       if (entry.place >= 0) this.expiry.remove(entry)
     }
+    this.room.removed(entry)
     entry.own = own
+    this.room.added(entry)
   }
 
   unpin(entry: Entry): void {
+    this.room.removed(entry)
     entry.own = 0
+    this.room.added(entry)
     entry.cache.policy.added(entry)
     this.useChanged(entry)
     if (entry.deadline < Infinity) this.expiry.add(entry)
@@ -250,6 +262,7 @@ export class CacheTable {
   /** Takes an entry out, without a word to anybody. */
   drop(entry: Entry, isEvicted = false): void {
     const { cache } = entry
+    this.room.removed(entry)
     cache.entries.delete(entry.key)
     cache.ages.remove(entry)
     if (entry.own === 0) cache.policy.removed(entry, isEvicted)
@@ -350,7 +363,7 @@ export class CacheTable {
   }
 
   nextDeadline(): Millis {
-    if (this.crowded().length > 0) return 0
+    if (this.crowded().length > 0 || this.room.isOver) return 0
     return Math.min(this.expiry.first()?.deadline ?? Infinity, this.loads.nextDeadline())
   }
 }

@@ -21,7 +21,7 @@ import type { Load } from './loads.ts'
 import { outrun, refuseOwned } from './owned-line.ts'
 import { tooMany } from './quotas.ts'
 import { deleted, incremented, nothingDeleted, put, refused, touched, unjudged } from './replies.ts'
-import { evict } from './share.ts'
+import { evict, makeRoom } from './share.ts'
 import type { CacheTable, NewContent } from './table.ts'
 
 const JSON_TYPE = 'application/json'
@@ -106,7 +106,7 @@ export function touchEntries(table: CacheTable, ctx: ApplyContext, command: Touc
   return touched(count)
 }
 
-/** Puts content in the place of what is there, makes room for it, and tells; returns its version. */
+/** Puts content in the place of what is there, makes room for it, and tells; returns its version. Refused: nothing was done. */
 function write(
   table: CacheTable,
   ctx: ApplyContext,
@@ -114,6 +114,8 @@ function write(
   there: Entry | null,
   content: Omit<NewContent, 'at' | 'version'>,
 ): number | Refused {
+  const noRoom = table.room.refusalOf(name.key, content, there)
+  if (noRoom !== null) return noRoom
   const cache = there?.cache ?? table.find(name) ?? table.make(name, name.share)
   if (cache === null) return tooMany('caches')
   const previous = table.before(there, ctx.time)
@@ -125,6 +127,7 @@ function write(
   table.note(line, version, 'put', previous, version, name.own)
   endLoad(table, ctx, entry)
   evict(table, cache, entry, ctx.time)
+  makeRoom(table, entry, ctx.time)
   return version
 }
 
@@ -147,6 +150,16 @@ function alive(
 function mismatch(name: EntryName, condition: Condition, current: Entry | null): Plain | null {
   const refusal = mismatchOf(condition, current?.version ?? 0)
   return refusal === null ? null : refused(refusal, [lineOf(name)])
+}
+
+/** Why one of these would find no room, though nothing else stood in its way. */
+export function refusalOfPuts(table: CacheTable, puts: readonly PutCommand[]): Refused | null {
+  if (!table.hasRoomFor(puts)) return tooMany('caches')
+  for (const command of puts) {
+    const refusal = table.room.refusalOf(command.key, command, table.entry(command))
+    if (refusal !== null) return refusal
+  }
+  return null
 }
 
 function lifeOf({ deadline, slidingMs, staleMs, tags }: Entry): Omit<NewContent, 'at' | 'version' | 'value' | 'contentType'> {

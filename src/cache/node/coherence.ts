@@ -25,6 +25,7 @@ import type { ObservedChange } from '../machine/table.ts'
 import type { LineState } from '../types.ts'
 import type { WatchAnswer, WatchQuestion } from '../watch/words.ts'
 import { Flushes } from './flushes.ts'
+import { HomeRoom, type PartitionRoom } from './home-room.ts'
 import { KeptLines } from './kept-lines.ts'
 import { LineStore } from './line-store.ts'
 import type { LendMark } from './lend-mark.ts'
@@ -35,6 +36,7 @@ import { PartitionHome, trackedLinesMax } from './partition-home.ts'
 import { type Bounced, PingPong } from './ping-pong.ts'
 import { Tally } from './tally.ts'
 import { Touches } from './touches.ts'
+import { Wakeup } from './wakeup.ts'
 import { decodeMessage, encodeMessage, typeOf } from './wire.ts'
 import type { Writes } from './writes.ts'
 
@@ -48,6 +50,7 @@ export interface CoherenceDeps {
   readonly machineOf: (partition: number) => CacheMachine | null
   /** Of all copies on this node. */
   readonly storeBytesMax: number
+  readonly room: PartitionRoom
   readonly onLog: GroupHostOptions['onLog']
   readonly lendMark: LendMark
 }
@@ -66,6 +69,8 @@ export class Coherence implements Lines {
   /** Acknowledged writes of owners (`writeback`) that were gone before they were flushed. */
   lostWrites = 0
   readonly #flushes: Flushes
+  readonly #rooms = new Map<number, HomeRoom>()
+  readonly #lookAtRooms: Wakeup
   /** Of homes that are no more. */
   readonly #messagesBefore: Record<string, number> = {}
   readonly #deps: CoherenceDeps
@@ -91,6 +96,8 @@ export class Coherence implements Lines {
     // Leases of clients are not to end early.
     this.loans = new Loans(deps.system.clock, deps.lendMark)
     this.touches = new Touches(this.#clock, deps.writes)
+    this.#lookAtRooms = new Wakeup(deps.system.clock, () => this.#rooms.forEach((room) => room.look()))
+    deps.room.onChange(() => this.#closed || this.#lookAtRooms.by(deps.system.clock.now()))
     deps.host.onChange((group) => this.#groupChanged(group))
     for (const group of deps.host.groups()) this.#groupChanged(group)
   }
@@ -202,6 +209,8 @@ export class Coherence implements Lines {
     this.#flushes.close()
     for (const home of this.homes.values()) home.close()
     this.homes.clear()
+    this.#lookAtRooms.cancel()
+    for (const room of this.#rooms.values()) room.end()
     for (const copies of this.copies.values()) copies.close()
     this.loans.close()
   }
@@ -316,16 +325,19 @@ export class Coherence implements Lines {
       addTo(this.#messagesBefore, home.directory.counts)
     }
     this.homes.delete(partition)
+    this.#rooms.get(partition)?.end()
+    this.#rooms.delete(partition)
     const machine = term === null ? null : this.#deps.machineOf(partition)
     if (term === null || machine === null) return
     const send = (to: NodeId, message: ToNode): void => {
       if (message.type === 'inv' || message.type === 'recall') this.pingPong.invalidated(message.line, message.t, to, this.#clock.now())
       this.#send(to, partition, message)
     }
-    const { host, writes, storeBytesMax } = this.#deps
+    const { host, writes, storeBytesMax, room } = this.#deps
     const linesMax = trackedLinesMax(storeBytesMax, writes.partitions)
     const deps = { host, writes, clock: this.#clock, send, gateWaits: this.gateWaits, linesMax }
     this.homes.set(partition, new PartitionHome(partition, term, machine, deps))
+    this.#rooms.set(partition, new HomeRoom(partition, term, machine, { host, writes, room, clock: this.#deps.system.clock }))
   }
 }
 

@@ -109,6 +109,7 @@ export class Inspector {
       cache: name.cache,
       entries: total('entries'),
       bytes: total('bytes'),
+      memoryBytes: total('memoryBytes'),
       hits,
       misses,
       hitRatio: hits + misses === 0 ? 0 : hits / (hits + misses),

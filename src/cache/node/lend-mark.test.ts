@@ -58,6 +58,7 @@ test('until then no home hears of it', () => {
     writes: new Writes({} as ConstructorParameters<typeof Writes>[0], { partitions: 1, hash }),
     machineOf: () => null,
     storeBytesMax: 1_000_000,
+    room: { bytesMax: () => Infinity, onChange() {} },
     onLog: () => {},
     lendMark: { quietUntil: clock.now() + lentMs, set: async () => {} },
   })

@@ -2,13 +2,15 @@
 import type { ActorSystem } from '../../actors/actor.ts'
 import type { Hash } from '../../base/hash.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
-import type { Directory, GroupHost, GroupHostOptions } from '../../raft/group-host.ts'
+import type { ClusterDirectory } from '../../cluster/directory.ts'
+import type { GroupHost, GroupHostOptions } from '../../raft/group-host.ts'
 import { createProposer } from '../../raft/host/proposer.ts'
 import { CACHE_PATH } from '../calls.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import { Answers } from './answers.ts'
 import { CacheActor } from './cache-actor.ts'
 import { Coherence } from './coherence.ts'
+import { partitionRoom } from './home-room.ts'
 import { Inspector } from './inspector.ts'
 import type { LendMark } from './lend-mark.ts'
 import { Operations } from './operations.ts'
@@ -22,13 +24,15 @@ const PROPOSER_PATH = 'cache-proposer'
 export interface CachesOptions {
   readonly system: ActorSystem
   readonly host: GroupHost
-  readonly directory: Directory
+  readonly directory: ClusterDirectory
   /** As the failure detector has it. */
   readonly isUp: (node: NodeId) => boolean
   readonly hash: Hash
   readonly partitions: number
   readonly machineOf: (partition: number) => CacheMachine | null
   readonly storeBytesMax: number
+  /** Of the entries of all replicas here; 0: whatever there is. */
+  readonly replicaBytesMax: number
   readonly lendMark: LendMark
   readonly onLog: GroupHostOptions['onLog']
 }
@@ -50,12 +54,14 @@ export function startCaches({
   partitions,
   machineOf,
   storeBytesMax,
+  replicaBytesMax,
   lendMark,
   onLog,
 }: CachesOptions): NodeCaches {
   const proposer = createProposer(system, { raft: host.id, path: PROPOSER_PATH })
   const writes = new Writes(proposer, { partitions, hash })
-  const coherence = new Coherence({ system, host, directory, writes, machineOf, storeBytesMax, lendMark, onLog })
+  const room = partitionRoom(replicaBytesMax, directory)
+  const coherence = new Coherence({ system, host, directory, writes, machineOf, storeBytesMax, room, lendMark, onLog })
   const operations = new Operations(coherence, writes, coherence.tally)
   const inspector = new Inspector({ system, directory, isUp, proposer, writes, coherence })
   const answers = new Answers({ system, host, directory, writes, coherence, operations, inspector })

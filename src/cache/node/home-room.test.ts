@@ -1,0 +1,104 @@
+/** The number that a home says to the log of its partition: when, and which. */
+import { expect, test } from 'vitest'
+import { ManualClock } from '../../../test/manual-clock.ts'
+import { TricordError } from '../../base/errors.ts'
+import { FIRST_PARTITION } from '../../base/ids.ts'
+import { ClusterDirectory } from '../../cluster/directory.ts'
+import type { Placement } from '../../cluster/types.ts'
+import type { Confirmation } from '../../raft/group-host.ts'
+import type { CacheCommand } from '../machine/commands.ts'
+import { ROOM_UNBOUNDED } from '../machine/room.ts'
+import { HomeRoom, partitionRoom, partitionsOfFullest } from './home-room.ts'
+import type { Writes } from './writes.ts'
+
+const TERM = 3
+
+function bed(inLog: number, wanted: number) {
+  const clock = new ManualClock()
+  const machine = { roomBytes: inLog }
+  const state = { wanted, confirmed: [] as ((answer: Confirmation | null) => void)[], fails: 0 }
+  const said: number[] = []
+  const submit = async (_: number, command: CacheCommand): Promise<unknown> => {
+    if (command.type !== 'cache_room' || command.term !== TERM) throw new Error('not what a home says of its room')
+    said.push(command.bytes)
+    await Promise.resolve()
+    if (state.fails-- > 0) throw new TricordError('NO_QUORUM', 'nobody there')
+    machine.roomBytes = command.bytes
+    return { type: 'limited' }
+  }
+  const room = new HomeRoom(0, TERM, machine, {
+    clock,
+    host: { confirm: (_, done) => void state.confirmed.push(done) },
+    writes: { submit } as unknown as Writes,
+    room: { bytesMax: () => state.wanted },
+  })
+  const confirm = async (answer: Confirmation | null = { term: TERM, askedAt: 0 }): Promise<void> => {
+    for (const done of state.confirmed.splice(0)) done(answer)
+    await clock.settle()
+  }
+  return { clock, machine, state, said, room, confirm }
+}
+
+test('nothing is said before the log of older terms is applied, nor what is there already', async () => {
+  const { said, confirm, room } = bed(500, 500)
+  expect(said).toEqual([])
+  await confirm()
+  room.look()
+  expect(said).toEqual([])
+  const other = bed(400, 500)
+  await other.clock.settle()
+  expect(other.said).toEqual([])
+  await other.confirm()
+  expect(other.said).toEqual([500])
+})
+
+test('it is said again until it is there, and whenever another number is right', async () => {
+  const { said, confirm, room, state, clock, machine } = bed(400, 500)
+  await confirm(null)
+  await clock.pass(1_000)
+  state.fails = 2
+  await confirm()
+  expect(said).toEqual([500])
+  await clock.pass(2_000)
+  expect(said).toEqual([500, 500, 500])
+  expect(machine.roomBytes).toBe(500)
+  state.wanted = 600
+  room.look()
+  // While it is on its way the next one is right.
+  state.wanted = 700
+  room.look()
+  await clock.settle()
+  expect(said.slice(3)).toEqual([600, 700])
+})
+
+test('a home that is no more says nothing', async () => {
+  const { said, confirm, room, clock, state } = bed(400, 500)
+  state.fails = 1
+  await confirm()
+  room.end()
+  await clock.pass(10_000)
+  room.look()
+  expect(said).toEqual([500])
+  const early = bed(400, 500)
+  early.room.end()
+  await early.confirm()
+  expect(early.said).toEqual([])
+})
+
+const placed = (group: number, ...replicas: number[]): Placement => ({ group, replicas, lives: replicas.map(() => 0) })
+
+test('a partition has its part of what the fullest node may hold; other groups have none', () => {
+  const placements = [placed(0, 1, 2, 3), placed(1, 1, 2, 3), ...[1, 2, 3].map((nth) => placed(FIRST_PARTITION + nth, 1, 1 + nth))]
+  expect(partitionsOfFullest(placements)).toBe(3)
+  const view = { formation: null, epoch: 1, nextMember: 9, members: [], placements }
+  const directory = new ClusterDirectory(view)
+  const room = partitionRoom(1_000, directory)
+  expect(room.bytesMax()).toBe(333)
+  let heard = 0
+  room.onChange(() => heard++)
+  directory.adopt({ ...view, epoch: 1, placements: [] })
+  expect([room.bytesMax(), heard]).toEqual([333, 0])
+  directory.adopt({ ...view, epoch: 2, placements: placements.slice(0, 4) })
+  expect([room.bytesMax(), heard]).toEqual([500, 1])
+  expect(partitionRoom(0, directory).bytesMax()).toBe(ROOM_UNBOUNDED)
+})

@@ -1,0 +1,118 @@
+/**
+ * How much the entries of a partition may take of a node's memory, said in its log by its home: whoever leads the partition
+ * compares what the log says with what follows from the setting and the placement, and writes it where they differ. So one number
+ * holds for all replicas, a partition that nobody writes hears of it as well, and no command carries it.
+ *
+ *   elected ──confirmed: the log of older terms is applied──▶ compare ──other──▶ cache_room ──▶ compare
+ *                                                                ▲ the placement has changed
+ */
+import { type GroupId, type Millis, type Term, FIRST_PARTITION, partitionGroup } from '../../base/ids.ts'
+import type { ClusterDirectory } from '../../cluster/directory.ts'
+import type { Placement } from '../../cluster/types.ts'
+import type { Clock, Timer } from '../../io/clock.ts'
+import type { GroupHost } from '../../raft/group-host.ts'
+import type { CacheMachine } from '../machine/machine.ts'
+import { ROOM_UNBOUNDED } from '../machine/room.ts'
+import type { Writes } from './writes.ts'
+
+const TIMEOUT_MS: Millis = 5_000
+const AGAIN_MS: Millis = 1_000
+
+export interface PartitionRoom {
+  /** Of each partition, as of the placement now. */
+  bytesMax(): number
+  /** The placement has changed. */
+  onChange(listener: () => void): void
+}
+
+/** `nodeBytesMax`: of all replicas on a node. 0: without a bound. */
+export function partitionRoom(nodeBytesMax: number, directory: ClusterDirectory): PartitionRoom {
+  let [epoch, bytes] = [-1, ROOM_UNBOUNDED]
+  return {
+    bytesMax() {
+      if (nodeBytesMax > 0 && epoch !== directory.epoch) {
+        epoch = directory.epoch
+        bytes = Math.max(1, Math.floor(nodeBytesMax / partitionsOfFullest(directory.placements)))
+      }
+      return bytes
+    },
+    onChange: (listener) => directory.onChange(listener),
+  }
+}
+
+/** How many partitions the node has that has most, by the table. While they move a node may have more. */
+export function partitionsOfFullest(placements: readonly Placement[]): number {
+  const counts = new Map<number, number>()
+  for (const { group, replicas } of placements) {
+    if (group >= FIRST_PARTITION) for (const member of replicas) counts.set(member, (counts.get(member) ?? 0) + 1)
+  }
+  return Math.max(1, ...counts.values())
+}
+
+export interface HomeRoomDeps {
+  readonly clock: Clock
+  readonly host: Pick<GroupHost, 'confirm'>
+  readonly writes: Pick<Writes, 'submit'>
+  readonly room: Pick<PartitionRoom, 'bytesMax'>
+}
+
+export class HomeRoom {
+  readonly #partition: number
+  readonly #group: GroupId
+  readonly #term: Term
+  readonly #machine: Pick<CacheMachine, 'roomBytes'>
+  readonly #deps: HomeRoomDeps
+  #timer: Timer | null = null
+  #isCaughtUp = false
+  #isBusy = false
+  #ended = false
+
+  constructor(partition: number, term: Term, machine: Pick<CacheMachine, 'roomBytes'>, deps: HomeRoomDeps) {
+    this.#partition = partition
+    this.#group = partitionGroup(partition)
+    this.#term = term
+    this.#machine = machine
+    this.#deps = deps
+    this.look()
+  }
+
+  look(): void {
+    if (this.#ended || this.#isBusy) return
+    this.#isBusy = true
+    if (this.#isCaughtUp) return this.#compare()
+    this.#deps.host.confirm(this.#group, (answer) => {
+      if (this.#ended) return
+      if (answer === null || answer.term !== this.#term) return this.#again()
+      this.#isCaughtUp = true
+      this.#compare()
+    })
+  }
+
+  /** It leads no more, or the node stops. */
+  end(): void {
+    this.#ended = true
+    this.#timer?.cancel()
+  }
+
+  #compare(): void {
+    const bytes = this.#deps.room.bytesMax()
+    if (this.#machine.roomBytes === bytes) {
+      this.#isBusy = false
+      return
+    }
+    // Another number may be right by then.
+    const said = (): void => {
+      if (!this.#ended) this.#compare()
+    }
+    const command = { type: 'cache_room', bytes, term: this.#term } as const
+    this.#deps.writes.submit(this.#partition, command, { timeoutMs: TIMEOUT_MS }).then(said, () => this.#again())
+  }
+
+  #again(): void {
+    if (this.#ended) return
+    this.#timer = this.#deps.clock.after(AGAIN_MS, () => {
+      this.#isBusy = false
+      this.look()
+    })
+  }
+}
