@@ -49,7 +49,15 @@ function argumentsFor(killer: Killer): string[] {
   return ['--project', 'unit', killer.file, '--testNamePattern', name]
 }
 
-function simulated({ seeds, safetyMs, quiet = false, workload, driftPpm, writeback }: Extract<Killer, { by: 'simulator' }>) {
+function simulated({
+  seeds,
+  safetyMs,
+  quiet = false,
+  workload,
+  driftPpm,
+  writeback,
+  lending = false,
+}: Extract<Killer, { by: 'simulator' }>) {
   return {
     MUTANT_SEEDS: seeds.join(),
     MUTANT_SAFETY_MS: String(safetyMs),
@@ -57,6 +65,7 @@ function simulated({ seeds, safetyMs, quiet = false, workload, driftPpm, writeba
     MUTANT_WORKLOAD: workload ?? 'locks',
     MUTANT_DRIFT_PPM: String(driftPpm ?? ''),
     MUTANT_WRITEBACK: String(writeback ?? ''),
+    MUTANT_LENDING: String(lending),
   }
 }
 

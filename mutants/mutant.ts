@@ -26,6 +26,8 @@ export type Killer =
       readonly driftPpm?: number
       /** Whether nodes write lines of caches alone. */
       readonly writeback?: boolean
+      /** Whether clients are lent copies; no, where it is not given. */
+      readonly lending?: boolean
     }
   | { readonly by: 'test'; readonly file: string; readonly test: string }
 
@@ -42,6 +44,11 @@ export function queueSimulator(first: number, last: number, safetyMs = 12_000): 
 /** Work on caches, seeds from `first` to `last`. */
 export function cacheSimulator(first: number, last: number, safetyMs = 20_000): Killer {
   return { ...simulator(first, last, safetyMs), workload: 'caches', writeback: false }
+}
+
+/** The same, with clients that are lent copies. */
+export function lentSimulator(first: number, last: number): Killer {
+  return { ...simulator(first, last, 20_000), workload: 'caches', writeback: false, lending: true }
 }
 
 /** Work on caches whose lines nodes write alone. */

@@ -11,6 +11,7 @@ const {
   MUTANT_WORKLOAD = 'locks',
   MUTANT_DRIFT_PPM = '',
   MUTANT_WRITEBACK = '',
+  MUTANT_LENDING = 'false',
 } = process.env
 
 it('simulator', async () => {
@@ -19,7 +20,8 @@ it('simulator', async () => {
     const workload = WORKLOADS.find((one) => one === MUTANT_WORKLOAD) ?? 'locks'
     const drift = MUTANT_DRIFT_PPM === '' ? {} : { driftPpm: Number(MUTANT_DRIFT_PPM) }
     const writeback = MUTANT_WRITEBACK === '' ? {} : { writeback: MUTANT_WRITEBACK === 'true' }
-    const how = { safetyMs: Number(MUTANT_SAFETY_MS), quiet: MUTANT_QUIET === 'true', workload, ...drift, ...writeback }
+    const [quiet, lending] = [MUTANT_QUIET === 'true', MUTANT_LENDING === 'true']
+    const how = { safetyMs: Number(MUTANT_SAFETY_MS), quiet, workload, lending, ...drift, ...writeback }
     const { failure } = await runSeed(seed, hash, how)
     expect(failure === null ? null : `seed ${seed}: ${failure.message}`).toBeNull()
   }

@@ -17,6 +17,7 @@ interface Case {
   readonly safetyMs?: number
   readonly workload?: WorkloadChoice
   readonly writeback?: 'on' | 'off'
+  readonly lending?: 'on' | 'off'
 }
 
 const SAFETY_MS = 12_000
@@ -62,11 +63,8 @@ const ONCE_RED: readonly Case[] = [
   { seed: 400_068, membership: 'off', workload: 'queues', safetyMs: 20_000 },
   { seed: 924_589, workload: 'queues', safetyMs: 20_000 },
   { seed: 8_111, membership: 'on', workload: 'both', safetyMs: 20_000 },
-  { seed: 1_032, workload: 'caches', writeback: 'off', safetyMs: 20_000 },
-  { seed: 8, workload: 'caches', writeback: 'on', safetyMs: 20_000 },
-  { seed: 10, workload: 'caches', writeback: 'on', safetyMs: 20_000 },
-  { seed: 104, workload: 'caches', writeback: 'on', safetyMs: 20_000 },
-  ...[37, 40, 45, 58, 1_037].map((seed): Case => ({ seed, workload: 'caches', writeback: 'off', safetyMs: 20_000 })),
+  ...[8, 10, 104].map((seed): Case => ({ seed, workload: 'caches', writeback: 'on', lending: 'off', safetyMs: 20_000 })),
+  ...[1_032, 37, 40, 45, 58, 1_037].map((seed): Case => ({ seed, workload: 'caches', writeback: 'off', lending: 'off', safetyMs: 20_000 })),
 ]
 
 let hash: Hash
@@ -77,7 +75,7 @@ beforeAll(async () => {
 describe('simulator', () => {
   it.each([...DRAWN, ...MOVING, ...ROTTEN, ...CACHES, ...WRITEBACK, ...ONCE_RED])(
     'seed $seed',
-    async ({ seed, membership, rotten, workload, writeback, safetyMs = SAFETY_MS }) => {
+    async ({ seed, membership, rotten, workload, writeback, lending, safetyMs = SAFETY_MS }) => {
       const moving = membership && { membership: membership === 'on' }
       const { failure, trace, operations } = await runSeed(seed, hash, {
         safetyMs,
@@ -85,8 +83,9 @@ describe('simulator', () => {
         ...(rotten && { rotten }),
         ...(workload && { workload }),
         ...(writeback && { writeback: writeback === 'on' }),
+        ...(lending && { lending: lending === 'on' }),
       })
-      const cached = `${workload ? ` --workload ${workload}` : ''}${writeback ? ` --writeback ${writeback}` : ''}`
+      const cached = `${workload ? ` --workload ${workload}` : ''}${writeback ? ` --writeback ${writeback}` : ''}${lending ? ` --lending ${lending}` : ''}`
       const given = `${membership ? ` --membership ${membership}` : ''}${rotten ? ' --rotten' : ''}${cached}`
       const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${safetyMs}${given} --trace`
       expect(failure, failure ? `${repeat}\n${trace.join('\n')}` : '').toBeNull()

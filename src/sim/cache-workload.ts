@@ -14,6 +14,7 @@ import type { Running, SimCluster, SimNode } from './cluster.ts'
 import { DurabilitySwitch } from './durability-switch.ts'
 import { Favourites } from './favourites.ts'
 import { FinalLine } from './final-line.ts'
+import { LentClients } from './lent-workload.ts'
 import { LoneWrites } from './lone-writes.ts'
 import { NearClients } from './near-workload.ts'
 import { Clients, type Workload, type WorkloadTally } from './workload.ts'
@@ -39,6 +40,8 @@ export interface CacheWorkloadOptions {
   readonly nearClients: number
   /** What they are told is lost, doubled and late on its way. */
   readonly mangled: boolean
+  /** Clients that are lent copies which are never old. */
+  readonly lentClients: number
 }
 
 export function keysOf({ keys, tagged }: CacheWorkloadOptions): readonly string[] {
@@ -83,6 +86,7 @@ export class CacheWorkload implements Workload {
   readonly #context: CacheContext
   readonly #clients: Clients
   readonly #near: NearClients
+  readonly #lent: LentClients
   readonly #isBroken: boolean
   #stopped = false
   #configuring = 0
@@ -103,6 +107,7 @@ export class CacheWorkload implements Workload {
     this.checkers = writeback === null ? [gateBound(cluster)] : [gateBound(cluster), oneOwner(cluster), writeback.lone]
     this.#clients = new Clients(world)
     this.#near = new NearClients(this.#context)
+    this.#lent = new LentClients(this.#context)
   }
 
   start(): void {
@@ -133,6 +138,7 @@ export class CacheWorkload implements Workload {
   #begin(): void {
     const { cluster, options, writeback } = this.#context
     this.#near.start()
+    this.#lent.start()
     if (writeback !== null && options.writeback === 'switched') {
       this.#clients.run(writeback.durability, cluster.world.dice.fork('durability'), SWITCH_MEAN_MS)
     }
@@ -146,10 +152,11 @@ export class CacheWorkload implements Workload {
     this.#stopped = true
     this.#clients.stop()
     this.#near.stop()
+    this.#lent.stop()
   }
 
   get busy(): number {
-    return this.#clients.busy + this.#near.busy + this.#configuring
+    return this.#clients.busy + this.#near.busy + this.#lent.busy + this.#configuring
   }
 
   get open(): number {
@@ -182,7 +189,7 @@ export class CacheWorkload implements Workload {
   }
 
   ask(node: SimNode, at: number, timeoutMs: number, done: () => void): void {
-    const agreed = at === 0 ? () => this.#near.settle(done) : done
+    const agreed = at === 0 ? () => this.#near.settle(() => this.#lent.settle(done)) : done
     new FinalLine(this.#context.cluster, node, `final${at}`, timeoutMs, agreed).write()
   }
 }

@@ -1,6 +1,6 @@
 /**
  * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--workload locks|queues|both|caches|all] [--drift 20%]
- * [--writeback on|off] [--quiet] [--rotten] [--trace]`: runs M seeds from N on. A line per failing seed with the command that
+ * [--writeback on|off] [--lending on|off] [--quiet] [--rotten] [--trace]`: runs M seeds from N on. A line per failing seed with the command that
  * repeats it; at the end what was simulated and how fast. Exits with 1 if a seed failed.
  */
 import { parseArgs } from 'node:util'
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     membership: { type: 'string' },
     drift: { type: 'string' },
     writeback: { type: 'string' },
+    lending: { type: 'string' },
     quiet: { type: 'boolean', default: false },
     workload: { type: 'string' },
     rotten: { type: 'boolean', default: false },
@@ -27,6 +28,7 @@ const overrides = {
   ...(values.safety !== undefined && { safetyMs: Number(values.safety) }),
   ...(values.membership !== undefined && { membership: values.membership === 'on' }),
   ...(values.writeback !== undefined && { writeback: values.writeback === 'on' }),
+  ...(values.lending !== undefined && { lending: values.lending === 'on' }),
   ...(values.quiet && { quiet: true }),
   ...(values.workload !== undefined && { workload: workloadOf(values.workload) }),
   ...(values.rotten && { rotten: true }),
@@ -75,7 +77,7 @@ process.exitCode = failed > 0 ? 1 : 0
 function report({ seed, failure, options, hash: digest, trace, events: at }: RunResult): void {
   print(`seed ${seed} FAILED after ${at} events, hash ${digest}: ${failure?.message ?? ''}`)
   const kind = `${values.quiet ? ' --quiet' : ''}${values.rotten ? ' --rotten' : ''}`
-  const how = `${given('safety')}${given('membership')}${given('workload')}${given('drift')}${given('writeback')}${kind}`
+  const how = `${given('safety')}${given('membership')}${given('workload')}${given('drift')}${given('writeback')}${given('lending')}${kind}`
   print(`  repeat: npm run sim -- --seed ${seed} --count 1${how} --trace`)
   if (!values.trace) return
   print(JSON.stringify(options, null, 1))
@@ -96,7 +98,7 @@ function driftOf(text: string): number {
   return Number(percent) * 10_000
 }
 
-function given(name: 'safety' | 'membership' | 'workload' | 'drift' | 'writeback'): string {
+function given(name: 'safety' | 'membership' | 'workload' | 'drift' | 'writeback' | 'lending'): string {
   return values[name] === undefined ? '' : ` --${name} ${values[name]}`
 }
 

@@ -9,12 +9,13 @@ import type { Members } from '../api/socket/call.ts'
 import type { SubscribeCacheBody } from '../api/cache-schemas.ts'
 import { TricordError } from '../base/errors.ts'
 import type { Millis } from '../base/ids.ts'
-import type { CacheRead, Caches } from '../cache/types.ts'
-import { CACHE, type CacheContext, keysOf, levelsOf } from './cache-workload.ts'
+import type { CacheRead } from '../cache/types.ts'
+import { CACHE, type CacheContext, keysOf } from './cache-workload.ts'
 import type { Dice } from './dice.ts'
 import { type Held, NearCache, type Told } from './near-cache.ts'
 import type { NearHistory } from './near-history.ts'
 import { DRIFT_PPM_MAX } from './options.ts'
+import { increment } from './own-increment.ts'
 import type { WatchAudit } from './watch-audit.ts'
 import { type WatchClient, WatchConnection } from './watch-connection.ts'
 import type { Client } from './workload.ts'
@@ -242,25 +243,15 @@ export class NearClient implements Client, WatchClient {
   }
 
   #increment(key: string, done: () => void): void {
-    const { history, attempts, options, cluster } = this.#context
     const { near } = this
-    const open = history.begin(key)
     const by = this.#dice.integer(1, 3)
-    const again = { timeoutMs: options.timeoutMs, key: `${this.id}/${this.#operations}`, cancelAfterMs: Infinity }
-    attempts.run(
-      ({ caches }, more) => caches.increment({ ...CACHE, key }, by, more),
-      again,
-      (answer) => {
-        const told = { kind: 'increment', by, tags: levelsOf(key, options).join(' '), at: cluster.world.now } as const
-        if (answer.type === 'reply') {
-          const { version, value } = answer.reply as Awaited<ReturnType<Caches['increment']>>
-          history.end(open, { ...told, result: { version, value } }, true)
-          near.wrote(key, version)
-          if (near === this.near) this.#know(key, version)
-        } else if (answer.type === 'unknown') history.end(open, { ...told, result: 'unknown' }, false)
-        done()
-      },
-    )
+    increment(this.#context, { key, by, idempotencyKey: `${this.id}/${this.#operations}` }, (version) => {
+      if (version !== null) {
+        near.wrote(key, version)
+        if (near === this.near) this.#know(key, version)
+      }
+      done()
+    })
   }
 }
 

@@ -53,6 +53,7 @@ export interface SimOptions {
 
 const MOVING_SHARE = 0.35
 const WRITEBACK_SHARE = 0.4
+const LENT_SHARE = 0.4
 const SPARES = 4
 const QUIET_MS = 240_000
 
@@ -66,6 +67,8 @@ export interface SimOverrides {
   readonly rotten?: boolean
   /** Whether nodes write lines of caches alone; drawn where it is not given. */
   readonly writeback?: boolean
+  /** Whether clients are lent copies of caches; drawn where it is not given. */
+  readonly lending?: boolean
   /** How wrong clocks are; beyond DRIFT_PPM_MAX the caches may show what is no longer there. */
   readonly driftPpm?: number
 }
@@ -288,6 +291,13 @@ function drawNear(seed: number, driftPpm: number): Pick<CacheWorkloadOptions, 'n
   return { nearClients: driftPpm > DRIFT_PPM_MAX ? 0 : dice.pick([0, 0, 2, 4]), mangled: dice.chance(0.5) }
 }
 
+/** They came later still. */
+function drawLent(seed: number, { driftPpm = 0, lending }: SimOverrides): number {
+  const dice = new Dice(seed).fork('lent')
+  const [isLent, some] = [dice.chance(LENT_SHARE), dice.pick([1, 2, 3])]
+  return driftPpm <= DRIFT_PPM_MAX && (lending ?? isLent) ? some : 0
+}
+
 function drawCaches(seed: number, overrides: SimOverrides): CacheWorkloadOptions {
   const { driftPpm = 0, writeback = true } = overrides
   const dice = new Dice(seed).fork('caches')
@@ -303,6 +313,7 @@ function drawCaches(seed: number, overrides: SimOverrides): CacheWorkloadOptions
     tagged: dice.chance(0.5) && driftPpm <= DRIFT_PPM_MAX,
     writeback: 'never',
     ...drawNear(seed, driftPpm),
+    lentClients: drawLent(seed, overrides),
   }
   // From dice of its own: a run in which all goes through the log is what its seed has always been.
   const alone = dice.fork('writeback')

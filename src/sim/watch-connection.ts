@@ -17,11 +17,10 @@ import type { Millis } from '../base/ids.ts'
 import { CACHE } from './cache-workload.ts'
 import type { Running, SimNode } from './cluster.ts'
 import type { Dice } from './dice.ts'
+import { type Fate, GatewayLink } from './gateway-link.ts'
 import type { WatchAudit } from './watch-audit.ts'
 import type { World } from './world.ts'
 
-const FRAME_MS = 1
-const WAY_MEAN_MS = 1
 /** Of events, each. */
 const MANGLED_SHARE = 0.05
 const STRAGGLE_MEAN_MS = 100
@@ -33,30 +32,17 @@ export interface WatchClient {
   heard(event: Members, pushedAt: Millis): void
 }
 
-interface Frame {
-  readonly deliver: () => void
-  readonly isEvent: boolean
-}
-
 export class WatchConnection {
-  readonly node: SimNode
-  readonly life: number
-  /** While the peer does not read, nothing is told. */
-  writable = true
+  readonly #link: GatewayLink
   readonly #subscriptions: CacheSubscriptions
   readonly #world: World
   readonly #dice: Dice
   readonly #audit: WatchAudit
   readonly #client: WatchClient
   readonly #mangles: () => boolean
-  #frames: Frame[] = []
-  #isFrameDue = false
-  #arrivesAt: Millis = 0
-  #isOver = false
 
   constructor(world: World, dice: Dice, node: SimNode, running: Running, audit: WatchAudit, client: WatchClient, mangles: () => boolean) {
-    this.node = node
-    this.life = node.lives
+    this.#link = new GatewayLink(world, dice, node, (work) => client.arrived(work))
     this.#world = world
     this.#dice = dice
     this.#audit = audit
@@ -65,58 +51,61 @@ export class WatchConnection {
     this.#subscriptions = new CacheSubscriptions(running.watches, this)
   }
 
+  get node(): SimNode {
+    return this.#link.node
+  }
+
+  get life(): number {
+    return this.#link.life
+  }
+
+  get writable(): boolean {
+    return this.#link.writable
+  }
+
   /** Neither ended by the client, nor with the node's life. */
   get isOpen(): boolean {
-    return !this.#isOver && this.node.up && this.node.lives === this.life
+    return this.#link.isOpen
   }
 
   // What the client sends.
 
   subscribe(body: SubscribeCacheBody, answered: (result: Members | TricordError) => void): void {
-    this.#run(() => {
+    this.#link.call(() => {
       const answer = (result: Members): void => {
         this.#audit.subscribed(this, body, result)
-        this.#out({ deliver: () => answered(result), isEvent: false })
+        this.#link.out({ deliver: () => answered(result) })
       }
       this.#subscriptions.add(CACHE, body, answer).catch((error: unknown) => {
-        if (error instanceof TricordError) this.#out({ deliver: () => answered(error), isEvent: false })
+        if (error instanceof TricordError) this.#link.out({ deliver: () => answered(error) })
         else this.#world.fail(error)
       })
     })
   }
 
   unsubscribe(sub: string): void {
-    this.#run(() => {
+    this.#link.call(() => {
       this.#audit.left(this, sub)
       this.#subscriptions.remove(sub)
     })
   }
 
   beat(sub: string, answered: (state: Members) => void): void {
-    this.#run(() => {
+    this.#link.call(() => {
       const subscription = this.#subscriptions.get(sub)
       assert(subscription instanceof CacheSubscription, 'clients here are lent nothing')
       const state = subscription.state()
       this.#audit.beaten(this, state)
-      this.#out({ deliver: () => answered({ ...state }), isEvent: false })
+      this.#link.out({ deliver: () => answered({ ...state }) })
     })
   }
 
   read(reads: boolean): void {
-    this.#run(() => {
-      this.writable = reads
-      this.#subscriptions.writableChanged()
-      this.#frame()
-    })
+    this.#link.read(reads, () => this.#subscriptions.writableChanged())
   }
 
   end(): void {
-    this.#run(() => {
-      this.#isOver = true
-      this.#subscriptions.end()
-    })
-    this.#frames = []
-    this.#isOver = true
+    this.#link.end(() => this.#subscriptions.end())
   }
 
   // What the gateway sends.
@@ -124,46 +113,15 @@ export class WatchConnection {
   push(event: Members): void {
     const pushedAt = this.#world.now
     this.#audit.pushed(this, event)
-    this.#out({ deliver: () => this.#client.heard(event, pushedAt), isEvent: true })
+    this.#link.out({ deliver: () => this.#client.heard(event, pushedAt), fates: () => this.#fates() })
   }
 
-  #run(work: () => void): void {
-    this.#world.at(FRAME_MS, 'watch call', () => {
-      if (this.isOpen) this.node.life?.run(() => this.isOpen && work())
-    })
-  }
-
-  #out(frame: Frame): void {
-    this.#frames.push(frame)
-    this.#frame()
-  }
-
-  #frame(): void {
-    if (this.#isFrameDue || !this.writable || this.#frames.length === 0) return
-    this.#isFrameDue = true
-    this.#world.at(FRAME_MS, 'watch frame', () => this.node.life?.run(() => this.#flush()))
-  }
-
-  #flush(): void {
-    this.#isFrameDue = false
-    if (!this.isOpen || !this.writable) return
-    const frames = this.#frames
-    this.#frames = []
-    for (const frame of frames) this.#send(frame)
-  }
-
-  #send({ deliver, isEvent }: Frame): void {
-    const fate = isEvent && this.#mangles() ? this.#dice.next() / MANGLED_SHARE : Infinity
-    if (fate < 1) return
-    this.#arrivesAt = Math.max(this.#arrivesAt, this.#world.now + this.#dice.exponential(WAY_MEAN_MS))
-    const lateMs = this.#dice.exponential(STRAGGLE_MEAN_MS)
-    if (fate < 3) this.#arrive(this.#arrivesAt + lateMs, deliver)
-    if (fate >= 2) this.#arrive(this.#arrivesAt, deliver)
-  }
-
-  #arrive(at: Millis, deliver: () => void): void {
-    this.#world.at(at - this.#world.now, 'watch arrival', () => {
-      if (!this.#isOver) this.#client.arrived(deliver)
-    })
+  /** Lost, late, doubled, or none of that. */
+  #fates(): readonly Fate[] {
+    const fate = this.#mangles() ? this.#dice.next() / MANGLED_SHARE : Infinity
+    if (fate < 1) return []
+    const [now, late] = [{ extraMs: 0 }, { extraMs: this.#dice.exponential(STRAGGLE_MEAN_MS) }]
+    if (fate < 2) return [late]
+    return fate < 3 ? [late, now] : [now]
   }
 }

@@ -1,7 +1,7 @@
 /** A client that keeps what it is lent, over a WebSocket: it beats by itself, and acknowledges at once. */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
-import { type Answered, LentCache, type Told } from './lent-cache.ts'
+import { type Answered, LentCache, type Told } from '../../src/sim/lent-cache.ts'
 
 export const BEAT_MS = 300
 
