@@ -9,7 +9,7 @@
 import type { Millis, NodeId } from '../base/ids.ts'
 import { entryLine } from '../cache/line-id.ts'
 import { unflushed } from '../cache/coherence/owned-lines.ts'
-import type { CacheHistory } from './cache-history.ts'
+import type { CacheHistory, Open } from './cache-history.ts'
 import { CACHE } from './cache-workload.ts'
 import type { Checker } from './checkers/checker.ts'
 import type { Running, SimCluster, SimNode } from './cluster.ts'
@@ -18,14 +18,20 @@ import { SimFailure } from './world.ts'
 
 const LOST = 'cache.writeback.lost'
 
+interface Dirty {
+  readonly since: Millis
+  until: Millis
+  isLost: boolean
+}
+
 export class LoneWrites implements Checker {
   readonly #cluster: SimCluster
   readonly #history: CacheHistory
   readonly #keys: readonly string[]
   readonly #reach: Reach
   readonly #lives = new WeakMap<Running, string>()
-  /** Since when a life has something of a key that is not in the log. */
-  readonly #dirtySince = new Map<string, Millis>()
+  /** When a life had something of a key that was not in the log. */
+  readonly #dirty = new Map<string, Dirty[]>()
   /** What each life said that it lost. */
   readonly #told = new Map<string, number>()
   readonly #stopAt = new Map<NodeId, Millis>()
@@ -60,8 +66,26 @@ export class LoneWrites implements Checker {
   }
 
   #watch(what: string, count: number, now: Millis): void {
-    if (count === 0) this.#dirtySince.delete(what)
-    else if (!this.#dirtySince.has(what)) this.#dirtySince.set(what, now)
+    const known = this.#dirtyNow(what)
+    if (count === 0 && known !== undefined) known.until = now
+    if (count === 0 || known !== undefined) return
+    const dirty = { since: now, until: Infinity, isLost: false }
+    const all = this.#dirty.get(what)
+    if (all === undefined) this.#dirty.set(what, [dirty])
+    else all.push(dirty)
+  }
+
+  #dirtyNow(what: string): Dirty | undefined {
+    const last = this.#dirty.get(what)?.at(-1)
+    return last?.until === Infinity ? last : undefined
+  }
+
+  /** Since when what was answered is in the log; Infinity: it is not, or nobody knows. */
+  countsFrom({ key, alone, endedAt }: Open): Millis {
+    if (alone === '' || endedAt === Infinity) return endedAt
+    const dirty = this.#dirty.get(`${alone} ${key}`)?.find(({ since, until }) => since <= endedAt && endedAt < until)
+    if (dirty === undefined) return endedAt
+    return dirty.isLost ? Infinity : dirty.until
   }
 
   /** The life of the node is about to end. */
@@ -72,7 +96,7 @@ export class LoneWrites implements Checker {
     for (const key of this.#keys) {
       const count = unflushedOf(node, key)
       if (count === 0) continue
-      const since = Math.min(this.#stopAt.get(node.id) ?? -Infinity, this.#dirtySince.get(`${life} ${key}`) ?? -Infinity)
+      const since = Math.min(this.#stopAt.get(node.id) ?? -Infinity, this.#dirtyNow(`${life} ${key}`)?.since ?? -Infinity)
       if (isStopped && this.#reach.unservedAt(node.id) < since)
         throw new SimFailure(`writeback: ${life} was stopped and lost ${count} writes of ${key}, though its home was there`)
       this.#lose(key, life, count)
@@ -88,7 +112,7 @@ export class LoneWrites implements Checker {
     this.#told.set(life, (this.#told.get(life) ?? 0) + count)
     // What it could not flush before it stops is dealt with when it ends.
     if (!this.#keys.includes(key) || node.stopping) return
-    const since = this.#dirtySince.get(`${life} ${key}`) ?? this.#cluster.world.now
+    const since = this.#dirtyNow(`${life} ${key}`)?.since ?? this.#cluster.world.now
     if (this.#reach.hinderedAt(node.id) < since)
       throw new SimFailure(`writeback: ${life} lost ${count} writes of ${key}, and was neither frozen nor cut off since it wrote them`)
     this.#lose(key, life, count)
@@ -115,6 +139,8 @@ export class LoneWrites implements Checker {
     this.lost += count
     this.#cluster.world.log(`${life} lost ${count} writes of ${key}`)
     this.#history.lose(key, life, count)
+    const dirty = this.#dirtyNow(`${life} ${key}`)
+    if (dirty !== undefined) dirty.isLost = true
   }
 }
 

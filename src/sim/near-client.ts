@@ -235,11 +235,11 @@ export class NearClient implements Client, WatchClient {
     })
   }
 
-  /** At any node. */
+  /** At any node; where nodes write alone, mostly at the one that does. */
   look(key: string, done: (seen: CacheRead | null) => void): void {
-    const { attempts, options } = this.#context
+    const { attempts, options, writeback } = this.#context
     const { timeoutMs } = options
-    attempts.look(({ caches }) => caches.get({ ...CACHE, key }, { timeoutMs }), timeoutMs, done)
+    attempts.look(({ caches }) => caches.get({ ...CACHE, key }, { timeoutMs }), timeoutMs, done, writeback?.favourites.of(key) ?? null)
   }
 
   #increment(key: string, done: () => void): void {

@@ -25,6 +25,7 @@ export interface Hit {
 
 interface Answered {
   readonly calledAt: Millis
+  /** Or, of what an owner alone knew, in the log. */
   readonly endedAt: Millis
   /** A later version was there, or this one was taken away. */
   readonly versionMin: number
@@ -54,11 +55,14 @@ export class NearHistory {
     this.#hits.push(hit)
   }
 
-  /** Throws where one was older than it may be. `isMortal`: values may be over by their time. */
-  check(history: CacheHistory, isMortal: boolean): void {
+  /**
+   * Throws where one was older than it may be. `isMortal`: values may be over by their time. `countsFrom`: since when an answer is known of
+   * what is in the log; Infinity: never.
+   */
+  check(history: CacheHistory, isMortal: boolean, countsFrom: (open: Open) => Millis): void {
     const keys = new Map<string, KeyHistory>()
     for (const hit of this.#hits) {
-      const of = keys.get(hit.key) ?? keyHistory(hit.key, history)
+      const of = keys.get(hit.key) ?? keyHistory(hit.key, history.of(hit.key), countsFrom)
       keys.set(hit.key, of)
       const against = hit.version === 0 ? (isMortal ? undefined : againstNothing(hit, of)) : againstValue(hit, of)
       if (against !== undefined) fail(hit, against)
@@ -66,9 +70,8 @@ export class NearHistory {
   }
 }
 
-function keyHistory(key: string, history: CacheHistory): KeyHistory {
-  const opens = history.of(key)
-  const answered = opens.map(answeredOf).filter((one) => one !== null)
+function keyHistory(key: string, opens: readonly Open[], countsFrom: (open: Open) => Millis): KeyHistory {
+  const answered = opens.map((open) => answeredOf(open, countsFrom(open))).filter((one) => one !== null)
   const rising: Answered[] = []
   const byEnd = answered.filter(({ versionMin }) => versionMin > 0).toSorted((a, b) => a.endedAt - b.endedAt)
   for (const one of byEnd) if (one.versionMin > (rising.at(-1)?.versionMin ?? 0)) rising.push(one)
@@ -85,7 +88,7 @@ function keyHistory(key: string, history: CacheHistory): KeyHistory {
 }
 
 /** `versionMin` 0: there was nothing. Null: it tells of neither. */
-function answeredOf({ told, calledAt, endedAt }: Open): Answered | null {
+function answeredOf({ told, calledAt }: Open, endedAt: Millis): Answered | null {
   if (told === null || endedAt === Infinity) return null
   if (told.kind === 'read') return { calledAt, endedAt, versionMin: told.value === null ? 0 : told.version }
   if (told.kind === 'invalidate') return told.tag === '' ? { calledAt, endedAt, versionMin: 0 } : null
@@ -93,13 +96,14 @@ function answeredOf({ told, calledAt, endedAt }: Open): Answered | null {
   return told.kind === 'delete' ? { calledAt, endedAt, versionMin: 0 } : { calledAt, endedAt, versionMin: told.result.version }
 }
 
-function againstValue(hit: Hit, { rising, nothing, knownAt }: KeyHistory): Answered | undefined {
+function againstValue(hit: Hit, { rising, nothing, present, knownAt }: KeyHistory): Answered | undefined {
   const limit = hit.at - LEASE_MS - hit.wayMs
   const later = rising.find(({ endedAt, versionMin }) => versionMin > hit.version && endedAt < limit)
   if (later !== undefined) return later
-  // It was there before, so that it was not any more; versions never come back.
+  // It was there before, so that it was not any more: taken away, or lost. Versions never come back.
   const since = Math.min(hit.filledAt, knownAt.get(hit.version) ?? Infinity)
-  return nothing.find(({ calledAt, endedAt }) => calledAt > since && endedAt < limit)
+  const isOver = ({ versionMin, calledAt, endedAt }: Answered): boolean => versionMin < hit.version && calledAt > since && endedAt < limit
+  return nothing.find(isOver) ?? present.find(isOver)
 }
 
 /** It was there, and nobody took it away until now. */

@@ -87,7 +87,7 @@ export class NearClients {
   }
 
   check(): void {
-    const { history, options } = this.#context
-    this.hits.check(history, options.ttlShare > 0)
+    const { history, options, writeback } = this.#context
+    this.hits.check(history, options.ttlShare > 0, (open) => writeback?.lone.countsFrom(open) ?? open.endedAt)
   }
 }

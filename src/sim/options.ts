@@ -283,8 +283,7 @@ function drawQueues(dice: Dice): QueueWorkloadOptions {
 }
 
 /**
- * They came later: a run without them is what its seed has always been. Leases mean nothing where clocks are wrong beyond the bound,
- * and what a node writes alone is told late, or lost.
+ * They came later: a run without them is what its seed has always been. Leases mean nothing where clocks are wrong beyond the bound.
  */
 function drawNear(seed: number, driftPpm: number): Pick<CacheWorkloadOptions, 'nearClients' | 'mangled'> {
   const dice = new Dice(seed).fork('near')
@@ -326,7 +325,7 @@ function drawCaches(seed: number, overrides: SimOverrides): CacheWorkloadOptions
 function drawWriteback(dice: Dice, drawn: CacheWorkloadOptions): CacheWorkloadOptions {
   return {
     ...drawn,
-    nearClients: 0,
+    nearClients: dice.fork('near').pick([0, 0, 2, 4]),
     readShare: dice.pick([0.2, 0.4, 0.7]),
     retryShare: dice.pick([0.1, 0.3, 0.6]),
     writeback: dice.pick(['always', 'always', 'switched'] as const),
