@@ -10,7 +10,7 @@ import type { CacheRows, Wish } from './cache-rows.ts'
 import type { CacheTask } from './cache-load.ts'
 import type { BenchCluster } from './cluster.ts'
 
-const KEYS = 500
+const KEYS = 2_000
 const FEW_KEYS = 16
 /** All that was written is in the log by then. */
 const FLUSHED_MS = 1_000
