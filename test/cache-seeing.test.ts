@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Caches, type CacheStatus, DEFAULT_CONFIG, type LineView, type NewValue } from '../src/cache/types.ts'
 import { entryLine } from '../src/cache/line-id.ts'
+import { ENTRY_BYTES } from '../src/cache/machine/room.ts'
 import { LINE_BYTES } from '../src/cache/node/line-store.ts'
 import { CacheCluster } from './cache-cluster.ts'
 
@@ -90,6 +91,7 @@ describe('copies', () => {
       cache: 'app',
       entries: 1,
       bytes: 'k'.length + 'one'.length,
+      memoryBytes: ENTRY_BYTES + 'k'.length + 'one'.length + 'text/plain'.length,
       hits: 3,
       misses: 4,
       hitRatio: 3 / 7,
@@ -133,6 +135,8 @@ describe('copies', () => {
       [0, 0],
       [0, 0],
     ])
+    // Every replica has the entry.
+    for (const of of [ofH, ofA, ofB]) expect([of('replica_bytes'), of('replica_bytes_max')]).toEqual([ENTRY_BYTES + 14, 2 ** 30])
     // A majority had it after 10 ms, the last copy was gone 8 ms later.
     expect([ofH('gate_wait_seconds_count'), ofH('gate_wait_seconds_sum')]).toEqual([1, 0.008])
   })
