@@ -63,7 +63,7 @@ const ONCE_RED: readonly Case[] = [
   { seed: 400_068, membership: 'off', workload: 'queues', safetyMs: 20_000 },
   { seed: 924_589, workload: 'queues', safetyMs: 20_000 },
   { seed: 8_111, membership: 'on', workload: 'both', safetyMs: 20_000 },
-  ...[8, 10, 104].map((seed): Case => ({ seed, workload: 'caches', writeback: 'on', lending: 'off', safetyMs: 20_000 })),
+  ...[8, 10, 80, 104].map((seed): Case => ({ seed, workload: 'caches', writeback: 'on', lending: 'off', safetyMs: 20_000 })),
   ...[1_032, 37, 40, 45, 58, 1_037].map((seed): Case => ({ seed, workload: 'caches', writeback: 'off', lending: 'off', safetyMs: 20_000 })),
 ]
 

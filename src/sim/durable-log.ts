@@ -121,6 +121,8 @@ export class DurableLogs {
     if (record.kind === KIND_REMOVE) return void groups.delete(record.group)
     let log = groups.get(record.group)
     if (record.kind === KIND_DAMAGED) return this.#condemn(groups, record.group, log)
+    // Its state rotted and its log did not: another takes its place in one step.
+    if (record.kind === KIND_CREATE && log !== undefined && log.replica !== record.index) this.#condemn(groups, record.group, log)
     if (!log || record.kind === KIND_CREATE) groups.set(record.group, (log = new DurableGroup()))
     if (record.kind === KIND_CREATE) {
       log.replica = record.index
