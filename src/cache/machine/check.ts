@@ -37,8 +37,11 @@ export function checkTable(table: CacheTable, time: Millis, paced: boolean): voi
   assert(paced || !table.room.isOver, '(3) the caches hold more than there is room for')
   table.loads.check()
   for (const load of table.loads.byLine.values()) assert(load.token <= table.lastToken, '(4) a token above the counter')
+  let given = 0
   for (const [line, { own, versionMax }] of table.owned) {
     const entry = table.entryOf(line)
+    assert(own > given, '(4) ownerships rise')
+    given = own
     assert(own <= table.lastOwn && versionMax <= table.lastVersion, '(4) an ownership above the counter')
     assert(entry === null || (entry.own === own && !entry.isStale), '(5) what is owned is pinned')
     assert(!table.loads.byLine.has(line), 'what is owned is not loaded')

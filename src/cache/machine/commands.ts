@@ -106,7 +106,10 @@ export interface InvalidateKeysCommand extends CacheName {
 /** `line`: what carries an older version of it than `below`. Else what was there before `below`, and has the prefix. */
 export type SweepWhat = { readonly line: LineId } | { readonly prefix: string } | { readonly all: true }
 
-/** Takes bodies away, a page at a time: the next one with `after` and `below` of the answer. */
+/**
+ * Takes bodies away, a page at a time: the next one with `after` and `below` of the answer. Of a prefix or all, more after 0: nothing was
+ * done, and more is owned than is told; begin again once that is given back.
+ */
 export interface SweepCommand extends CacheName {
   readonly type: 'cache_sweep'
   readonly what: SweepWhat

@@ -44,7 +44,9 @@ export function sweep(table: CacheTable, ctx: ApplyContext, command: SweepComman
     const lines = entryLine(command.namespace, command.cache, prefix)
     if (command.after === 0) fenceLoads(table, ctx, (load) => load.line.startsWith(lines))
     const cache = table.find(command)
-    const unseen = command.after === 0 ? ownedUnseen(table, lines) : []
+    const { keys: unseen, more } = command.after === 0 ? ownedUnseen(table, lines) : NOTHING_UNSEEN
+    // What is not told now would not be found later, flushed by then as if it were new: from the beginning, once these are given back.
+    if (more) return sweptNames([], { more, after: 0, below, owned: unseen })
     if (cache === null) return sweptNames([], { more: false, after: command.after, below, owned: unseen })
     return sweepPrefix(table, ctx, cache, prefix, { from: command.after, below, owned: unseen })
   }
@@ -52,17 +54,26 @@ export function sweep(table: CacheTable, ctx: ApplyContext, command: SweepComman
   const parsed = parseLine(line)
   if (parsed?.namespace !== command.namespace || parsed.cache !== command.cache) return refused(invalid('line', 'of another cache'))
   fenceLoads(table, ctx, ({ tags }) => tags.some(([carried, version]) => carried === line && version < below))
-  return sweepLine(table, ctx, line, below, ownedUnseen(table, entryLine(command.namespace, command.cache, '')))
+  return sweepLine(table, ctx, line, below, ownedUnseen(table, entryLine(command.namespace, command.cache, '')).keys)
 }
 
-/** Keys of lines that nodes own, and of which nothing was flushed yet: no entry tells of them. At most a page. */
-function ownedUnseen(table: CacheTable, lines: LineId): string[] {
-  const unseen = [...table.owned.keys()].filter((line) => line.startsWith(lines) && table.entryOf(line) === null)
-  // The order in which they came is not the same on a replica that was made of records.
-  return unseen
-    .sort()
-    .slice(0, sweepMax)
-    .map((line) => (parseLine(line) as Line).name)
+interface Unseen {
+  readonly keys: string[]
+  /** There are others. */
+  readonly more: boolean
+}
+
+const NOTHING_UNSEEN: Unseen = { keys: [], more: false }
+
+/** Keys of lines that nodes own, and of which nothing was flushed yet: no entry tells of them. At most a page, those owned first. */
+function ownedUnseen(table: CacheTable, lines: LineId): Unseen {
+  const keys: string[] = []
+  for (const line of table.owned.keys()) {
+    if (!line.startsWith(lines) || table.entryOf(line) !== null) continue
+    if (keys.length === sweepMax) return { keys: keys.sort(), more: true }
+    keys.push((parseLine(line) as Line).name)
+  }
+  return { keys: keys.sort(), more: false }
 }
 
 /** Who loads what is being invalidated has begun too early. */

@@ -55,7 +55,8 @@ export class Loader {
     this.#early.sort((a, b) => (a.key[0] as number) - (b.key[0] as number))
     for (const { key, value } of this.#early) assert(this.#link(key, value), 'a cache record refers to one that is not there')
     this.#early = []
-    restoreOrder(table.byNumber)
+    restoreOrder(table.byNumber, ([a], [b]) => a - b)
+    restoreOrder(table.owned, ([, a], [, b]) => a.own - b.own)
     const entries = [...this.#entries.values()]
     for (const entry of entries.sort((a, b) => a.at - b.at)) table.restoreOrder(entry, this.#tags.get(entry) ?? NO_TAGS)
     for (const entry of entries.sort((a, b) => a.used - b.used)) if (entry.own === 0) entry.cache.policy.restore(entry)
@@ -234,8 +235,8 @@ function numberOf(key: Uint8Array, nth = 0): number {
   return view.getUint32(1 + nth * 8) * 0x100000000 + view.getUint32(5 + nth * 8)
 }
 
-function restoreOrder<T>(map: Map<number, T>): void {
-  const ordered = [...map].sort(([a], [b]) => a - b)
+function restoreOrder<K, T>(map: Map<K, T>, compare: (a: readonly [K, T], b: readonly [K, T]) => number): void {
+  const ordered = [...map].sort(compare)
   map.clear()
-  for (const [number, item] of ordered) map.set(number, item)
+  for (const [key, item] of ordered) map.set(key, item)
 }

@@ -32,7 +32,10 @@ export function own(table: CacheTable, ctx: ApplyContext, { line, node, count, t
   const entry = table.entryOf(line)
   const noRoom = there === undefined ? table.room.pinRefusalOf(entry) : null
   if (noRoom !== null) return refused(noRoom)
-  if (there !== undefined) table.changes.removed(there)
+  if (there !== undefined) {
+    table.owned.delete(line)
+    table.changes.removed(there)
+  }
   table.lastOwn += 1
   table.countersChanged = true
   const made = new Ownership(line, node, table.lastOwn, table.lastVersion + 1, table.lastVersion + count)

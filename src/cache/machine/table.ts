@@ -74,6 +74,7 @@ export class CacheTable {
   readonly markers = new Map<LineId, Marker>()
   readonly configs = new Map<LineId, ConfigLine>()
   readonly holders = new Map<NodeId, Holder>()
+  /** In the order in which they were given. */
   readonly owned = new Map<LineId, Ownership>()
   readonly loads = new Loads(this.changes)
   readonly tags = new TagIndex()

@@ -85,10 +85,49 @@ describe('what a node owns', () => {
     expect(commands).toEqual([256, 256, 88])
   })
 
+  /** One partition, in which more is owned than a sweep tells of at once; what is given back is invalidated by its key. */
+  function sweepingOf(ownedKeys: Set<string>, page: number) {
+    const named = new Map<string, string>()
+    const proposer: Pick<Proposer, 'submit'> = {
+      submit(_, bytes, { key }, done) {
+        const command = decodeCommand(bytes)
+        if (command.type !== 'cache_sweep' && command.type !== 'cache_invalidate_keys') throw new Error(command.type)
+        // Under one key one command, or it would be answered as another one was.
+        if (named.has(key?.key ?? '')) throw new Error(`another command under ${key?.key}`)
+        named.set(key?.key ?? '', command.type)
+        if (command.type === 'cache_invalidate_keys') for (const one of command.keys) ownedKeys.delete(one)
+        const told = [...ownedKeys].slice(0, page)
+        const more = ownedKeys.size > page
+        const reply =
+          command.type === 'cache_sweep' ? swept([], { more, after: 0, below: 9, owned: told }) : invalidated([], command.keys.length, [])
+        queueMicrotask(() => done({ ok: true, reply }))
+        return { cancel: () => {} }
+      },
+    }
+    const lines = { giveUp: () => {}, read: () => ({}) } as unknown as Lines
+    return { named, invalidations: new Invalidations(lines, new Writes(proposer as Proposer, { partitions: 1, hash: () => 0 })) }
+  }
+
+  test('and is more than a sweep tells of is told of by the next ones', async () => {
+    const ownedKeys = new Set(Array.from({ length: 1_500 }, (_, nth) => `k${nth}`))
+    const { named, invalidations } = sweepingOf(ownedKeys, 600)
+    const options = { ...OPTIONS, idempotencyKey: { key: 'k', fingerprint: 'f' } }
+    expect(await invalidations.invalidate(NAME, { all: true }, CONFIG, options)).toBe(1_500)
+    expect(ownedKeys.size).toBe(0)
+    expect([...named.values()].filter((type) => type === 'cache_sweep')).toHaveLength(3)
+  })
+
   test('and is owned again each time is not said to be gone', async () => {
     const { invalidations } = invalidationsOf([], () => true)
     const work = invalidations.invalidate(NAME, { keys: ['a'] }, CONFIG, OPTIONS)
     await expect(work).rejects.toMatchObject({ code: 'OVERLOADED', outcome: 'unknown' })
+    const endless = new Set(['a', 'b'])
+    Object.assign(endless, { delete: () => false })
+    const sweeping = sweepingOf(endless, 1).invalidations.invalidate(NAME, { all: true }, CONFIG, {
+      ...OPTIONS,
+      idempotencyKey: { key: 'k', fingerprint: 'f' },
+    })
+    await expect(sweeping).rejects.toMatchObject({ code: 'OVERLOADED', outcome: 'unknown' })
   })
 })
 

@@ -11,13 +11,15 @@
 import { TricordError } from '../../base/errors.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { entryLine, levelLine, tagLine } from '../line-id.ts'
-import type { SweepWhat } from '../machine/commands.ts'
+import { MACHINE_LIMITS, type SweepWhat } from '../machine/commands.ts'
 import { CACHE_LIMITS, type CacheCallOptions, type CacheConfig, type CacheName, type InvalidateWhat } from '../types.ts'
 import type { Lines } from './lines.ts'
 import { type Writes, allOf, ofPart, withoutKey } from './writes.ts'
 
 /** Lines are given back, and may be owned again at once: so often they are asked for. */
 const ROUNDS_MAX = 3
+/** From the beginning, where more is owned than a sweep tells of: twice as often as all that may be owned takes. */
+const SWEEPS_MAX = (2 * MACHINE_LIMITS.ownedMax) / MACHINE_LIMITS.sweepMax
 
 export class Invalidations {
   readonly #lines: Lines
@@ -64,15 +66,14 @@ export class Invalidations {
       await this.#giveBack(name, left, options)
     }
     if (left.length === 0) return removed
-    // What is there may be as old as it was: nobody may be told that it is gone.
-    throw new TricordError('OVERLOADED', 'a node that writes a key gave it back and took it again each time', {}, 'unknown')
+    throw ownedAgain()
   }
 
   /** A sweep tells of more than a command takes. */
-  async #ownedKeys(partition: number, name: CacheName, keys: readonly string[], options: CacheCallOptions): Promise<number> {
+  async #ownedKeys(partition: number, name: CacheName, keys: readonly string[], sweep: number, options: CacheCallOptions): Promise<number> {
     let removed = 0
     for (let at = 0; at < keys.length; at += CACHE_LIMITS.keysMax) {
-      removed += await this.#keysOf(partition, name, keys.slice(at, at + CACHE_LIMITS.keysMax), ofPart(options, `owned${at}`))
+      removed += await this.#keysOf(partition, name, keys.slice(at, at + CACHE_LIMITS.keysMax), ofPart(options, `owned${sweep}.${at}`))
     }
     return removed
   }
@@ -110,9 +111,15 @@ export class Invalidations {
       removed += reply.removed
       owned.push(...reply.owned)
       ;({ after, below } = reply)
-      if (reply.more) continue
+      if (reply.more && ('line' in what || after > 0)) continue
       // By name they are newer than the sweep once they are flushed; by a line their tags say whether they are meant.
-      if (!('line' in what)) return removed + (await this.#ownedKeys(partition, name, owned, options))
+      if (!('line' in what)) {
+        removed += await this.#ownedKeys(partition, name, owned.splice(0), round, options)
+        if (!reply.more) return removed
+        if (round++ === SWEEPS_MAX) throw ownedAgain()
+        below = from
+        continue
+      }
       if (owned.length === 0 || round++ >= ROUNDS_MAX) return removed
       await this.#giveBack(name, owned.splice(0), options)
       after = 0
@@ -128,6 +135,11 @@ export class Invalidations {
 export async function giveBack(lines: Lines, line: LineId, { timeoutMs }: CacheCallOptions): Promise<void> {
   lines.giveUp(line)
   await lines.read(line, timeoutMs)
+}
+
+/** What is there may be as old as it was: nobody may be told that it is gone. */
+function ownedAgain(): TricordError {
+  return new TricordError('OVERLOADED', 'a node that writes a key gave it back and took it again each time', {}, 'unknown')
 }
 
 function sum(counts: readonly number[]): number {
