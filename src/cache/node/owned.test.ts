@@ -29,6 +29,7 @@ function bed(bytesMax = 1_000_000) {
   const sent: ToHome[] = []
   const flushes: { written: Flush; done: (isCommitted: boolean) => void }[] = []
   const released: number[] = []
+  const lost: number[] = []
   const store = new LineStore<Copy>({ bytesMax, onCount: () => {} })
   const copies: PartitionCopies = new PartitionCopies({
     partition: 0,
@@ -44,7 +45,7 @@ function bed(bytesMax = 1_000_000) {
     },
     flush: (written, done) => void flushes.push({ written, done }),
     release: (_, own) => void released.push(own),
-    onLost: () => {},
+    onLost: (_, count) => void lost.push(count),
     callBack: () => {},
     onSlidingRead: () => {},
   })
@@ -58,7 +59,7 @@ function bed(bytesMax = 1_000_000) {
     const versions = { own: 7, versionFirst: 10, versionMax: 20 }
     copies.receive('n1', { type: 'dataX', term: 1, sid: 1, rid, line: LINE, g: 1, held, ...versions })
   }
-  return { clock, copies, store, flushes, released, asked, give }
+  return { clock, copies, store, flushes, released, lost, asked, give }
 }
 
 test('a line that the log gives to nobody is written through the log', async () => {
@@ -157,6 +158,25 @@ test('a flush waits for no configuration, and takes of a life what was left of i
   await clock.settle()
   expect(committed).toBe(true)
   expect(commands).toMatchObject([{ type: 'cache_flush', ttlMs: 400, share: { configVersion: 0 } }])
+})
+
+test('what is refused is told as lost once, with what was written since it was sent', async () => {
+  const { clock, copies, flushes, lost, give } = bed()
+  const first = copies.writeOwned(LINE, 1_000, putOf(null))
+  await Promise.resolve()
+  give()
+  await first
+  await clock.until(() => flushes.length === 1, 'a flush')
+  for (let nth = 0; nth < 2; nth++) await copies.writeOwned(LINE, 1_000, putOf(null))
+  flushes[0]?.done(true)
+  expect(lost).toEqual([])
+  await clock.until(() => flushes.length === 2, 'another')
+  await copies.writeOwned(LINE, 1_000, putOf(null))
+  flushes[1]?.done(false)
+  expect([lost, copies.stateOf(LINE)]).toEqual([[3], 'I'])
+  await clock.pass(1_000)
+  copies.close()
+  expect([lost, flushes.length]).toEqual([[3], 2])
 })
 
 test('what a line holds when it comes lives on from then, however long the question has waited', async () => {
