@@ -84,7 +84,7 @@ export const LARGE: readonly Configuration[] = [
     givesUp: true,
   },
   { name: 'owners in time, one may have waited long enough', ...TWO, time: 2, tries: 2, owners: true, lossy: true, givesUp: true },
-  { name: 'a client, two nodes', nodes: 2, loads: 3, grants: 4, lends: true, evictions: true },
+  { name: 'a client, two nodes, two writes', ...TWO, loads: 4, writes: 2, grants: 5, lends: true, evictions: true },
   { name: 'a client, longer leases', ...ONE, loads: 2, time: 3, tries: 3, grants: 3, lends: true },
   { name: 'a client, a failover in time', ...ONE, terms: 2, tries: 2, time: 2, grants: 2, lends: true },
 ]

@@ -49,7 +49,7 @@ test.each(WAYS)(
     const kinds = [
       ':dataS to n',
       ':viewAck of n to home ',
-      ...(settings.owners ? ['n stores ', 'home  proposes a flush', 'n lets go'] : []),
+      ...(settings.owners ? ['n stores ', 'home  proposes a flush,own:,version:,node:n', 'n lets go'] : []),
     ]
     for (const kind of kinds) expect(met.get(kind) ?? 0, kind).toBeGreaterThan(10)
   },

@@ -332,12 +332,15 @@ const LET_GO = [
 /** A home that was deposed and does not know it hears the owner knock at the next one, and thinks that it is gone. */
 const LATE_RELEASE = [...OWNED, /n1 claims/, /getM of n1 to home 1/, /home 2 is elected/, /view to n0/, /open 2 of n0 to home 1/]
 
+/** A write that the next home does not have. */
+const FORKED = [/home 1 proposes put/, /home 2 is elected with 2/]
+
 export const DRIVER_MUTANTS: readonly DriverMutant[] = [
   { name: 'a write is answered before it is settled', rules: { gate: false }, settings: WRITES },
   { name: 'a repeated answer passes the gate of a silent home', rules: { gateRepeated: false }, settings: FAILOVER },
   { name: 'what was only seen passes the gate', rules: { gateLooks: false }, settings: { ...WRITES, looks: 1 } },
   { name: 'a write that is asked for again is made again', rules: { once: false }, settings: { ...WRITES, nodes: 1 } },
-  { name: 'the log of a deposed home goes on', rules: { fenced: false }, settings: { ...FAILOVER, deposed: true } },
+  { name: 'the log of a deposed home goes on', rules: { fenced: false }, settings: { ...FAILOVER, deposed: true, begin: FORKED } },
   { name: 'a session is opened before its hold is committed', rules: { holdCommitted: false }, settings: OPENING },
   {
     name: 'the lease stands on when the confirmation came',

@@ -7,6 +7,8 @@ import type { Flushed, HomePart } from './home-part.ts'
 import type { Flush, NodePart, Release } from './node-part.ts'
 import { LINE } from './node-part.ts'
 import { Numbers } from './plain.ts'
+import type { Entry } from './register.ts'
+import { nameOf } from './row.ts'
 
 export type Packet = { readonly node: number; readonly term: number } & (
   | { readonly message: ToNode | Flushed; readonly up: false }
@@ -16,6 +18,18 @@ export type Packet = { readonly node: number; readonly term: number } & (
 /** The set with nothing in it. */
 export const EMPTY = 0
 const PACKETS_MAX = 2 ** 20
+
+/** What a node wants in the log. */
+export function entryOf(message: Flush | Release, node: number): Entry {
+  let entry = entries.get(message)
+  if (entry === undefined) {
+    entry = message.type === 'flush' ? { ...message, node: nameOf(node) } : { ...message, by: 0, term: 0 }
+    entries.set(message, entry)
+  }
+  return entry
+}
+
+const entries = new WeakMap<Flush | Release, Entry>()
 
 /** It can do nothing any more: neither to the node, nor to the home of its term. `isReleased`: the node has said that already. */
 export function isDead(

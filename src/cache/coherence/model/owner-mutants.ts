@@ -146,7 +146,7 @@ export const OWNER_MUTANTS: readonly ReducerMutant[] = [
     name: 'an owner that gives a line back keeps a copy of it',
     file: 'controller.ts',
     edits: [['if (this.owner.revoked(from, line, t)) return', KEPT]],
-    settings: OWNERS,
+    settings: { ...ALONE, loads: 4, begin: [...OWNED.slice(0, -1), /n1 claims/] },
   },
   {
     name: 'a line that is taken back before it came leaves an older copy of it',

@@ -30,12 +30,13 @@ export function firstFree(world: World, from: number, count: number, backwards =
 }
 
 export function isSame(a: Entry, b: Entry): boolean {
-  return a.type === b.type && textOf(a) === textOf(b)
+  return a.type === b.type && textOfEntry(a) === textOfEntry(b)
 }
 
-function textOf(entry: Entry): string {
+/** It tells it from every other; the log that it is in makes no difference. */
+export function textOfEntry(entry: Entry): string {
   let text = texts.get(entry)
-  if (text === undefined) texts.set(entry, (text = JSON.stringify({ ...entry, term: 0 })))
+  if (text === undefined) texts.set(entry, (text = JSON.stringify({ ...entry, term: 0 }).replaceAll(/["{}]|type:|,term:0/g, '')))
   return text
 }
 

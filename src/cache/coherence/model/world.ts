@@ -15,12 +15,12 @@ import { answerable, applyNext, brokenBy, createHomePart, heldAt, stepHome, text
 import type { NodeEffects, NodePart } from './node-part.ts'
 import { LINE, createNodePart, giveUp, leaveNode, readable, stepNode, textOf as textOfNode } from './node-part.ts'
 import { type Entry, mayPropose } from './register.ts'
-import { EMPTY, Network, isDead } from './network.ts'
-import type { Outcome, Visit } from './outcome.ts'
+import { EMPTY, Network, entryOf, isDead } from './network.ts'
+import { type Outcome, Outcomes, type Visit } from './outcome.ts'
 import { Numbers } from './plain.ts'
 import { countsWhoLeft, isPinned, restingOwner } from './rest.ts'
 import type { World } from './row.ts'
-import { DONE, NETWORK, NEWEST, NODES, NONE, NOW, at, electable, firstFree, isSame, nameOf, with_ } from './row.ts'
+import { DONE, NETWORK, NEWEST, NODES, NONE, NOW, at, electable, firstFree, isSame, nameOf, textOfEntry, with_ } from './row.ts'
 import type { Rules, Settings } from './settings.ts'
 import { UNIT_MS, sessionEvents } from './settings.ts'
 
@@ -30,7 +30,7 @@ export class Model {
   protected readonly nodes = new Numbers<NodePart>()
   private readonly homes = new Numbers<HomePart>()
   protected readonly network = new Network()
-  private readonly outcomes = new Map<string, Outcome | null>()
+  private readonly outcomes = new Outcomes()
   private readonly answers: (readonly Answer[])[] = []
   // Where things are in a row.
   private readonly homesAt: number
@@ -185,8 +185,7 @@ export class Model {
       )
       return
     }
-    if (message.type === 'flush') return this.propose(world, { ...message, node: nameOf(node) })
-    if (message.type === 'release') return this.propose(world, { ...message, by: 0, term: 0 })
+    if (message.type === 'flush' || message.type === 'release') return this.propose(world, entryOf(message, node))
     for (let home = 0; home < this.settings.terms; home++) {
       if (at(world, this.homesAt + home) === NONE || ('term' in message && message.term !== home + 1)) continue
       this.home(
@@ -203,7 +202,7 @@ export class Model {
     const next = firstFree(world, this.homesAt, this.settings.terms) ?? this.settings.terms
     const { log } = this.homes.get(at(world, this.homesAt + next - 1))
     if (log.some((other) => isSame(other, entry))) return
-    this.home(world, next - 1, `home ${next} proposes a ${entry.type}`, (before) =>
+    this.home(world, next - 1, `home ${next} proposes a ${textOfEntry(entry)}`, (before) =>
       stepHome(before, this.rules, 0, (_, own) => void own.log.push(entry)),
     )
   }
@@ -251,7 +250,7 @@ export class Model {
       for (const entry of this.homes.get(at(world, this.homesAt + older)).log) {
         const isAsked = entry.type === 'unhold' || entry.type === 'own' || entry.type === 'release'
         if (!isAsked || entry.by !== older + 1 || part.log.some((other) => isSame(other, entry))) continue
-        this.home(world, home, `home ${home + 1} is asked to ${entry.type}, by home ${entry.by}`, (before) =>
+        this.home(world, home, `home ${home + 1} is asked to ${textOfEntry(entry)}`, (before) =>
           stepHome(before, this.rules, 0, (_, own) => void own.log.push({ ...entry, term: home + 1 })),
         )
       }
@@ -323,14 +322,14 @@ export class Model {
 
   protected node(world: World, node: number, event: string, act: (part: NodePart) => NodePart | [NodePart, NodeEffects]): void {
     const before = at(world, NODES + node)
-    const key = `n${before} ${at(world, NOW)} ${event}`
-    let outcome = this.outcomes.get(key)
+    const known = this.outcomes.of(before, at(world, NOW), false)
+    let outcome = known.get(event)
     if (outcome === undefined) {
       const made = act(this.nodes.get(before))
       const [part, { sent, answered, lost }] = Array.isArray(made) ? made : [made, { sent: [], answered: [], lost: 0 }]
       const packets = sent.map((message) => this.network.numberOf({ node, term: 'term' in message ? message.term : 0, message, up: true }))
       outcome = part.session.n % 2 ** 21 > this.settings.tries ? null : { part: this.nodeNumber(part), packets, answered, lost }
-      this.outcomes.set(key, outcome)
+      known.set(event, outcome)
     }
     if (outcome === null) return
     const next = this.after(world, NODES + node, outcome)
@@ -347,15 +346,15 @@ export class Model {
 
   private home(world: World, home: number, event: string, act: (part: HomePart) => [HomePart, Sent[]]): void {
     const before = at(world, this.homesAt + home)
-    const key = `h${before} ${at(world, NOW)} ${event}`
-    let outcome = this.outcomes.get(key)
+    const known = this.outcomes.of(before, at(world, NOW), true)
+    let outcome = known.get(event)
     if (outcome === undefined) {
       const [part, sent] = act(this.homes.get(before))
       outcome =
         part.state.g > this.settings.grants
           ? null
           : { part: this.homeNumber(part), packets: this.packetsOf(home + 1, sent), answered: [], lost: 0 }
-      this.outcomes.set(key, outcome)
+      known.set(event, outcome)
     }
     if (outcome === null) return
     const next = this.after(world, this.homesAt + home, outcome)
