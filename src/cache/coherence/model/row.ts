@@ -36,7 +36,7 @@ export function isSame(a: Entry, b: Entry): boolean {
 /** It tells it from every other; the log that it is in makes no difference. */
 export function textOfEntry(entry: Entry): string {
   let text = texts.get(entry)
-  if (text === undefined) texts.set(entry, (text = JSON.stringify({ ...entry, term: 0 }).replaceAll(/["{}]|type:|,term:0/g, '')))
+  if (text === undefined) texts.set(entry, (text = JSON.stringify({ ...entry, term: 0 }).replaceAll(/"type":|,"term":0|["{}]/g, '')))
   return text
 }
 
