@@ -6,7 +6,9 @@ import { expect, test } from 'vitest'
 import { Bed, NAME, SHARE, putOf } from '../../../test/cache/bed.ts'
 import { entryLine, levelLine, tagLine } from '../line-id.ts'
 import { CACHE_LIMITS } from '../types.ts'
+import { Changes } from '../../base/changes.ts'
 import { encodeCommand } from './codec.ts'
+import { Ghosts } from './ghosts.ts'
 import { type CacheCommand, type CacheReply, MACHINE_LIMITS } from './commands.ts'
 
 const { cachesPerPartitionMax } = CACHE_LIMITS
@@ -172,6 +174,23 @@ test('more is owned than a sweep by name tells of: it does nothing, and is to be
   }
   for (const owner of bed.machine.owners().slice(0, sweepMax)) bed.run({ type: 'cache_release', line: owner.line, own: owner.own, term: 0 })
   expect(bed.run(sweep)).toMatchObject({ removed: 1, more: false, owned: ['k0'] })
+})
+
+test('what is owned and carries a tag: a sweep of that tells of so many, for those left are dead by it', () => {
+  const bed = new Bed()
+  const line = tagLine(NAME.namespace, NAME.cache, 't')
+  fill(bed, sweepMax + 5, (nth) => putOf(`k${nth}`, '1', { tags: [[line, 0]], share: { ...SHARE, entries: 10_000 } }))
+  fill(bed, sweepMax + 5, (nth) => {
+    return { type: 'cache_own', line: entryLine(NAME.namespace, NAME.cache, `k${nth}`), node: 'n1', count: 1, term: 1 }
+  })
+  const sweep: CacheCommand = { type: 'cache_sweep', ...NAME, what: { line }, below: 1, after: 0 }
+  expect(bed.run(sweep)).toMatchObject({ removed: 0, more: false, owned: { length: sweepMax } })
+})
+
+test('keys that are remembered though they went: a million of a cache', () => {
+  const ghosts = new Ghosts(new Changes(), 1)
+  for (let nth = 0; nth < 1_000_100; nth++) ghosts.add(`k${nth}`, 2_000_000)
+  expect(['k0', 'k63', 'k64', 'k1000099'].map((key) => ghosts.has(key))).toEqual([false, false, true, true])
 })
 
 test('lines that are owned: the next owner of one is none more, and one that is released makes room', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { Bed, NAME, SHARE } from '../../../test/cache/bed.ts'
+import { Bed, NAME, SHARE, putOf } from '../../../test/cache/bed.ts'
+import { encodeCommand } from './codec.ts'
 import type { Share } from './commands.ts'
 
 const share: Share = { ...SHARE, entries: 10, policy: 's3fifo' }
@@ -20,6 +21,19 @@ test('a scan pushes out nobody that is used', () => {
   const there = Array.from({ length: 10 }, (_, nth) => bed.get(`k${nth}`)).filter((value) => value !== null)
   expect(there.length).toBeGreaterThanOrEqual(9)
   expect(bed.status()).toMatchObject({ entries: 10 })
+})
+
+test('where all are used one goes, after so many looks at most', () => {
+  const bed = new Bed()
+  const many = { ...share, entries: 1_500 }
+  const keys = Array.from({ length: 1_500 }, (_, nth) => `k${nth}`)
+  for (const key of keys) bed.machine.apply(bed, ++bed.ticket, encodeCommand(putOf(key, '1', { share: many })))
+  for (let round = 0; round < 3; round++) for (let from = 0; from < keys.length; from += 250) bed.touch(...keys.slice(from, from + 250))
+  bed.drain()
+  bed.put('one more', '1', { share: many })
+  expect(bed.status()).toMatchObject({ entries: 1_500, evictions: 1 })
+  // Each of them is written anew, with the use that it has left.
+  expect(bed.machine.dirty).toBeLessThan(1_010)
 })
 
 test('where the least recently used goes first, it pushes out all', () => {
