@@ -5,7 +5,7 @@ import { entryLine, tagLine } from '../line-id.ts'
 import { CACHE_LIMITS } from '../types.ts'
 import type { PutCommand, Share } from './commands.ts'
 import { MACHINE_LIMITS } from './commands.ts'
-import { CARRIED_BYTES, ENTRY_BYTES, ROOM_UNBOUNDED } from './room.ts'
+import { CARRIED_BYTES, ENTRY_BYTES, HEAVIEST_BYTES, ROOM_UNBOUNDED } from './room.ts'
 import { GROUP_BYTES } from './tag-index.ts'
 
 const TYPE = 'text/plain'
@@ -171,9 +171,9 @@ describe('where nothing can go', () => {
     expect(bed.machine.stats()).toMatchObject({ caches: 1, evictions: 0 })
   })
 
-  test('the largest entry there is fits into two megabytes', () => {
-    const bed = bedOf(2 * 1_048_576)
-    const name = { namespace: 'n'.repeat(CACHE_LIMITS.nameLengthMax), cache: 'c'.repeat(CACHE_LIMITS.nameLengthMax) }
+  test('the largest entry there is has its room', () => {
+    const bed = bedOf(HEAVIEST_BYTES)
+    const name = { namespace: '𝄞'.repeat(CACHE_LIMITS.nameLengthMax), cache: '𝄞'.repeat(CACHE_LIMITS.nameLengthMax) }
     const tags = Array.from({ length: MACHINE_LIMITS.tagsPerEntryMax }, (_, nth) => {
       return [tagLine(name.namespace, name.cache, `${nth}`.padStart(CACHE_LIMITS.keyBytesMax, 't')), 0] as const
     })
@@ -183,7 +183,10 @@ describe('where nothing can go', () => {
     expect(bed.run(largest)).toMatchObject({ type: 'put' })
     // The same in the same place, and no other beside it.
     expect(bed.run(largest)).toMatchObject({ type: 'put', created: false })
-    expect(bed.machine.stats().memoryBytes).toBeLessThan(2 * 1_048_576)
+    const { memoryBytes } = bed.machine.stats()
+    expect(memoryBytes).toBeLessThanOrEqual(HEAVIEST_BYTES)
+    expect(bedOf(memoryBytes).run(largest)).toMatchObject({ type: 'put' })
+    expect(bedOf(memoryBytes - 1).run(largest)).toMatchObject({ code: 'QUOTA' })
   })
 
   test('what a node owns stays, and what does not fit beside it is refused', () => {

@@ -68,6 +68,18 @@ test('ghosts are forgotten, and their records go', () => {
   expect([...bed.store.keys()].filter((key) => key.startsWith('48'))).toEqual([])
 })
 
+test('ghosts are no more than entries, however these went', () => {
+  const bed = new Bed()
+  const ghosts = (): number => [...bed.store.keys()].filter((key) => key.startsWith('48')).length
+  for (let nth = 0; nth < 1_600; nth++) bed.put(`${nth}`, '1', { share: { ...share, entries: 800 } })
+  bed.drain()
+  // Of 64 keys each.
+  expect(ghosts()).toBeGreaterThan(10)
+  bed.run({ type: 'cache_sweep', ...NAME, what: { all: true }, below: 0, after: 0 })
+  bed.drain()
+  expect(ghosts()).toBeLessThanOrEqual(2)
+})
+
 test('what was just put is never what goes', () => {
   for (const policy of ['lru', 's3fifo'] as const) {
     const bed = new Bed()

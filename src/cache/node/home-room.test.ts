@@ -7,7 +7,9 @@ import { ClusterDirectory } from '../../cluster/directory.ts'
 import type { Placement } from '../../cluster/types.ts'
 import type { Confirmation } from '../../raft/group-host.ts'
 import type { CacheCommand } from '../machine/commands.ts'
+import { NOTHING_HELD } from '../machine/entry.ts'
 import { ROOM_UNBOUNDED } from '../machine/room.ts'
+import { Coherence, type CoherenceDeps } from './coherence.ts'
 import { HomeRoom, partitionRoom, partitionsOfFullest } from './home-room.ts'
 import type { Writes } from './writes.ts'
 
@@ -83,6 +85,46 @@ test('a home that is no more says nothing', async () => {
   early.room.end()
   await early.confirm()
   expect(early.said).toEqual([])
+})
+
+test('a node asks its homes whenever the placement changes, and not once it is closed', async () => {
+  const clock = new ManualClock()
+  const said: unknown[] = []
+  let [bytes, changed] = [500, (): void => {}]
+  const status = { role: 'leader', term: TERM, leader: 0 }
+  const machine = { roomBytes: 0, read: () => NOTHING_HELD, holders: () => [], eachOwned: () => [].values(), ownerOf: () => null }
+  const submit = async (partition: number, command: CacheCommand): Promise<unknown> => {
+    said.push([partition, command])
+    if (command.type === 'cache_room') machine.roomBytes = command.bytes
+    return { type: 'limited' }
+  }
+  const confirm = (_: number, done: (answer: Confirmation) => void): void => done({ term: TERM, askedAt: clock.now() })
+  const coherence = new Coherence({
+    system: { clock, incarnation: 1, send() {} },
+    host: { onChange() {}, groups: () => [FIRST_PARTITION + 1], status: () => status, confirm, time: () => 0 },
+    directory: { nodes: ['n1'], nodeOf: () => 'n1', hostsOf: () => ['n1'] },
+    writes: { partitions: 2, submit },
+    machineOf: () => machine,
+    storeBytesMax: 1_000,
+    room: { bytesMax: () => bytes, onChange: (listener: () => void) => (changed = listener) },
+    onLog() {},
+    lendMark: { quietUntil: -Infinity, set: async () => {} },
+  } as unknown as CoherenceDeps)
+  const command = (room: number) => [1, { type: 'cache_room', bytes: room, term: TERM }]
+  await clock.settle()
+  expect(said).toEqual([command(500)])
+  bytes = 400
+  changed()
+  // Not within the change: an entry may be being applied.
+  expect(said).toHaveLength(1)
+  await clock.pass(1)
+  expect(said).toEqual([command(500), command(400)])
+  bytes = 300
+  changed()
+  coherence.close()
+  changed()
+  await clock.pass(10_000)
+  expect(said).toHaveLength(2)
 })
 
 const placed = (group: number, ...replicas: number[]): Placement => ({ group, replicas, lives: replicas.map(() => 0) })
