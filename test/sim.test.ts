@@ -93,6 +93,12 @@ describe('simulator', () => {
     },
   )
 
+  it.each([2, 3, 4, 5])('members come and go, seed %i: each partition has as much room as that leaves', async (seed) => {
+    const { failure, trace } = await runSeed(seed, hash, { safetyMs: SAFETY_MS, workload: 'caches', membership: true, room: true })
+    const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${SAFETY_MS} --membership on --workload caches --room --trace`
+    expect(failure, failure ? `${repeat}\n${trace.join('\n')}` : '').toBeNull()
+  })
+
   it.each([2, 3, 7])('quiet seed %i', async (seed) => {
     const { failure, trace, acknowledged } = await runSeed(seed, hash, { safetyMs: QUIET_MS, quiet: true })
     const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${QUIET_MS} --quiet --trace`

@@ -244,7 +244,7 @@ export class SimCluster {
         checkpoint_interval_ms: checkpointMs,
       },
       queues: { ...config.queues, body_cache_bytes: this.options.queues.bodyCacheBytes },
-      caches: { ...config.caches, replica_bytes_max: 0 },
+      caches: { ...config.caches, replica_bytes_max: this.options.replicaBytesMax },
     }
   }
 

@@ -1,7 +1,7 @@
 /**
  * `npm run sim -- --seed N --count M [--safety MS] [--membership on|off] [--workload locks|queues|both|caches|all] [--drift 20%]
- * [--writeback on|off] [--lending on|off] [--quiet] [--rotten] [--trace]`: runs M seeds from N on. A line per failing seed with the command that
- * repeats it; at the end what was simulated and how fast. Exits with 1 if a seed failed.
+ * [--writeback on|off] [--lending on|off] [--room] [--quiet] [--rotten] [--trace]`: runs M seeds from N on. A line per failing seed with the
+ * command that repeats it; at the end what was simulated and how fast. Exits with 1 if a seed failed.
  */
 import { parseArgs } from 'node:util'
 import { loadHash } from '../io/hash.ts'
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     drift: { type: 'string' },
     writeback: { type: 'string' },
     lending: { type: 'string' },
+    room: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
     workload: { type: 'string' },
     rotten: { type: 'boolean', default: false },
@@ -29,6 +30,7 @@ const overrides = {
   ...(values.membership !== undefined && { membership: values.membership === 'on' }),
   ...(values.writeback !== undefined && { writeback: values.writeback === 'on' }),
   ...(values.lending !== undefined && { lending: values.lending === 'on' }),
+  ...(values.room && { room: true }),
   ...(values.quiet && { quiet: true }),
   ...(values.workload !== undefined && { workload: workloadOf(values.workload) }),
   ...(values.rotten && { rotten: true }),
@@ -76,7 +78,7 @@ process.exitCode = failed > 0 ? 1 : 0
 
 function report({ seed, failure, options, hash: digest, trace, events: at }: RunResult): void {
   print(`seed ${seed} FAILED after ${at} events, hash ${digest}: ${failure?.message ?? ''}`)
-  const kind = `${values.quiet ? ' --quiet' : ''}${values.rotten ? ' --rotten' : ''}`
+  const kind = `${values.room ? ' --room' : ''}${values.quiet ? ' --quiet' : ''}${values.rotten ? ' --rotten' : ''}`
   const how = `${given('safety')}${given('membership')}${given('workload')}${given('drift')}${given('writeback')}${given('lending')}${kind}`
   print(`  repeat: npm run sim -- --seed ${seed} --count 1${how} --trace`)
   if (!values.trace) return

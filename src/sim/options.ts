@@ -44,6 +44,8 @@ export interface SimOptions {
   readonly quiet: boolean
   readonly queues: QueueWorkloadOptions
   readonly caches: CacheWorkloadOptions
+  /** What the entries of all replicas of a node may take; 0: whatever there is, and homes say nothing of it. */
+  readonly replicaBytesMax: number
   /** More kinds of rot (rot.ts); `heals`: nobody replaces the node in the end, it has to come back by itself. */
   readonly rotten: { readonly heals: boolean } | null
   /** Virtual time of the first phase (chaos), and the bound of the second (progress). */
@@ -55,6 +57,9 @@ const MOVING_SHARE = 0.35
 const WRITEBACK_SHARE = 0.4
 const LENT_SHARE = 0.4
 const SPARES = 4
+const REPLICA_BYTES = 1_073_741_824
+/** So many that how many of them a node has follows from how many nodes there are. */
+const PARTITIONS_WITH_ROOM = 6
 const QUIET_MS = 240_000
 
 export interface SimOverrides {
@@ -69,6 +74,8 @@ export interface SimOverrides {
   readonly writeback?: boolean
   /** Whether clients are lent copies of caches; drawn where it is not given. */
   readonly lending?: boolean
+  /** Whether the entries of a node are bounded: by more than any run has. */
+  readonly room?: boolean
   /** How wrong clocks are; beyond DRIFT_PPM_MAX the caches may show what is no longer there. */
   readonly driftPpm?: number
 }
@@ -76,7 +83,8 @@ export interface SimOverrides {
 export function drawOptions(seed: number, overrides: SimOverrides = {}): SimOptions {
   if (overrides.rotten === true) return decay(drawLoud(seed, { ...overrides, membership: true }))
   const loud = drawLoud(seed, overrides)
-  const drawn = overrides.driftPpm === undefined ? loud : skew(loud)
+  const skewed = overrides.driftPpm === undefined ? loud : skew(loud)
+  const drawn = overrides.room === true ? { ...skewed, partitions: PARTITIONS_WITH_ROOM, replicaBytesMax: REPLICA_BYTES } : skewed
   return overrides.quiet === true ? hush(drawn, overrides) : drawn
 }
 
@@ -156,6 +164,7 @@ function drawLoud(seed: number, overrides: SimOverrides): SimOptions {
     quiet: false,
     queues: drawQueues(working),
     caches: drawCaches(seed, overrides),
+    replicaBytesMax: 0,
     rotten: null,
     safetyMs: overrides.safetyMs ?? 20_000,
     livenessMs: 60_000,

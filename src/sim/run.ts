@@ -20,6 +20,7 @@ import { monotonic } from './checkers/monotonic.ts'
 import { ordering } from './checkers/ordering.ts'
 import { punctual } from './checkers/punctual.ts'
 import { recovery } from './checkers/recovery.ts'
+import { roomIsSaid } from './checkers/room.ts'
 import { soundDisks } from './checkers/sound-disks.ts'
 import { steady } from './checkers/steady.ts'
 import { storedStates } from './checkers/stored-states.ts'
@@ -201,6 +202,9 @@ class Run {
     }
     await this.#until(livenessMs, 'an answer through each node of the core', () => asked === 0)
     await this.#until(livenessMs, 'equal replicas', () => this.#equal(core))
+    const { replicaBytesMax } = this.#options
+    const roomed = (): boolean => replicaBytesMax === 0 || this.#groupsOf(core).every(roomIsSaid(core, replicaBytesMax))
+    await this.#until(livenessMs, 'as much room in each partition as the placement leaves', roomed)
     const short = (): boolean => core.every(({ disk }) => disk.paths.filter((path) => path.endsWith('.wal')).length <= LOG_SEGMENTS_MAX)
     await this.#until(livenessMs, 'logs that hold nothing which is over', short)
     if (!world.failure) this.#check(() => this.#final(core))

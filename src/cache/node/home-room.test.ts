@@ -95,6 +95,7 @@ test('a node asks its homes whenever the placement changes, and not once it is c
   const machine = { roomBytes: 0, read: () => NOTHING_HELD, holders: () => [], eachOwned: () => [].values(), ownerOf: () => null }
   const submit = async (partition: number, command: CacheCommand): Promise<unknown> => {
     said.push([partition, command])
+    if (bytes === 300) throw new TricordError('NO_QUORUM', 'nobody there')
     if (command.type === 'cache_room') machine.roomBytes = command.bytes
     return { type: 'limited' }
   }
@@ -121,10 +122,12 @@ test('a node asks its homes whenever the placement changes, and not once it is c
   expect(said).toEqual([command(500), command(400)])
   bytes = 300
   changed()
+  await clock.pass(1)
+  expect(said).toHaveLength(3)
   coherence.close()
   changed()
   await clock.pass(10_000)
-  expect(said).toHaveLength(2)
+  expect(said).toHaveLength(3)
 })
 
 const placed = (group: number, ...replicas: number[]): Placement => ({ group, replicas, lives: replicas.map(() => 0) })
