@@ -13,6 +13,10 @@ export interface Exit {
   readonly stderr: string
 }
 
+/** Of docs/operations.md: no NATS server, which on a busy machine may be one that took a second to answer. */
+const TRY_LATER = 75
+const STARTS_MAX = 5
+
 /** One node process. `url` is known once it said that it is ready. */
 export class NodeProcess {
   readonly id: string
@@ -38,14 +42,25 @@ export class NodeProcess {
     return this.#stderr
   }
 
-  /** Starts the process; resolves once it is ready, rejects if it ends first. */
+  /** Starts the process; resolves once it is ready, rejects if it ends first. Told to be started again later it is, as by whoever looks after it. */
   async start(): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const ended = await this.#startOnce()
+      if (ended === null) return
+      if (ended.code !== TRY_LATER || tries === STARTS_MAX)
+        throw new Error(`${this.id} ended with ${ended.code ?? ended.signal}: ${ended.stderr}`)
+    }
+  }
+
+  /** How it ended; null: it is ready. */
+  async #startOnce(): Promise<Exit | null> {
     const exit = this.launch()
     const lines = createInterface({ input: this.#child?.stdout as NodeJS.ReadableStream })
     const ready = new Promise<string>((resolve) => lines.on('line', (line) => line.startsWith('ready ') && resolve(line)))
     const first = await Promise.race([ready, exit])
-    if (typeof first !== 'string') throw new Error(`${this.id} ended with ${first.code ?? first.signal}: ${first.stderr}`)
+    if (typeof first !== 'string') return first
     this.url = first.split(' ')[2] ?? ''
+    return null
   }
 
   /** Starts the process and resolves with how it ends. */
