@@ -150,3 +150,23 @@ describe('a flush that is not answered soon', () => {
     expect([outcomes, answers.length]).toEqual([[true], 1])
   })
 })
+
+test('lines are let go in the log some at a time, and each of them once', async () => {
+  const clock = new ManualClock()
+  let [underWay, most] = [0, 0]
+  const released: string[] = []
+  const submit = async (_: number, { line }: { readonly line: string }) => {
+    most = Math.max(most, ++underWay)
+    released.push(line)
+    await new Promise<void>((resolve) => clock.after(10, resolve))
+    underWay -= 1
+    // One that fails holds up nobody.
+    if (released.length % 3 === 0) throw new TricordError('NO_QUORUM', 'no')
+  }
+  const flushes = new Flushes(clock, { submit } as unknown as Writes, {} as Lines, () => {})
+  const lines = Array.from({ length: 200 }, (_, nth) => `line ${nth}`)
+  for (const line of lines) flushes.release(0, line, 1)
+  await clock.pass(200)
+  expect(released).toEqual(lines)
+  expect([most, underWay]).toEqual([32, 0])
+})

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Bed, NAME, SHARE } from '../../../test/cache/bed.ts'
 import { refusalOf } from '../../raft/unreadable.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
-import { entryLine, tagLine } from '../line-id.ts'
+import { entryLine, levelLine, tagLine } from '../line-id.ts'
 import type { CacheCommand, CacheReply } from '../machine/commands.ts'
 import type { CacheCallOptions, NewValue } from '../types.ts'
 import type { Lines } from './lines.ts'
@@ -57,7 +57,7 @@ function operationsBefore(bed: Bed, between: (nth: number, key?: string) => void
   let nth = 0
   const answered = new Map<string, CacheReply | null>()
   const read = (line: LineId): Held => bed.machine.read(line, bed.time)
-  const lines = { read, hit: (line: LineId) => ({ held: read(line), state: 'S' }), stateOf: () => 'S' } as unknown as Lines
+  const lines = { read, hit: (line: LineId) => ({ held: read(line), state: 'S' }), stateOf: () => 'S', giveUp() {} } as unknown as Lines
   const writes = {
     shareOf: () => SHARE,
     entry: async (command: CacheCommand, { idempotencyKey }: CacheCallOptions) => {
@@ -71,6 +71,19 @@ function operationsBefore(bed: Bed, between: (nth: number, key?: string) => void
   } as unknown as Writes
   return new Operations(lines, writes, new Tally())
 }
+
+test('a key carries its eight shortest prefixes that end with a level', async () => {
+  const bed = new Bed()
+  bed.run({ type: 'cache_configure', ...NAME, config: { levels: ['/'] } })
+  const key = 'a/b/c/d/e/f/g/h/i/j'
+  const value: NewValue = { value: new Uint8Array([1]), contentType: 'x/y', ttlMs: null, slidingMs: 0, tags: ['t'] }
+  await operationsBefore(bed, () => {}).put({ ...NAME, key }, value, null, null, { timeoutMs: 1_000 })
+  const prefixes = Array.from({ length: 8 }, (_, nth) => key.slice(0, 2 * nth + 2))
+  expect(bed.held(key).tags.map(([line]) => line)).toEqual([
+    ...prefixes.map((prefix) => levelLine(NAME.namespace, NAME.cache, prefix)),
+    TAG,
+  ])
+})
 
 describe('a write of what gets other tags while the write is under way', () => {
   const OPTIONS = { timeoutMs: 1_000 }
@@ -150,6 +163,18 @@ describe('a write of what gets other tags while the write is under way', () => {
     const bed = start()
     const retag = (nth: number) => void bed.put('k', '1', { tags: [[tagLine(NAME.namespace, NAME.cache, `t${nth}`), 0]] })
     await expect(operationsBefore(bed, retag).increment(name, 1, OPTIONS)).rejects.toMatchObject({ code: 'OVERLOADED' })
+  })
+
+  test('what others own again each time it was given back is asked for six times', async () => {
+    const bed = new Bed()
+    let asked = 0
+    const operations = operationsBefore(bed, () => {
+      asked += 1
+      bed.run({ type: 'cache_own', line: ENTRY, node: 'n2', count: 1, term: bed.term })
+    })
+    await expect(operations.put(name, value, null, null, OPTIONS)).rejects.toMatchObject({ code: 'OWNER_BUSY', outcome: 'not-applied' })
+    expect(asked).toBe(6)
+    expect(bed.get('k')).toBeNull()
   })
 
   function buried(): [Bed, (nth: number) => void] {
