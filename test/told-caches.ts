@@ -79,5 +79,5 @@ export const LINE = {
   waitsFor: [],
   nodes: { n1: 'S', n2: 'I' },
   unanswered: ['n3'],
-  lastInvalidation: { cause: 'put', at: '2026-01-02T03:04:05.678Z', ackMs: 1.5, acksMs: { n1: 0.5, n2: 1.5 } },
+  lastInvalidation: { cause: 'put', at: '2026-01-02T03:04:05.678Z', ackMs: 2, acksMs: { n1: 1, n2: 2 } },
 } as const

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { MODES } from '../lock/types.ts'
 
 const count = z.int().min(0)
-const millis = z.number().min(0)
+const millis = z.int().min(0)
 const mode = z.enum(MODES)
 const metadata = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
 const cursor = z.string().nullable().describe('for the next page; null: this was the last')

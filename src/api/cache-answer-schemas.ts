@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { LINE_STATES } from '../cache/types.ts'
 
 const count = z.int().min(0)
-const millis = z.number().min(0)
+const millis = z.int().min(0)
 const key = z.string()
 const node = z.string()
 const unanswered = z.array(node).describe('nodes that did not answer in time: what they have is not in here')

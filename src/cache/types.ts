@@ -175,7 +175,7 @@ export interface LineView {
     readonly cause: InvalidationCause
     /** When it began. RFC 3339. */
     readonly at: string
-    /** Until no node had a copy. */
+    /** Until no node had a copy; whole ones, like the next. */
     readonly ackMs: Millis
     /** Until each had acknowledged, or its lease was over: in their order. */
     readonly acksMs: Readonly<Record<NodeId, Millis>>

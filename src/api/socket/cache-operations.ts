@@ -54,7 +54,7 @@ function get(call: SocketCall, caller: Caller): void {
 function lentMembers(sub: string, lent: ReturnType<LentRead['lent']>): Members {
   if (lent === null) return { lent: false }
   const { leaseMs, ttlMs } = lent
-  return { lent: true, sub, leaseMs, ...(ttlMs !== null && { ttlMs }) }
+  return { lent: true, sub, leaseMs, ...(ttlMs !== null && { ttlMs: Math.floor(ttlMs) }) }
 }
 
 /** Whoever asks for more than it reads would have it kept here. */

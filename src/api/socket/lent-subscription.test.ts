@@ -60,6 +60,7 @@ describe('what is lent', () => {
     expect(limited['leaseMs']).toBeGreaterThan(0)
     expect(limited['leaseMs']).toBeLessThanOrEqual(1_000)
     expect(limited['ttlMs']).toBeLessThanOrEqual(60_000)
+    expect([limited['leaseMs'], limited['ttlMs']].every(Number.isInteger)).toBe(true)
     await expect.poll(async () => (await reader.result('cache.get', { cache: 'says', key: 'a2' }))['lent']).toBe(true)
     expect(await reader.result('cache.get', { cache: 'says', key: 'a2' })).not.toHaveProperty('ttlMs')
     // What the subscription is not about, and other caches.

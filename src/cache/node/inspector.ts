@@ -139,8 +139,8 @@ export class Inspector {
       lastInvalidation: last && {
         cause: last.cause,
         at: new Date(last.wall).toISOString(),
-        ackMs: rounded(last.ackMs),
-        acksMs: Object.fromEntries(last.acks.map(([node, afterMs]) => [node, rounded(afterMs)])),
+        ackMs: Math.round(last.ackMs),
+        acksMs: Object.fromEntries(last.acks.map(([node, afterMs]) => [node, Math.round(afterMs)])),
       },
     }
   }
@@ -238,9 +238,4 @@ function shown({ line, invalidations, nodes }: Bounced): PingPongLine {
   const { kind, name = '' } = parseLine(line) ?? {}
   const what = kind === 'tag' ? { tag: name } : kind === 'level' ? { prefix: name } : { key: name }
   return { ...what, invalidations, nodes }
-}
-
-/** To the microsecond. */
-function rounded(ms: Millis): Millis {
-  return Math.round(ms * 1_000) / 1_000
 }
