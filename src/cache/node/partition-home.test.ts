@@ -19,14 +19,17 @@ const LINE = entryLine('default', 'c', 'k')
 const GATE = { versions: [7], lines: [], below: 0 }
 
 /** It speaks, and the node `n2` has a copy of the line, which version 7 has replaced. */
-async function homeWithCopy(submit: Writes['submit'] = () => Promise.resolve({ type: 'held' })) {
+async function homeWithCopy(
+  submit: Writes['submit'] = () => Promise.resolve({ type: 'held' }),
+  ownerOf: (line: string) => object | null = () => null,
+) {
   const clock = new ManualClock()
   const sent: ToNode[] = []
   const machine = {
     read: () => NOTHING_HELD,
     holders: () => [],
     eachOwned: () => [].values(),
-    ownerOf: () => null,
+    ownerOf,
   } as unknown as CacheMachine
   const home = new PartitionHome(0, TERM, machine, {
     clock: new SuspendAwareClock(clock),
@@ -237,6 +240,31 @@ test('a home that is no more asks once to end an ownership: its log refuses it f
   expect(asked).toBe(1)
   home.close()
 })
+
+test.each(['cache_own', 'cache_release'] as const)(
+  'a disk that takes nothing at all is asked in turns, not all the time (%s)',
+  async (first) => {
+    const tried: CacheCommand['type'][] = []
+    const line = entryLine('default', 'c', 'owned')
+    const owned = first === 'cache_own' ? null : { line, node: 'n9', own: 5 }
+    const { clock, home, sid } = await homeWithCopy(
+      (_, { type }) => {
+        if (type === 'cache_hold') return Promise.resolve({ type: 'held' })
+        tried.push(type)
+        // Asked all the time it would never let the test end.
+        if (tried.length > 100) return new Promise(() => {})
+        return Promise.reject(new TricordError(tried.length === 1 && owned === null ? 'UNKNOWN_OUTCOME' : 'DISK_LOW', 'full'))
+      },
+      (asked) => (asked === line ? owned : null),
+    )
+    home.receive('n2', { type: 'getM', term: TERM, sid, rid: 2, line })
+    await clock.pass(2_000)
+    home.close()
+    expect(tried[0]).toBe(first)
+    expect(tried.at(-1)).toBe('cache_release')
+    expect(tried.length).toBeLessThan(15)
+  },
+)
 
 describe('a line of which it is not known whether it was given, when the disk is low', () => {
   /** The first try times out, the second finds the disk low. `outcome`: of the third, which takes no space. */

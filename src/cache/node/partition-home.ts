@@ -272,10 +272,12 @@ export class PartitionHome {
       const code = error instanceof TricordError ? error.code : null
       // There is a newer home, and this one is about to hear of it: whatever it asked for again would be refused again.
       if (command.type === 'cache_release' && code === 'FENCED') return
-      if (code !== null && (REFUSED.has(code) || (tries === 0 && code === 'DISK_LOW'))) return tell(null)
+      const isGift = command.type === 'cache_own'
+      if (code !== null && (REFUSED.has(code) || (isGift && tries === 0 && code === 'DISK_LOW'))) return tell(null)
       // Low on space this try was not taken. One before it may have been: what takes no space takes its place under the key, or finds it there.
-      if (code === 'DISK_LOW')
+      if (isGift && code === 'DISK_LOW')
         return this.#commit({ type: 'cache_release', line: command.line, own: NEVER_GIVEN, term: this.term }, nth, done, tries + 1)
+      // A disk that is full does not take that either.
       this.#clock.after(COMMIT_AGAIN_MS, () => this.#commit(command, nth, done, tries + 1))
     }
     const idempotencyKey = { key: `cache/own/${this.#group}/${this.term}/${nth}`, fingerprint: '' }
