@@ -7,11 +7,11 @@
 import type { Millis, NodeId, Term } from '../../base/ids.ts'
 import type { Refused } from '../../base/refusal.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import type { CacheConfig, CacheName, Condition, EntryName } from '../types.ts'
+import { CACHE_LIMITS, type CacheConfig, type CacheName, type Condition, type EntryName } from '../types.ts'
 
 export const MACHINE_LIMITS = {
-  /** Tags, the prefixes of a key, and one for the whole cache, with room. */
-  tagsPerEntryMax: 32,
+  /** Tags and prefixes of a key, twice: what was loaded carries those of its load, and those that it was put with. */
+  tagsPerEntryMax: 2 * (CACHE_LIMITS.tagsMax + CACHE_LIMITS.prefixesMax),
   linesPerCommandMax: 32,
   /** Entries that a sweep, or an `advance`, takes away at once. */
   sweepMax: 1_000,

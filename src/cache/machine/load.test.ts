@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { Bed, NAME, SHARE } from '../../../test/cache/bed.ts'
 import { levelLine, tagLine } from '../line-id.ts'
+import { CACHE_LIMITS } from '../types.ts'
 import { type CacheCommand, MACHINE_LIMITS } from './commands.ts'
 
 const TAG = tagLine(NAME.namespace, NAME.cache, 't')
@@ -200,4 +201,17 @@ test('loads and who waits survive in the records', () => {
   copy.put('a', '1', { loadToken: 2 })
   expect(copy.held('a').tags).toEqual([[TAG, 5]])
   expect(copy.settledLog[1]).toMatchObject({ ticket: 3, reply: { type: 'found', version: 1 } })
+})
+
+test('what carries all that its load and its put have named can be written, and goes, like anything else', () => {
+  const bed = new Bed()
+  const { tagsMax, prefixesMax } = CACHE_LIMITS
+  const named = (by: string) =>
+    Array.from({ length: tagsMax + prefixesMax }, (_, nth) => [tagLine(NAME.namespace, NAME.cache, by + nth), 0] as const)
+  const token = bed.granted('a', { tags: named('load') })
+  expect(bed.put('a', '1', { loadToken: token, tags: named('put') })).toMatchObject({ type: 'put', version: 1 })
+  const known = bed.held('a').tags
+  expect(known).toHaveLength(2 * (tagsMax + prefixesMax))
+  expect(bed.increment('a', 1, { known })).toMatchObject({ value: 2 })
+  expect(bed.delete('a', { known, condition: 2 })).toMatchObject({ type: 'deleted', existed: true })
 })

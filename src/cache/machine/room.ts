@@ -24,7 +24,7 @@ import { GROUP_BYTES, type TagIndex } from './tag-index.ts'
 export const ENTRY_BYTES = 640
 /** Of each line that an entry carries. Measured: 50 to 70. */
 export const CARRIED_BYTES = 64
-/** No entry weighs more: a value of 1 MiB under a key of 512 bytes, with 32 long lines that nobody else carries. 1.1 MiB. */
+/** No entry weighs more: a value of 1 MiB under a key of 512 bytes, with 48 long lines that nobody else carries. 1.1 MiB. */
 export const HEAVIEST_BYTES = 1_153_434
 /** Of what there may be: no line is given to a node where more than that would be pinned. */
 const PINNED_PART_MAX = 0.5
