@@ -3,7 +3,7 @@
  * spread over three nodes. Writes one by one, so what is measured is the way: log, copies, home, gateways, sockets. fsync on. The
  * subscribers share one process, which takes its part of the time at a thousand.
  *
- * `--seconds N` a row.
+ * `--seconds N` a row, `--only keys|all`, `--subscribers 1,100`, `--pause MS` between writes, `--profiles DIRECTORY`.
  */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
@@ -11,10 +11,18 @@ import { type BenchCluster, startBenchCluster } from './cluster.ts'
 import { describeMachine } from './machine.ts'
 import { BatchingSocket } from './socket.ts'
 
-const SUBSCRIBERS = [1, 100, 1_000]
+const SUBSCRIBERS = '1,100,1000'
+const FILTERS = ['keys', 'all'] as const
 const PAUSE_MS = 20
 const WARM_WRITES = 50
 const LOST_MS = 10_000
+
+interface Wish {
+  readonly count: number
+  readonly filter: (typeof FILTERS)[number]
+  readonly seconds: number
+  readonly pauseMs: number
+}
 
 interface Round {
   readonly sentAt: number
@@ -25,21 +33,25 @@ interface Round {
 
 export async function benchCacheSubscribers(options: ReadonlyMap<string, string>): Promise<void> {
   const seconds = Number(options.get('seconds') ?? 8)
+  const pauseMs = Number(options.get('pause') ?? PAUSE_MS)
+  const counts = (options.get('subscribers') ?? SUBSCRIBERS).split(',').map(Number)
+  const filters = FILTERS.filter((filter) => filter === (options.get('only') ?? filter))
   process.stdout.write(
-    `${describeMachine()}\nthree nodes and nats-server as processes, 3 replicas, fsync on, a write every ${PAUSE_MS} ms\n\n`,
+    `${describeMachine()}\nthree nodes and nats-server as processes, 3 replicas, fsync on, a write every ${pauseMs} ms\n\n`,
   )
   process.stdout.write(
-    'subscribers  filter   writes  answered p50/p99 ms   each p50/p99/max ms      the last p50/p99 ms   each after the answer p50/p99 ms\n',
+    'subscribers  filter   writes  answered p50/p99 ms   each p50/p99/max ms      the last p50/p99 ms   each after the answer p50/p99 ms  CPU µs/write: nats, n1, n2, n3, load\n',
   )
-  const cluster = await startBenchCluster()
+  const cluster = await startBenchCluster({ profiles: options.get('profiles') })
   try {
-    for (const filter of ['keys', 'all'] as const) for (const count of SUBSCRIBERS) await measure(cluster, count, filter, seconds)
+    for (const filter of filters) for (const count of counts) await measure(cluster, { count, filter, seconds, pauseMs })
   } finally {
     await cluster.stop()
   }
 }
 
-async function measure({ urls }: BenchCluster, count: number, filter: 'keys' | 'all', seconds: number): Promise<void> {
+async function measure(cluster: BenchCluster, { count, filter, seconds, pauseMs }: Wish): Promise<void> {
+  const { urls } = cluster
   let round: Round | null = null
   const cache = `bench-${filter}-${count}`
   const what = filter === 'keys' ? { keys: ['k'] } : { all: true }
@@ -72,6 +84,7 @@ async function measure({ urls }: BenchCluster, count: number, filter: 'keys' | '
   answered.length = 0
   const until = performance.now() + seconds * 1_000
   let writes = 0
+  const [cpuBefore, loadBefore] = [cluster.cpuSeconds(), process.cpuUsage()]
   while (performance.now() < until) {
     const heardMs = await write()
     each.push(...heardMs)
@@ -79,13 +92,15 @@ async function measure({ urls }: BenchCluster, count: number, filter: 'keys' | '
     const answeredMs = answered.at(-1) as number
     after.push(...heardMs.map((ms) => ms - answeredMs))
     writes += 1
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
+  const { user, system } = process.cpuUsage(loadBefore)
+  const cpu = [...cluster.cpuSeconds().map((now, at) => (now - (cpuBefore[at] ?? 0)) * 1e6), user + system]
   for (const socket of sockets) socket.close()
   writer.close()
   const head = `${String(count).padStart(11)}  ${filter.padEnd(6)} ${String(writes).padStart(8)}`
   process.stdout.write(
-    `${head}  ${told(answered, [0.5, 0.99]).padEnd(20)}  ${told(each, [0.5, 0.99, 1]).padEnd(23)}  ${told(last, [0.5, 0.99]).padEnd(20)}  ${told(after, [0.5, 0.99])}\n`,
+    `${head}  ${told(answered, [0.5, 0.99]).padEnd(20)}  ${told(each, [0.5, 0.99, 1]).padEnd(23)}  ${told(last, [0.5, 0.99]).padEnd(20)}  ${told(after, [0.5, 0.99]).padEnd(32)}  ${cpu.map((micros) => Math.round(micros / writes)).join(' ')}\n`,
   )
 }
 

@@ -7,6 +7,9 @@
  *               └──another cache became interesting: what is under way is not listened to any more, and asked for anew
  *
  * So an answer counts only if it is that of the last question, and then everything of interest between the two places is in it.
+ *
+ * Who subscribes to a whole cache begins a watch of every partition at once. Each waits shorter once, by another part of the time, or they would
+ * all ask, have their homes confirmed and be answered in the same milliseconds of every second, and hold up what else a node does.
  */
 import { TricordError } from '../../base/errors.ts'
 import type { Millis } from '../../base/ids.ts'
@@ -19,6 +22,8 @@ const STALE_MS: Millis = 1_500
 const IMPATIENT_MS: Millis = 25
 const AGAIN_MS: Millis = 20
 const AGAIN_MAX_MS: Millis = 500
+/** Into so many parts the watches are spread. More would be smoother, and dearer: what is asked together shares messages. */
+const STEPS = 8
 
 export interface WatchPort {
   readonly clock: Clock
@@ -46,6 +51,8 @@ export class PartitionWatch {
   #isDue = false
   #timer: Timer | null = null
   #refusals = 0
+  /** It may ask at the same times as the others: it has just begun, it is to hear of another cache, or its home was gone. */
+  #isInStep = true
 
   /** `asker`: no other watch has the same. */
   constructor(partition: number, asker: string, port: WatchPort, listener: WatchListener) {
@@ -72,7 +79,9 @@ export class PartitionWatch {
   want(prefix: LinePrefix): void {
     const count = this.#interest.get(prefix) ?? 0
     this.#interest.set(prefix, count + 1)
-    if (count === 0) this.#again()
+    if (count > 0) return
+    this.#isInStep = true
+    this.#again()
   }
 
   unwant(prefix: LinePrefix): void {
@@ -130,7 +139,7 @@ export class PartitionWatch {
     const turn = this.#turn
     const { clock } = this.#port
     const sentAt = clock.now()
-    const waitMs = sentAt - this.#freshAt > STALE_MS ? IMPATIENT_MS : WATCH_LIMITS.waitMs
+    const waitMs = this.#patienceMs(sentAt)
     const interest = this.#interest.size > WATCH_LIMITS.interestMax ? [] : [...this.#interest.keys()]
     this.#port.poll(this.partition, this.#asker, { since: this.#place, interest, waitMs }).then(
       (answer) => {
@@ -144,9 +153,17 @@ export class PartitionWatch {
       (error: unknown) => {
         if (!(error instanceof TricordError)) throw error
         if (turn !== this.#turn) return
+        this.#isInStep = true
         this.#again(Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(this.#refusals++, 8)))
       },
     )
+  }
+
+  #patienceMs(now: Millis): Millis {
+    if (now - this.#freshAt > STALE_MS) return IMPATIENT_MS
+    if (!this.#isInStep) return WATCH_LIMITS.waitMs
+    this.#isInStep = false
+    return (((this.partition % STEPS) + 1) * WATCH_LIMITS.waitMs) / STEPS
   }
 
   #take({ upTo, lost, fresh, changes }: WatchAnswer, sentAt: Millis): void {
