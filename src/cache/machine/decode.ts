@@ -155,23 +155,29 @@ function readDelete(input: CacheCommandReader, isKnowing: boolean): DeleteComman
   return { type: 'cache_delete', ...name, ...before, condition: readCondition(input) }
 }
 
+/** By naming each member: V8 makes a hidden class for each object that others are spread into, and what reads such is slow. */
 function readPut(input: CacheCommandReader, isKnowing: boolean): PutCommand {
-  const name = readName(input)
-  const before = readBefore(input, isKnowing)
+  const { namespace, cache, key } = readName(input)
+  const { own, dead, known } = readBefore(input, isKnowing)
   const condition = readCondition(input)
   const loadToken = input.count('loadToken', 0, VERSION_MAX)
-  const life = readLife(input)
+  const { ttlMs, slidingMs } = readLife(input)
   const contentType = readContentType(input)
   const tags = readTags(input)
   const share = readShare(input)
   const token = loadToken === 0 ? null : loadToken - 1
   return {
     type: 'cache_put',
-    ...name,
-    ...before,
+    namespace,
+    cache,
+    key,
+    own,
+    dead,
+    known,
     condition,
     loadToken: token,
-    ...life,
+    ttlMs,
+    slidingMs,
     contentType,
     tags,
     share,

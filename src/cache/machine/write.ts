@@ -121,7 +121,8 @@ function write(
   const previous = table.before(there, ctx.time)
   const version = table.nextVersion()
   cache.limit(name.share)
-  const entry = table.place(cache, name.key, there, { ...content, at: version, version })
+  const { value, contentType, deadline, slidingMs, staleMs, tags } = content
+  const entry = table.place(cache, name.key, there, { at: version, version, value, contentType, deadline, slidingMs, staleMs, tags })
   const { line } = entry
   if (name.own !== 0) outrun(table, line)
   table.note(line, version, 'put', previous, version, name.own)
