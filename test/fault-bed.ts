@@ -18,7 +18,7 @@ import { type Node, createNode } from '../src/node.ts'
 import { NO_LOG } from '../src/telemetry/log.ts'
 import { Gate, gatedStorage } from './gated-storage.ts'
 
-export const COMMAND_TIMEOUT_MS = 2_000
+const COMMAND_TIMEOUT_MS = 2_000
 const DRAIN_MS = 1_000
 const READY_POLL_MS = 10
 
@@ -45,11 +45,11 @@ export class FaultBed {
     this.#bugs = bugs
   }
 
-  static async start(count: number, sets: readonly string[]): Promise<FaultBed> {
+  static async start(count: number, sets: readonly string[], commandTimeoutMs = COMMAND_TIMEOUT_MS): Promise<FaultBed> {
     const ids = Array.from({ length: count }, (_, nth) => `n${nth + 1}`)
     const [cut, bugs, clock] = [new Set<NodeId>(), [] as unknown[], new SystemClock()]
     const bus = createLocalBus(clock)
-    const begun = { ids, sets, clock, bus, cut, onBug: (error: unknown) => void bugs.push(error) }
+    const begun = { ids, sets, commandTimeoutMs, clock, bus, cut, onBug: (error: unknown) => void bugs.push(error) }
     const nodes = await Promise.all(ids.map((id, at) => startNode(id, at, begun)))
     for (const { node } of nodes) {
       while (!node.cluster.ready().ready) await new Promise<void>((resolve) => clock.after(READY_POLL_MS, resolve))
@@ -81,13 +81,14 @@ export class FaultBed {
 interface Begun {
   readonly ids: readonly NodeId[]
   readonly sets: readonly string[]
+  readonly commandTimeoutMs: number
   readonly clock: SystemClock
   readonly bus: LocalBus
   readonly cut: ReadonlySet<NodeId>
   readonly onBug: (error: unknown) => void
 }
 
-async function startNode(id: NodeId, at: number, { ids, sets, clock, bus, cut, onBug }: Begun): Promise<FaultyNode> {
+async function startNode(id: NodeId, at: number, { ids, sets, commandTimeoutMs, clock, bus, cut, onBug }: Begun): Promise<FaultyNode> {
   const config = configOf({ port: 0, sets }, ids, id, at)
   const [disk, writes, random, hash] = [new MemoryDisk(), new Gate(), new SystemRandom(), await loadHash()]
   const storage = gatedStorage(createMemoryStorage(disk), { writes: () => writes.pass() })
@@ -106,7 +107,7 @@ async function startNode(id: NodeId, at: number, { ids, sets, clock, bus, cut, o
   const { settings, ...options } = serverOptions(config, { ownThread: false, onBug, systemStats: null }, false)
   const server = await startServer(backend, {
     ...options,
-    settings: { ...settings, commandTimeoutMs: COMMAND_TIMEOUT_MS },
+    settings: { ...settings, commandTimeoutMs },
     drainTimeoutMs: DRAIN_MS,
   })
   let [nodeStopped, gatewayStopped]: (Promise<void> | null)[] = [null, null]

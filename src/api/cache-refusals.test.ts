@@ -28,12 +28,16 @@ interface Row {
   readonly begin: (bed: FaultBed, last: FaultyNode, client: SocketClient) => Promise<(() => void) | null>
   /** Members of the problem besides those that each has. */
   readonly more?: Record<string, unknown>
+  /** Where the trouble takes its time. */
+  readonly commandTimeoutMs?: number
   /** Meanwhile, of what is not refused. */
   readonly meanwhile?: (last: FaultyNode) => Promise<void>
   /** Once the trouble is over. */
   readonly afterwards?: (last: FaultyNode) => Promise<void>
 }
 
+/** Nobody is elected because this machine is busy. */
+const SETS = ['cluster.partitions=1', 'consensus.segment_bytes=1048576', 'consensus.election_timeout_ms=1500']
 const HINT = { hint: expect.any(String) as string }
 const JSON_TYPE = { 'content-type': 'application/json' }
 const OPTIONS = { timeoutMs: 20_000 }
@@ -152,6 +156,7 @@ const ROWS: readonly Row[] = [
     why: 'as many requests of a connection as may be are unanswered',
     status: 429,
     outcome: 'not-applied',
+    commandTimeoutMs: 30_000,
     http: [],
     socket: [...SOCKET_WRITES, SOCKET_REMOVAL, ['cache.get', { cache: 'c', key: 'there' }]],
     async begin({ nodes }, _, client) {
@@ -249,8 +254,8 @@ const ROWS: readonly Row[] = [
 
 test.each(ROWS)(
   '$code: $why',
-  async ({ code, status, outcome, more, http, socket, begin, meanwhile, afterwards }) => {
-    const bed = await FaultBed.start(3, ['cluster.partitions=1', 'consensus.segment_bytes=1048576'])
+  async ({ code, status, outcome, more, commandTimeoutMs, http, socket, begin, meanwhile, afterwards }) => {
+    const bed = await FaultBed.start(3, SETS, commandTimeoutMs)
     const last = bed.nodes.at(-1) as FaultyNode
     const problem = { code, status, outcome, retryable: true, title: expect.any(String) as string, ...more }
     try {
