@@ -73,6 +73,27 @@ test('it is said again until it is there, and whenever another number is right',
   expect(said.slice(3)).toEqual([600, 700])
 })
 
+test('a lower number evicts: it is said once it has been right for five seconds, for a node that has just started may know an old table', async () => {
+  const { said, confirm, room, state, clock } = bed(500, 250)
+  await confirm()
+  await clock.pass(4_900)
+  expect(said).toEqual([])
+  // The newer table has come.
+  state.wanted = 500
+  room.look()
+  await clock.pass(20_000)
+  expect(said).toEqual([])
+  state.wanted = 400
+  room.look()
+  await clock.pass(4_900)
+  expect(said).toEqual([])
+  await clock.pass(200)
+  expect(said).toEqual([400])
+  const first = bed(ROOM_UNBOUNDED, 500)
+  await first.confirm()
+  expect(first.said).toEqual([500])
+})
+
 test('a home that is no more says nothing', async () => {
   const { said, confirm, room, clock, state } = bed(400, 500)
   state.fails = 1
@@ -95,7 +116,7 @@ test('a node asks its homes whenever the placement changes, and not once it is c
   const machine = { roomBytes: 0, read: () => NOTHING_HELD, holders: () => [], eachOwned: () => [].values(), ownerOf: () => null }
   const submit = async (partition: number, command: CacheCommand): Promise<unknown> => {
     said.push([partition, command])
-    if (bytes === 300) throw new TricordError('NO_QUORUM', 'nobody there')
+    if (bytes === 700) throw new TricordError('NO_QUORUM', 'nobody there')
     if (command.type === 'cache_room') machine.roomBytes = command.bytes
     return { type: 'limited' }
   }
@@ -114,13 +135,13 @@ test('a node asks its homes whenever the placement changes, and not once it is c
   const command = (room: number) => [1, { type: 'cache_room', bytes: room, term: TERM }]
   await clock.settle()
   expect(said).toEqual([command(500)])
-  bytes = 400
+  bytes = 600
   changed()
   // Not within the change: an entry may be being applied.
   expect(said).toHaveLength(1)
   await clock.pass(1)
-  expect(said).toEqual([command(500), command(400)])
-  bytes = 300
+  expect(said).toEqual([command(500), command(600)])
+  bytes = 700
   changed()
   await clock.pass(1)
   expect(said).toHaveLength(3)

@@ -4,7 +4,7 @@
  * holds for all replicas, a partition that nobody writes hears of it as well, and no command carries it.
  *
  *   elected ──confirmed: the log of older terms is applied──▶ compare ──other──▶ cache_room ──▶ compare
- *                                                                ▲ the placement has changed
+ *                                                                ▲ the placement has changed; a lower number after 5 s
  */
 import { type GroupId, type Millis, type Term, FIRST_PARTITION, partitionGroup } from '../../base/ids.ts'
 import type { ClusterDirectory } from '../../cluster/directory.ts'
@@ -17,6 +17,11 @@ import type { Writes } from './writes.ts'
 
 const TIMEOUT_MS: Millis = 5_000
 const AGAIN_MS: Millis = 1_000
+/**
+ * What evicts has to be right for so long before it is said: a node that has just started, and was elected, may know an old table, in which
+ * fewer nodes had more partitions each.
+ */
+const LOWER_MS: Millis = 5_000
 
 export interface PartitionRoom {
   /** Of each partition, as of the placement now. */
@@ -63,6 +68,8 @@ export class HomeRoom {
   readonly #machine: Pick<CacheMachine, 'roomBytes'>
   readonly #deps: HomeRoomDeps
   #timer: Timer | null = null
+  /** When a lower number may be said; null: it is not to be lower. */
+  #lowerAt: Millis | null = null
   #isCaughtUp = false
   #isBusy = false
   #ended = false
@@ -96,10 +103,14 @@ export class HomeRoom {
 
   #compare(): void {
     const bytes = this.#deps.room.bytesMax()
-    if (this.#machine.roomBytes === bytes) {
+    const { roomBytes } = this.#machine
+    if (roomBytes === bytes) {
+      this.#lowerAt = null
       this.#isBusy = false
       return
     }
+    const waitMs = bytes < roomBytes && roomBytes < ROOM_UNBOUNDED ? this.#lowerInMs() : 0
+    if (waitMs > 0) return this.#again(waitMs)
     // Another number may be right by then.
     const said = (): void => {
       if (!this.#ended) this.#compare()
@@ -108,9 +119,15 @@ export class HomeRoom {
     this.#deps.writes.submit(this.#partition, command, { timeoutMs: TIMEOUT_MS }).then(said, () => this.#again())
   }
 
-  #again(): void {
+  #lowerInMs(): Millis {
+    const now = this.#deps.clock.now()
+    this.#lowerAt ??= now + LOWER_MS
+    return this.#lowerAt - now
+  }
+
+  #again(waitMs: Millis = AGAIN_MS): void {
     if (this.#ended) return
-    this.#timer = this.#deps.clock.after(AGAIN_MS, () => {
+    this.#timer = this.#deps.clock.after(waitMs, () => {
       this.#isBusy = false
       this.look()
     })
