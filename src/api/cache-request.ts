@@ -24,5 +24,6 @@ export function writing(c: Call, name: CacheName | EntryName, verb: string, mean
 
 /** Of calls that would take no notice of them. */
 export function refuseConditions(c: Call): void {
-  for (const name of ['If-Match', 'If-None-Match']) refuseCondition(name, c.req.header(name), 'goes with PUT, GET and DELETE of an entry')
+  refuseCondition('If-Match', c.req.header('If-Match'), 'goes with PUT and DELETE of an entry')
+  refuseCondition('If-None-Match', c.req.header('If-None-Match'), 'goes with PUT, GET and HEAD of an entry')
 }
