@@ -18,6 +18,7 @@ interface Case {
   readonly workload?: WorkloadChoice
   readonly writeback?: 'on' | 'off'
   readonly lending?: 'on' | 'off'
+  readonly driftPpm?: number
 }
 
 const SAFETY_MS = 12_000
@@ -62,6 +63,7 @@ const ONCE_RED: readonly Case[] = [
   ...ONCE_RED_LOCKS.map((known): Case => ({ ...known, workload: 'locks' })),
   { seed: 400_068, membership: 'off', workload: 'queues', safetyMs: 20_000 },
   { seed: 924_589, workload: 'queues', safetyMs: 20_000 },
+  { seed: 7_300_096, workload: 'all', driftPpm: DRIFT_PPM, safetyMs: 20_000 },
   { seed: 8_111, membership: 'on', workload: 'both', safetyMs: 20_000 },
   ...[8, 10, 80, 104].map((seed): Case => ({ seed, workload: 'caches', writeback: 'on', lending: 'off', safetyMs: 20_000 })),
   ...[1_032, 37, 40, 45, 58, 1_037].map((seed): Case => ({ seed, workload: 'caches', writeback: 'off', lending: 'off', safetyMs: 20_000 })),
@@ -75,7 +77,7 @@ beforeAll(async () => {
 describe('simulator', () => {
   it.each([...DRAWN, ...MOVING, ...ROTTEN, ...CACHES, ...WRITEBACK, ...ONCE_RED])(
     'seed $seed',
-    async ({ seed, membership, rotten, workload, writeback, lending, safetyMs = SAFETY_MS }) => {
+    async ({ seed, membership, rotten, workload, writeback, lending, driftPpm, safetyMs = SAFETY_MS }) => {
       const moving = membership && { membership: membership === 'on' }
       const { failure, trace, operations } = await runSeed(seed, hash, {
         safetyMs,
@@ -84,8 +86,9 @@ describe('simulator', () => {
         ...(workload && { workload }),
         ...(writeback && { writeback: writeback === 'on' }),
         ...(lending && { lending: lending === 'on' }),
+        ...(driftPpm && { driftPpm }),
       })
-      const cached = `${workload ? ` --workload ${workload}` : ''}${writeback ? ` --writeback ${writeback}` : ''}${lending ? ` --lending ${lending}` : ''}`
+      const cached = `${workload ? ` --workload ${workload}` : ''}${writeback ? ` --writeback ${writeback}` : ''}${lending ? ` --lending ${lending}` : ''}${driftPpm ? ` --drift ${driftPpm / 10_000}%` : ''}`
       const given = `${membership ? ` --membership ${membership}` : ''}${rotten ? ' --rotten' : ''}${cached}`
       const repeat = `repeat: npm run sim -- --seed ${seed} --count 1 --safety ${safetyMs}${given} --trace`
       expect(failure, failure ? `${repeat}\n${trace.join('\n')}` : '').toBeNull()

@@ -13,7 +13,7 @@ import type { World } from './world.ts'
 const FRAME_MS = 1
 const WAY_MEAN_MS = 1
 /** What a gateway takes to find that nobody is there. */
-const SILENCE_MS: Millis = 5_000
+const SILENCE_MS: Millis = 15_000
 
 /** When something that a gateway sends arrives, after the time that it has to wait for what was before. */
 export interface Fate {

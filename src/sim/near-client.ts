@@ -23,6 +23,8 @@ import { SimFailure } from './world.ts'
 
 const READS_MAX = 3
 const SLEEPS_MS = [50, 1_000, 5_000, 10_000]
+/** Of its connections: the gateway does not hear that they are over. */
+const SILENT_SHARE = 0.7
 const DECODER = new TextDecoder()
 /** What gateways answer in bad times; anything else is a bug. */
 const LATER = new Set(['NO_QUORUM', 'NO_LEADER', 'STARTING', 'OVERLOADED', 'UNKNOWN_OUTCOME'])
@@ -135,7 +137,7 @@ export class NearClient implements Client, WatchClient {
   }
 
   #hangUp(): void {
-    this.#connection?.end()
+    this.#connection?.end(this.#dice.chance(SILENT_SHARE))
     this.#connection = null
     this.#sub = null
     this.#isSubscribing = false

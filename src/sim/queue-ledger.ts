@@ -68,7 +68,7 @@ export class QueueLedger {
   /** When it was known, by queue and id. */
   readonly #ackedAt = new Map<string, number>()
   /** Leases that somebody was told of who never had an answer with them. */
-  readonly #strangers: { readonly queue: string; readonly id: string; readonly token: number }[] = []
+  readonly #strangers: { readonly queue: string; readonly id: string; readonly token: number; readonly wasTheirs: () => boolean }[] = []
   readonly #floors = new Map<string, number>()
   readonly #purged = new Map<string, number>()
 
@@ -179,9 +179,9 @@ export class QueueLedger {
   }
 
   /** Somebody was told that a lease of theirs is lost; `wasTheirs`: it was asked for by them. */
-  lost(queue: string, id: string, token: number, wasTheirs: boolean): void {
+  lost(queue: string, id: string, token: number, wasTheirs: () => boolean): void {
     this.history.losses.push({ queue, id, token, toldAt: this.now })
-    if (!wasTheirs) this.#strangers.push({ queue, id, token })
+    if (!wasTheirs()) this.#strangers.push({ queue, id, token, wasTheirs })
   }
 
   /** Is about to be; the answer is for what this gives. */
@@ -242,7 +242,9 @@ export class QueueLedger {
     const gone = left.filter(({ queue }) => queue === PASSING)
     const ended = this.deletions.check(this.history, gone)
     const delivered = new Set(this.history.deliveries.map(({ queue, id, token }) => `${queue} ${id} ${token}`))
-    const misled = this.#strangers.map(({ queue, id, token }) => `${queue} ${id} ${token}`).filter((lease) => delivered.has(lease))
+    // A lease may be over before the answer that tells of it.
+    const strangers = this.#strangers.filter(({ wasTheirs }) => !wasTheirs())
+    const misled = strangers.map(({ queue, id, token }) => `${queue} ${id} ${token}`).filter((lease) => delivered.has(lease))
     if (misled.length > 0) throw new SimFailure(`queues: somebody else was told that a lease is lost: ${misled.join()}`)
     const violations = [...this.history.report(left).violations, ...this.#passed(), ...this.dedups.check(), ...ended]
     if (violations.length > 0) throw new SimFailure(`queues: ${violations.slice(0, 20).join('\n  ')}`)

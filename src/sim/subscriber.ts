@@ -135,7 +135,7 @@ export class Subscriber implements Client {
   }
 
   #lose(connection: Connection, queue: string, id: string, token: number): void {
-    this.#context.ledger.lost(queue, id, token, connection.asked(id, token) !== undefined)
+    this.#context.ledger.lost(queue, id, token, () => connection.asked(id, token) !== undefined)
     // Now and then it does not care, and is refused.
     if (this.#dice.chance(0.7)) this.#held = this.#held.filter((held) => held.id !== id || held.token !== token)
   }

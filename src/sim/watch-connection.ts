@@ -104,8 +104,11 @@ export class WatchConnection {
     this.#link.read(reads, () => this.#subscriptions.writableChanged())
   }
 
-  end(): void {
-    this.#link.end(() => this.#subscriptions.end())
+  /** `isSilent`: nobody tells the gateway. */
+  end(isSilent: boolean): void {
+    const goodbye = (): void => this.#subscriptions.end()
+    if (isSilent) this.#link.vanish(goodbye)
+    else this.#link.end(goodbye)
   }
 
   // What the gateway sends.
