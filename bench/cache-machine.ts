@@ -18,6 +18,7 @@ const YEARS = 2 ** 38
 const NAME = { namespace: 'default', cache: 'sessions' }
 const VALUE = new Uint8Array(256).fill(7)
 const ROUND = 100_000
+const ROOM_BYTES = 67_108_864
 
 class Context implements ApplyContext {
   index = 1
@@ -104,6 +105,21 @@ async function benchMemory(what: string, entries: number, options: Omit<PutOptio
     'B',
   )
   return machine
+}
+
+/** What a partition takes that is full, beside what it counts. */
+async function benchRoom(what: string, puts: number, options: Omit<PutOptions, 'share'>, policy: Share['policy'] = 'lru'): Promise<void> {
+  const machine = createCacheMachine()
+  const ctx = new Context()
+  const before = await settledMemory()
+  machine.apply(ctx, 1, encodeCommand({ type: 'cache_room', bytes: ROOM_BYTES, term: ctx.term }))
+  for (let nth = 0; nth < puts; nth++) {
+    machine.apply(ctx, nth + 2, putOf(keyOf(nth), { ttlMs: 60_000 + nth, ...options, share: shareOf(1e9, policy) }))
+    if (nth % 10_000 === 0) machine.drain(nothing, nothing)
+  }
+  machine.drain(nothing, nothing)
+  const taken = (await settledMemory()) - before
+  say(`memory of a full partition by what it counts, ${what}`, ((taken / machine.stats().memoryBytes) * 100).toFixed(0), '%')
 }
 
 function benchReads(machine: CacheMachine, entries: number): void {
@@ -244,6 +260,10 @@ benchPuts('over what is there, 4 KiB', 1e9, 10_000, { value: new Uint8Array(4_09
 benchPuts('with a life and two tags', 1e9, 1e9, { ttlMs: 60_000, tags }, 'lru')
 benchPuts('new keys, full, lru', 50_000, 1e9, {}, 'lru')
 benchPuts('new keys, full, s3fifo', 50_000, 1e9, {}, 's3fifo')
+const small = { value: new Uint8Array(1) }
+await benchRoom('1 byte each', 300_000, small)
+await benchRoom('1 byte each, s3fifo', 300_000, small, 's3fifo')
+await benchRoom('1 KiB each', 100_000, { value: new Uint8Array(1_024) })
 await benchMemory('with a life and two tags', entries, { ttlMs: 60_000, tags })
 const machine = await benchMemory('plain', entries, {})
 benchReads(machine, entries)
