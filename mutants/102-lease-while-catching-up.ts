@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/cache/watch/stream.ts',
   find: 'joined ? watch.freshAt : -Infinity',
   replace: 'watch.freshAt',
-  killedBy: cacheSimulator(1, 60),
+  killedBy: cacheSimulator(61, 100),
 }

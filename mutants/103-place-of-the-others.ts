@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/cache/watch/stream.ts',
   find: 'return joined ? Math.max(place, watch.place ?? 0) : place',
   replace: 'return Math.max(place, watch.place ?? 0)',
-  killedBy: cacheSimulator(1, 60),
+  killedBy: cacheSimulator(41, 70),
 }
