@@ -111,10 +111,10 @@ function tellOwner(home: Home, id: LineId, owner: Owner): void {
   tell(home, node, { type: 'dataX', term: home.options.term, sid, rid, line: id, g, held, own, versionFirst, versionMax })
 }
 
-/** For writes through the log that found the line owned. */
+/** For writes through the log that found the line owned. A silent home does not: the owner of an older term flushes before it speaks. */
 export function takeBack(home: Home, id: LineId, now: Millis): void {
   const line = home.state.lines.get(id)
-  if (line?.busy || line?.step) return
+  if (!home.state.open || line?.busy || line?.step) return
   if (line?.owner && isLive(home, line.owner)) {
     invalidate(home, id, line, 'recall', now)
     return

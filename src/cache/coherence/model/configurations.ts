@@ -38,6 +38,17 @@ export const SMALL: readonly Configuration[] = [
   { name: 'owners of a line, evictions', nodes: 2, loads: 3, grants: 4, owners: true, evictions: true },
   { name: 'owners that let their lines go', ...TWO, grants: 3, owners: true, releases: true },
   { name: 'an owner and a failover', ...ONE, terms: 2, tries: 2, grants: 1, owners: true, releases: true, sessions: false },
+  {
+    name: 'an owner, a write that is refused, a failover',
+    ...ONE,
+    loads: 2,
+    terms: 2,
+    tries: 2,
+    writes: 2,
+    grants: 2,
+    owners: true,
+    begin: [...OWNED, /proposes put/],
+  },
   { name: 'an owner whose lease ends', ...ONE, loads: 2, time: 2, tries: 2, grants: 2, owners: true, lossy: true },
   // Nobody else asks for the line, so nothing may be lost.
   { name: 'an owner that asks for its line again', ...ONE, loads: 3, time: 2, tries: 2, grants: 3, owners: true, begin: OWNED },

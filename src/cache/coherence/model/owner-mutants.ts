@@ -154,4 +154,10 @@ export const OWNER_MUTANTS: readonly ReducerMutant[] = [
     edits: [["case 'inv':\n      case 'recall':\n", SPARING_RECALL], SPARED],
     settings: { ...ALONE, loads: 4, begin: [/getS of n0/, /dataS to n0/, /n0 claims/, /n1 claims/] },
   },
+  {
+    name: 'a silent home takes back what its owner has not flushed',
+    file: 'home-owners.ts',
+    edits: [['if (!home.state.open || line?.busy || line?.step) return', 'if (line?.busy || line?.step) return']],
+    settings: { ...OWNERS_FAILOVER, loads: 2, writes: 2, begin: [...OWNED, /proposes put/] },
+  },
 ]
