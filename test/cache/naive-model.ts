@@ -396,9 +396,11 @@ export class NaiveModel {
     const removed = free.filter((entry) => this.#remove(entry, 'invalidate') > 0).length
     const isNamed = (line: LineId) =>
       'line' in what ? line.startsWith(entryLine(namespace, cache, '')) : from === 0 && line.startsWith(prefix)
-    const unseen = this.owners.map(({ line }) => line).filter((line) => isNamed(line) && !this.entries.some((entry) => entry.line === line))
-    const keys = unseen.sort().map((line) => parseLine(line)?.name ?? '')
-    return { type: 'swept', removed, more: false, after, below, owned: [...keys, ...owned.map(({ key }) => key)] }
+    const hasEntry = (line: LineId) => this.entries.some((entry) => entry.line === line)
+    const told = this.owners.map(({ line }) => line).filter((line) => isNamed(line) && !('line' in what && hasEntry(line)))
+    const keys = told.sort().map((line) => parseLine(line)?.name ?? '')
+    const met = 'line' in what || from > 0 ? owned.map(({ key }) => key) : []
+    return { type: 'swept', removed, more: false, after, below, owned: [...keys, ...met] }
   }
 
   // ---- loads ----

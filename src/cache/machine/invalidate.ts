@@ -44,32 +44,35 @@ export function sweep(table: CacheTable, ctx: ApplyContext, command: SweepComman
     const lines = entryLine(command.namespace, command.cache, prefix)
     if (command.after === 0) fenceLoads(table, ctx, (load) => load.line.startsWith(lines))
     const cache = table.find(command)
-    const { keys: unseen, more } = command.after === 0 ? ownedUnseen(table, lines) : NOTHING_UNSEEN
-    // What is not told now would not be found later, flushed by then as if it were new: from the beginning, once these are given back.
-    if (more) return sweptNames([], { more, after: 0, below, owned: unseen })
-    if (cache === null) return sweptNames([], { more: false, after: command.after, below, owned: unseen })
-    return sweepPrefix(table, ctx, cache, prefix, { from: command.after, below, owned: unseen })
+    // All at once, with an entry or without: what an owner deletes and puts again is flushed as if it were new, behind the page or before it.
+    const { keys, more } = command.after === 0 ? ownedBelow(table, lines) : NOTHING_OWNED
+    // What is not told now would not be found later: from the beginning, once these are given back.
+    if (more) return sweptNames([], { more, after: 0, below, owned: keys })
+    if (cache === null) return sweptNames([], { more: false, after: command.after, below, owned: keys })
+    return sweepPrefix(table, ctx, cache, prefix, { from: command.after, below, owned: keys })
   }
   const { line } = what
   const parsed = parseLine(line)
   if (parsed?.namespace !== command.namespace || parsed.cache !== command.cache) return refused(invalid('line', 'of another cache'))
   fenceLoads(table, ctx, ({ tags }) => tags.some(([carried, version]) => carried === line && version < below))
-  return sweepLine(table, ctx, line, below, ownedUnseen(table, entryLine(command.namespace, command.cache, '')).keys)
+  // Where nothing was flushed yet no entry tells of them.
+  const unseen = ownedBelow(table, entryLine(command.namespace, command.cache, ''), (owned) => table.entryOf(owned) === null)
+  return sweepLine(table, ctx, line, below, unseen.keys)
 }
 
-interface Unseen {
+interface OwnedKeys {
   readonly keys: string[]
   /** There are others. */
   readonly more: boolean
 }
 
-const NOTHING_UNSEEN: Unseen = { keys: [], more: false }
+const NOTHING_OWNED: OwnedKeys = { keys: [], more: false }
 
-/** Keys of lines that nodes own, and of which nothing was flushed yet: no entry tells of them. At most a page, those owned first. */
-function ownedUnseen(table: CacheTable, lines: LineId): Unseen {
+/** Keys of lines that nodes own, at most a page: of those owned first. */
+function ownedBelow(table: CacheTable, lines: LineId, isMeant: (line: LineId) => boolean = () => true): OwnedKeys {
   const keys: string[] = []
   for (const line of table.owned.keys()) {
-    if (!line.startsWith(lines) || table.entryOf(line) !== null) continue
+    if (!line.startsWith(lines) || !isMeant(line)) continue
     if (keys.length === sweepMax) return { keys: keys.sort(), more: true }
     keys.push((parseLine(line) as Line).name)
   }
@@ -102,7 +105,7 @@ function sweepLine(table: CacheTable, ctx: ApplyContext, line: LineId, below: nu
 interface Page {
   readonly from: number
   readonly below: number
-  /** Told besides those that are met. */
+  /** Told besides those that are met later. */
   readonly owned: string[]
 }
 
@@ -118,8 +121,9 @@ function sweepPrefix(table: CacheTable, ctx: ApplyContext, cache: Cache, prefix:
     // What was there before and changed since goes, too: it may have been made of what is invalidated.
     if (entry.born >= below || !entry.key.startsWith(prefix)) continue
     taken += 1
-    if (entry.own !== 0) owned.push(entry.key)
-    else take(table, ctx, entry, versions)
+    if (entry.own === 0) take(table, ctx, entry, versions)
+    // With the first page all that is owned is told.
+    else if (from > 0) owned.push(entry.key)
   }
   return sweptNames(versions, { more, after, below, owned })
 }

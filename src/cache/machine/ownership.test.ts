@@ -3,8 +3,10 @@ import { Bed, NAME, SHARE, putOf } from '../../../test/cache/bed.ts'
 import { entryLine } from '../line-id.ts'
 import { CACHE_LIMITS } from '../types.ts'
 import { encodeCommand } from './codec.ts'
-import type { CacheReply, FlushCommand } from './commands.ts'
+import { type CacheReply, type FlushCommand, MACHINE_LIMITS } from './commands.ts'
 
+const { sweepMax } = MACHINE_LIMITS
+const WIDE = { ...SHARE, entries: 10_000 }
 const LINE = entryLine(NAME.namespace, NAME.cache, 'a')
 const OWNED = { type: 'owned', line: LINE, node: 'n1', own: 1 }
 const FENCED = { type: 'refused', code: 'FENCED' }
@@ -92,6 +94,34 @@ test('what is owned is neither evicted nor expired nor swept, until it is releas
   release(bed, 1)
   expect(bed.get('a')).toBeNull()
   expect(bed.changes.at(-1)).toMatchObject({ line: LINE, reason: 'expire', own: 0 })
+})
+
+test('a sweep by name tells of all that is owned at once: what its owner deletes and puts again is flushed as if it were new', () => {
+  const bed = new Bed()
+  for (let nth = 0; nth < sweepMax; nth++) bed.put(`k${nth}`, '1', { share: WIDE })
+  bed.put('a', '1', { share: WIDE })
+  own(bed)
+  const first = bed.machine.version - 9
+  const sweep = { type: 'cache_sweep', ...NAME, what: { all: true }, below: 0, after: 0 } as const
+  const page = bed.run(sweep)
+  expect(page).toMatchObject({ removed: sweepMax, more: true, owned: ['a'] })
+  flush(bed, 1, first, null)
+  flush(bed, 1, first + 1, '2')
+  const { below, after } = page as Extract<CacheReply, { type: 'swept' }>
+  expect(bed.run({ ...sweep, below, after })).toMatchObject({ removed: 0, more: false, owned: [] })
+  expect(bed.get('a')).toBe('2')
+})
+
+test('what became owned while a sweep by name was under way is told by its later pages', () => {
+  const bed = new Bed()
+  for (let nth = 0; nth < sweepMax; nth++) bed.put(`k${nth}`, '1', { share: WIDE })
+  bed.put('a', '1', { share: WIDE })
+  const sweep = { type: 'cache_sweep', ...NAME, what: { all: true }, below: 0, after: 0 } as const
+  const page = bed.run(sweep)
+  expect(page).toMatchObject({ more: true, owned: [] })
+  own(bed)
+  const { below, after } = page as Extract<CacheReply, { type: 'swept' }>
+  expect(bed.run({ ...sweep, below, after })).toMatchObject({ removed: 0, more: false, owned: ['a'] })
 })
 
 test('owning ends a load', () => {

@@ -103,25 +103,28 @@ export class Invalidations {
   async #sweep(partition: number, name: CacheName, what: SweepWhat, from: number, options: CacheCallOptions): Promise<number> {
     let removed = 0
     let [after, below] = [0, from]
-    const owned: string[] = []
+    // Those that stay owned are told by several pages.
+    const owned = new Set<string>()
     for (let [page, round] = [0, 0]; ; page++) {
       const command = { type: 'cache_sweep', ...name, what, below, after } as const
       const reply = await this.#writes.submit(partition, command, ofPart(options, `page${page}`))
       if (reply.type !== 'swept') return removed
       removed += reply.removed
-      owned.push(...reply.owned)
+      for (const key of reply.owned) owned.add(key)
       ;({ after, below } = reply)
       if (reply.more && ('line' in what || after > 0)) continue
       // By name they are newer than the sweep once they are flushed; by a line their tags say whether they are meant.
       if (!('line' in what)) {
-        removed += await this.#ownedKeys(partition, name, owned.splice(0), round, options)
+        removed += await this.#ownedKeys(partition, name, [...owned], round, options)
+        owned.clear()
         if (!reply.more) return removed
         if (round++ === SWEEPS_MAX) throw ownedAgain()
         below = from
         continue
       }
-      if (owned.length === 0 || round++ >= ROUNDS_MAX) return removed
-      await this.#giveBack(name, owned.splice(0), options)
+      if (owned.size === 0 || round++ >= ROUNDS_MAX) return removed
+      await this.#giveBack(name, [...owned], options)
+      owned.clear()
       after = 0
     }
   }
