@@ -5,7 +5,7 @@ import { TricordError } from '../../base/errors.ts'
 import { loadHash } from '../../io/hash.ts'
 import { createProposer } from '../../raft/host/proposer.ts'
 import { createCaches } from '../facade.ts'
-import type { CacheRead, Caches, Condition, NewValue } from '../types.ts'
+import type { CacheRead, Caches, Condition, InvalidateWhat, NewValue } from '../types.ts'
 import { createTransactions } from '../../transaction/facade.ts'
 import type { Queues } from '../../queue/types.ts'
 import { Writes } from './writes.ts'
@@ -99,6 +99,22 @@ describe('one key', () => {
       expect((await refusal(batch(nth, [key], 'two'))).code).toBe('IDEMPOTENCY_KEY_REUSED')
       expect(await get(0, 'batch', key)).toBe(null)
     }
+  })
+
+  test('an invalidation under a key is one call: repeated it takes nothing that came since, and another one under its key takes nothing at all', async () => {
+    const keys = Array.from({ length: 20 }, (_, nth) => `k${nth}`)
+    for (const key of keys) await put(0, 'named', key, 'v', { tags: ['t'] })
+    const invalidate = (nth: number, what: InvalidateWhat, fingerprint: string) =>
+      on(nth).invalidate(named('named'), what, { ...OPTIONS, idempotencyKey: { key: 'default/caches/named/1', fingerprint } })
+    const first = { keys: ['k0'] }
+    expect(await invalidate(0, first, 'one')).toEqual({ invalidated: 1 })
+    await put(1, 'named', 'k0', 'since', { tags: ['t'] })
+    expect(await invalidate(1, first, 'one')).toEqual({ invalidated: 1 })
+    expect(await get(2, 'named', 'k0')).toBe('since')
+    for (const what of [...keys.map((key) => ({ keys: [key] })), { tags: ['t'] }, { prefix: 'k' }, { all: true } as const]) {
+      expect((await refusal(invalidate(2, what, JSON.stringify(what)))).code).toBe('IDEMPOTENCY_KEY_REUSED')
+    }
+    expect(await Promise.all(keys.map((key) => get(0, 'named', key)))).toEqual(['since', ...keys.slice(1).map(() => 'v')])
   })
 
   test('a value ends with its time, on nodes that hold a copy too', async () => {

@@ -5,7 +5,7 @@ import { TricordError } from '../../base/errors.ts'
 import { type GroupId, partitionGroup } from '../../base/ids.ts'
 import type { Proposer } from '../../raft/proposer.ts'
 import { decodeCommand } from '../machine/decode.ts'
-import { bumped, invalidated, swept } from '../machine/replies.ts'
+import { begun, bumped, invalidated, swept } from '../machine/replies.ts'
 import { DEFAULT_CONFIG, type InvalidateWhat } from '../types.ts'
 import { Invalidations } from './invalidations.ts'
 import type { Lines } from './lines.ts'
@@ -91,16 +91,25 @@ describe('what a node owns', () => {
     const proposer: Pick<Proposer, 'submit'> = {
       submit(_, bytes, { key }, done) {
         const command = decodeCommand(bytes)
-        if (command.type !== 'cache_sweep' && command.type !== 'cache_invalidate_keys') throw new Error(command.type)
         // Under one key one command, or it would be answered as another one was.
         if (named.has(key?.key ?? '')) throw new Error(`another command under ${key?.key}`)
         named.set(key?.key ?? '', command.type)
         if (command.type === 'cache_invalidate_keys') for (const one of command.keys) ownedKeys.delete(one)
         const told = [...ownedKeys].slice(0, page)
         const more = ownedKeys.size > page
-        const reply =
-          command.type === 'cache_sweep' ? swept([], { more, after: 0, below: 9, owned: told }) : invalidated([], command.keys.length, [])
-        queueMicrotask(() => done({ ok: true, reply }))
+        const reply = () => {
+          switch (command.type) {
+            case 'cache_begin':
+              return begun()
+            case 'cache_sweep':
+              return swept([], { more, after: 0, below: 9, owned: told })
+            case 'cache_invalidate_keys':
+              return invalidated([], command.keys.length, [])
+            default:
+              throw new Error(command.type)
+          }
+        }
+        queueMicrotask(() => done({ ok: true, reply: reply() }))
         return { cancel: () => {} }
       },
     }

@@ -33,11 +33,13 @@ export class Invalidations {
   /** How many entries are gone. */
   async invalidate(name: CacheName, what: InvalidateWhat, { levels }: CacheConfig, options: CacheCallOptions): Promise<number> {
     const { namespace, cache } = name
+    // What it names lies where it lies: another call under this key might meet none of it.
+    if (options.idempotencyKey !== undefined) await this.#writes.begin(name, options)
     if ('keys' in what) return this.#keys(name, what.keys, options)
     if ('all' in what) return this.#sweepAll(name, { all: true }, 0, options)
     if ('tags' in what) return this.#tags(name, new Set(what.tags), options)
     const { prefix } = what
-    if (levels.some((level) => prefix.endsWith(level))) await this.#bump(levelLine(namespace, cache, prefix), options)
+    if (levels.some((level) => prefix.endsWith(level))) await this.#bump(levelLine(namespace, cache, prefix), ofPart(options, 'level'))
     // By the prefix in any case: what was put under other levels, or lies too deep, does not carry the line.
     return this.#sweepAll(name, { prefix }, 0, options)
   }
