@@ -27,6 +27,8 @@ export interface Client {
   readonly keys: readonly string[]
   /** Of its calls, those under an `Idempotency-Key`. */
   readonly logged: number
+  /** Whether it writes without one, too, and its node comes to own what it writes. */
+  readonly owns: boolean
 }
 
 interface Waiter {
@@ -67,11 +69,12 @@ export class WritebackLoad {
     await Promise.all(this.#clients)
   }
 
-  async #run({ node, keys, logged }: Client): Promise<void> {
+  async #run({ node, keys, logged, owns }: Client): Promise<void> {
     for (let round = 0; this.#running; round++) {
       const key = keys[round % keys.length] as string
       const turn = Math.random()
       if (turn < logged) await this.#putLogged(node, key)
+      else if (!owns) await this.get(node, key)
       else if (turn < 0.4) await this.put(node, key, null)
       else if (turn < 0.55) await this.increment(node, key)
       else if (turn < 0.65) await this.put(node, key, Math.random() < 0.2 ? 'absent' : (this.#versions.get(key) ?? null))

@@ -49,10 +49,12 @@ export class Scene {
     this.load = new WritebackLoad(cache, this.history, stage.lifeOf)
   }
 
-  /** Returns as the owner is to be struck. */
-  async begin(): Promise<void> {
-    for (let nth = 0; nth < 2; nth++) this.load.start({ node: this.#owner, keys: this.#keys, logged: 0 })
-    for (const node of this.#stage.nodes) this.load.start({ node, keys: SHARED, logged: 0.05 })
+  /** Returns as the owner is to be struck, or a home that dies: that one owns nothing, or what it had not flushed could be lost with it. */
+  async begin(dies: NodeProcess | null = null): Promise<void> {
+    for (let nth = 0; nth < 2; nth++) this.load.start({ node: this.#owner, keys: this.#keys, logged: 0, owns: true })
+    for (const node of this.#stage.nodes) {
+      this.load.start({ node, keys: SHARED, ...(node === dies ? { logged: 0.4, owns: false } : { logged: 0.05, owns: true }) })
+    }
     await Promise.all(this.#keys.map((key) => this.load.nextWrite(key, this.#owner)))
     await pause(LOADED_MS)
     this.#struckAt = performance.now()
@@ -72,7 +74,7 @@ export class Scene {
       took.set(key, { readMs, writtenMs: passed() })
     }
     await Promise.all(this.#keys.map(inherit))
-    this.load.start({ node: heirs[0] as NodeProcess, keys: this.#keys, logged: 0.02 })
+    this.load.start({ node: heirs[0] as NodeProcess, keys: this.#keys, logged: 0.02, owns: true })
     return took
   }
 

@@ -157,7 +157,7 @@ test(
         const [here, elsewhere] = await keysOf(struck, 1, 1)
         const how = struck === owner ? 'stopped' : 'well'
         const scene = new Scene(stageOf(), await newCache(`${how}${round}`, struck), owner, [...here, ...elsewhere])
-        await scene.begin()
+        await scene.begin(struck === home ? home : null)
         const code = await struck.kill(struck === owner ? 'SIGTERM' : 'SIGKILL')
         expect(code).toBe(struck === owner ? 0 : null)
         await scene.succeed(cluster.nodes.filter((node) => node !== owner && node !== struck))
