@@ -1,5 +1,5 @@
 /** All of a name is said to be gone though what was deleted a moment before is served still. */
-import { type Mutant, cacheSimulator } from './mutant.ts'
+import { type Mutant, namedTest } from './mutant.ts'
 
 export const mutant: Mutant = {
   name: 'sweep-by-name-passes',
@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/cache/machine/replies.ts',
   find: '[...versions, -below]',
   replace: '[...versions]',
-  killedBy: cacheSimulator(1_030, 1_060),
+  killedBy: namedTest('src/cache/machine/replies.test.ts', 'a sweep'),
 }
