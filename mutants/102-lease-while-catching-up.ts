@@ -1,5 +1,5 @@
 /** Who has not heard everything yet is told that it has. */
-import { type Mutant, cacheSimulator } from './mutant.ts'
+import { type Mutant, namedTest } from './mutant.ts'
 
 export const mutant: Mutant = {
   name: 'lease-while-catching-up',
@@ -8,5 +8,8 @@ export const mutant: Mutant = {
   file: 'src/cache/watch/stream.ts',
   find: 'joined ? watch.freshAt : -Infinity',
   replace: 'watch.freshAt',
-  killedBy: cacheSimulator(61, 100),
+  killedBy: namedTest(
+    'src/cache/watch/invalidations.test.ts',
+    'how old what was told may be: not known while homes are silent, or while it catches up',
+  ),
 }

@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/cache/coherence/fetch.ts',
   find: 'const taken = fetch.waiters.slice(0, fetch.asked)\n  fetch.waiters = fetch.waiters.slice(fetch.asked)',
   replace: 'const taken = fetch.waiters\n  fetch.waiters = []',
-  killedBy: cacheSimulator(1, 60),
+  killedBy: cacheSimulator(61, 90),
 }

@@ -194,8 +194,7 @@ export class CacheClient implements Client {
 
   /** What takes more than one command may have begun though it was refused, and done again it takes away what came since. */
   #invalidate(key: string, done: () => void): void {
-    const { history, cluster, options } = this.#context
-    const { writeback } = this.#context
+    const { history, cluster, options, writeback } = this.#context
     const isDoubtful = writeback !== null && this.#keys.some((one) => history.doubts(one) >= DOUBTS_MAX)
     const keyed = isDoubtful
       ? 'key'
@@ -211,6 +210,7 @@ export class CacheClient implements Client {
       again,
       (answer) => {
         const known = answer.type === 'reply'
+        if (!known && tag !== '') this.#context.halfDone.add(tag, what)
         const nothing = answer.type === 'not applied' && keyed === 'key'
         // What is dead by its tags is taken away, and counted, all the same.
         const removed = known && keyed === 'key' && !options.tagged ? (answer.reply as { readonly invalidated: number }).invalidated : null
@@ -222,12 +222,12 @@ export class CacheClient implements Client {
 
   #meant(kind: 'key' | 'tag' | 'level' | 'prefix' | 'all', key: string) {
     const begin = (prefix: string): readonly string[] => this.#keys.filter((one) => one.startsWith(prefix))
-    if (kind === 'key') return { what: { keys: [key] }, keys: [key], tag: '' }
-    if (kind === 'level') return { what: { prefix: LEVEL }, keys: this.#keys, tag: LEVEL }
-    if (kind === 'prefix') return { what: { prefix: key.slice(0, 1) }, keys: begin(key.slice(0, 1)), tag: '' }
+    if (kind === 'key') return { what: { keys: [key] }, keys: [key], tag: '' } as const
+    if (kind === 'level') return { what: { prefix: LEVEL }, keys: this.#keys, tag: LEVEL } as const
+    if (kind === 'prefix') return { what: { prefix: key.slice(0, 1) }, keys: begin(key.slice(0, 1)), tag: '' } as const
     if (kind === 'all') return { what: { all: true }, keys: this.#keys, tag: '' } as const
     const tag = this.#dice.pick(TAGS)
-    return { what: { tags: [tag] }, keys: this.#keys, tag }
+    return { what: { tags: [tag] }, keys: this.#keys, tag } as const
   }
 
   // What is told.

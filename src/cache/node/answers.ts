@@ -14,7 +14,7 @@ import { Invalidations } from './invalidations.ts'
 import { Lendings } from './lendings.ts'
 import type { HowToLoad, Operations } from './operations.ts'
 import { type WatchArgs, WatchRelay } from './watch-relay.ts'
-import type { Writes } from './writes.ts'
+import { type Writes, allOf } from './writes.ts'
 
 export interface AnswersDeps {
   readonly system: ActorSystem
@@ -100,7 +100,9 @@ export class Answers {
     const { created, config: now, version } = await writes.configure(name, config, options)
     await writes.limit(name, now, version, options)
     // What was put under other levels does not know the new ones: it must not outlive an invalidation that it cannot hear.
-    if (String(before.levels) !== String(now.levels)) await this.#invalidations.invalidate(name, { all: true }, now, options)
+    if (String(before.levels) !== String(now.levels)) {
+      await allOf([this.#invalidations.invalidate(name, { all: true }, now, options)], true)
+    }
     return { created, config: now }
   }
 }

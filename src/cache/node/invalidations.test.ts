@@ -85,6 +85,25 @@ describe('what a node owns', () => {
     expect(commands).toEqual([256, 256, 88])
   })
 
+  test.each<[string, Partial<Lines>, number]>([
+    ['is not given back', { read: () => Promise.reject(new TricordError('NO_QUORUM', 'nobody answers in time')) }, Infinity],
+    ['is given back, and the log takes no more', { read: () => ({}) as never }, 1],
+  ])('%s, after other keys were taken away: it may have been done in part', async (_, read, takes) => {
+    let taken = 0
+    const proposer: Pick<Proposer, 'submit'> = {
+      submit(_group, _bytes, _options, done) {
+        const isTaken = taken++ < takes
+        const error = new TricordError('NO_QUORUM', 'no leader')
+        queueMicrotask(() => done(isTaken ? { ok: true, reply: invalidated([], 1, ['b']) } : { ok: false, error }))
+        return { cancel: () => {} }
+      },
+    }
+    const lines = { giveUp: () => {}, ...read } as unknown as Lines
+    const invalidations = new Invalidations(lines, new Writes(proposer as Proposer, { partitions: 1, hash: () => 0 }))
+    const work = invalidations.invalidate(NAME, { keys: ['a', 'b'] }, CONFIG, OPTIONS)
+    await expect(work).rejects.toMatchObject({ code: 'NO_QUORUM', outcome: 'unknown' })
+  })
+
   /** One partition, in which more is owned than a sweep tells of at once; what is given back is invalidated by its key. */
   function sweepingOf(ownedKeys: Set<string>, page: number) {
     const named = new Map<string, string>()
