@@ -58,10 +58,6 @@ export class PingPong {
     for (const oldest of this.#lines.keys()) return void this.#lines.delete(oldest)
   }
 
-  count(now: Millis): number {
-    return this.bouncing(now, () => true).length
-  }
-
   /** Those that bounce now, of the lines that are asked for, the worst first. */
   bouncing(now: Millis, isMeant: (line: LineId) => boolean): readonly Bounced[] {
     const second = Math.floor(now / BUCKET_MS)
