@@ -14,7 +14,7 @@ import { Invalidations } from './invalidations.ts'
 import { Lendings } from './lendings.ts'
 import type { HowToLoad, Operations } from './operations.ts'
 import { type WatchArgs, WatchRelay } from './watch-relay.ts'
-import { type Writes, allOf } from './writes.ts'
+import { type Writes, partOf } from './writes.ts'
 
 export interface AnswersDeps {
   readonly system: ActorSystem
@@ -101,7 +101,7 @@ export class Answers {
     await writes.limit(name, now, version, options)
     // What was put under other levels does not know the new ones: it must not outlive an invalidation that it cannot hear.
     if (String(before.levels) !== String(now.levels)) {
-      await allOf([this.#invalidations.invalidate(name, { all: true }, now, options)], true)
+      await partOf(this.#invalidations.invalidate(name, { all: true }, now, options))
     }
     return { created, config: now }
   }

@@ -14,7 +14,7 @@ import { entryLine, levelLine, tagLine } from '../line-id.ts'
 import { MACHINE_LIMITS, type SweepWhat } from '../machine/commands.ts'
 import { CACHE_LIMITS, type CacheCallOptions, type CacheConfig, type CacheName, type InvalidateWhat } from '../types.ts'
 import type { Lines } from './lines.ts'
-import { type Done, type Writes, allOf, ofPart, withoutKey } from './writes.ts'
+import { type Writes, allOf, ofPart, partOf, withoutKey } from './writes.ts'
 
 /** Lines are given back, and may be owned again at once: so often they are asked for. */
 const ROUNDS_MAX = 3
@@ -61,11 +61,11 @@ export class Invalidations {
       const command = { type: 'cache_invalidate_keys', ...name, keys: left } as const
       // The last one has none: where all were in vain, whoever repeats the call has another one.
       const named = round === ROUNDS_MAX ? withoutKey(options) : ofPart(options, `round${round}`)
-      const [reply] = (await allOf([this.#writes.submit(partition, command, named)], removed > 0)) as [Done]
+      const reply = await partOf(this.#writes.submit(partition, command, named), removed > 0)
       if (reply.type !== 'invalidated') return removed
       removed += reply.removed
       left = reply.owned
-      await allOf([this.#giveBack(name, left, options)], removed > 0)
+      await partOf(this.#giveBack(name, left, options), removed > 0)
     }
     if (left.length === 0) return removed
     throw ownedAgain()

@@ -129,11 +129,16 @@ export function withoutKey({ timeoutMs, traceparent }: CacheCallOptions): CacheC
 }
 
 /** Where one of several commands is refused, others may have been taken. `isPart`: others were before. */
-export async function allOf<T>(works: readonly Promise<T>[], isPart = false): Promise<T[]> {
+export function allOf<T>(works: readonly Promise<T>[], isPart = false): Promise<T[]> {
+  return partOf(Promise.all(works), isPart || works.length > 1)
+}
+
+/** Where it is refused as a part of something, nobody knows what became of the whole. */
+export async function partOf<T>(work: Promise<T>, isPart = true): Promise<T> {
   try {
-    return await Promise.all(works)
+    return await work
   } catch (error) {
-    if ((works.length === 1 && !isPart) || !(error instanceof TricordError)) throw error
+    if (!isPart || !(error instanceof TricordError)) throw error
     throw new TricordError(error.code, error.message, error.details, 'unknown')
   }
 }
