@@ -140,7 +140,7 @@ describe('a cluster of processes', () => {
   test('another node’s data, a used directory and an emptied disk are refused with the way out', async () => {
     const [n1, n2] = [cluster.node('n1'), cluster.node('n2')]
     await n2.kill()
-    const start = (data: string) => cluster.another('n2', [], data).launch()
+    const start = (data: string) => cluster.another('n2', [], data).refusal()
     const foreign = await start(n1.data)
     expect(foreign).toMatchObject({ code: 2 })
     expect(foreign.stderr).toMatch(/in use by process/)

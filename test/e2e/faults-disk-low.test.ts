@@ -30,9 +30,9 @@ describe.skipIf(!mayMount())('a disk that is low', () => {
     expect(await gauge(leader, 'tricord_disk_low')).toBe('1')
     await load.stop()
 
-    const wish = { owner: 'keeper', leaseMs: 30_000 }
+    const wish = { owner: 'keeper', leaseMs: 600_000 }
     const [kept, given] = [await post(leader, '/locks/kept/acquire', wish), await post(leader, '/locks/given/acquire', wish)]
-    const session = await post(leader, '/v1/sessions', { ttlMs: 30_000 })
+    const session = await post(leader, '/v1/sessions', { ttlMs: 600_000 })
     for (const node of cluster.nodes) if (node !== leader) await fill(node, LEFT_BYTES)
     for (const node of cluster.nodes) await expect.poll(() => gauge(node, 'tricord_disk_low'), { timeout: 20_000 }).toBe('1')
     const asked = (): Promise<Answer> => post(leader, '/locks/new/acquire', { leaseMs: 1_000 })

@@ -157,7 +157,7 @@ describe('the key-value store of a node', () => {
         await node.kill()
         for (const path of await files(node, name)) await damage(path)
         await node.start()
-        expect(node.stderr).toMatch(/the key-value store is damaged: .*set aside/)
+        await expect.poll(() => node.stderr).toMatch(/the key-value store is damaged: .*set aside/)
         expect((await readdir(node.data)).some((file) => file.startsWith('state.damaged-'))).toBe(true)
         await expect.poll(() => epochOf(node), { timeout: 30_000 }).toBeGreaterThan(epoch)
         await expect.poll(() => healthy(node), { timeout: 60_000 }).toBe(true)
@@ -180,7 +180,7 @@ describe('the key-value store of a node', () => {
       const [manifest = ''] = await files(node, /^MANIFEST/)
       await rename(manifest, `${node.data}/kept`)
       for (let attempt = 0; attempt < 2; attempt++) {
-        expect(await node.launch()).toMatchObject({ code: 74, stderr: expect.stringMatching(/only copy of .*locks.*does not start/) })
+        expect(await node.refusal()).toMatchObject({ code: 74, stderr: expect.stringMatching(/only copy of .*locks.*does not start/) })
       }
       await rename(`${node.data}/kept`, manifest)
       await node.start()
@@ -226,7 +226,7 @@ describe.skipIf(!mayMount())('a full disk', () => {
       .toMatchObject({ status: 507, body: { code: 'DISK_LOW', outcome: 'not-applied' } })
     const other = cluster.nodes.find((node) => node !== leader) as NodeProcess
     await other.kill()
-    expect(await other.launch()).toMatchObject({ code: 75, stderr: expect.stringContaining('no space left on the disk') })
+    expect(await other.refusal()).toMatchObject({ code: 75, stderr: expect.stringContaining('no space left on the disk') })
     for (const node of cluster.nodes) await free(node)
     await other.start()
     await expect

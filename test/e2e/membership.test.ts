@@ -85,7 +85,7 @@ test('a node that lost its disk is refused, and the way out that it names works'
   await lost.kill()
   cluster.dismiss(lost.id)
   const empty = `${cluster.root}/${lost.id}-again`
-  const refused = await cluster.another(lost.id, [], empty).launch()
+  const refused = await cluster.another(lost.id, [], empty).refusal()
   expect(refused.code).toBe(2)
   expect(refused.stderr).toContain(`tricord members remove ${lost.id}`)
   expect(refused.stderr).toContain('--join')

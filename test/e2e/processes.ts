@@ -15,6 +15,7 @@ export interface Exit {
 
 /** Of docs/operations.md: no NATS server, which on a busy machine may be one that took a second to answer. */
 const TRY_LATER = 75
+const NO_NATS = 'no NATS server at'
 const STARTS_MAX = 5
 
 /** One node process. `url` is known once it said that it is ready. */
@@ -24,6 +25,7 @@ export class NodeProcess {
   readonly #arguments: readonly string[]
   readonly #environment: Record<string, string>
   #child: ChildProcess | null = null
+  #ended: Promise<Exit> | null = null
   #stderr = ''
   url = ''
 
@@ -52,6 +54,14 @@ export class NodeProcess {
     }
   }
 
+  /** Starts a process that cannot go on, and resolves with how it ends; again, where it did not even come to NATS. */
+  async refusal(): Promise<Exit> {
+    for (let tries = 1; ; tries++) {
+      const ended = await this.launch()
+      if (!ended.stderr.includes(NO_NATS) || tries === STARTS_MAX) return ended
+    }
+  }
+
   /** How it ended; null: it is ready. */
   async #startOnce(): Promise<Exit | null> {
     const exit = this.launch()
@@ -73,20 +83,18 @@ export class NodeProcess {
     })
     this.#child = child
     child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
-    return once(child, 'close').then(([code, signal]) => ({
+    this.#ended = once(child, 'close').then(([code, signal]) => ({
       code: code as number | null,
       signal: signal as string | null,
       stderr: this.#stderr,
     }))
+    return this.#ended
   }
 
+  /** Resolves with its code once it is gone, and all that it said has been read. */
   async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
-    const child = this.#child
-    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null
-    const gone = once(child, 'exit')
-    child.kill(signal)
-    const [code] = (await gone) as [number | null]
-    return code
+    this.#child?.kill(signal)
+    return (await this.#ended)?.code ?? null
   }
 
   pause(): void {
