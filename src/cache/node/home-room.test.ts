@@ -94,6 +94,46 @@ test('a lower number evicts: it is said once it has been right for five seconds,
   expect(first.said).toEqual([500])
 })
 
+test('a lower number counts from when it was right last: a higher one in between, or one that is lower still, begins anew', async () => {
+  const { said, confirm, room, state, clock, machine } = bed(500, 250)
+  await confirm()
+  await clock.pass(3_000)
+  // Said at once, and in between nothing was to be lower.
+  state.wanted = 600
+  room.look()
+  await clock.settle()
+  expect([said, machine.roomBytes]).toEqual([[600], 600])
+  state.wanted = 400
+  room.look()
+  await clock.pass(4_900)
+  expect(said).toEqual([600])
+  // What is lower still is as new as this.
+  state.wanted = 300
+  room.look()
+  await clock.pass(4_900)
+  // Less is to go than was: no reason to wait longer.
+  state.wanted = 350
+  room.look()
+  expect(said).toEqual([600])
+  await clock.pass(200)
+  expect(said).toEqual([600, 350])
+  expect(clock.waiting).toBe(0)
+})
+
+test('a number that was right again, and only for a moment, is heard of by a home that waits to say a lower one', async () => {
+  const { said, confirm, room, state, clock } = bed(500, 250)
+  await confirm()
+  await clock.pass(3_000)
+  state.wanted = 500
+  room.look()
+  state.wanted = 250
+  room.look()
+  await clock.pass(4_900)
+  expect(said).toEqual([])
+  await clock.pass(200)
+  expect(said).toEqual([250])
+})
+
 test('a home that is no more says nothing', async () => {
   const { said, confirm, room, clock, state } = bed(400, 500)
   state.fails = 1

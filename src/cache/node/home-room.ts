@@ -68,9 +68,10 @@ export class HomeRoom {
   readonly #machine: Pick<CacheMachine, 'roomBytes'>
   readonly #deps: HomeRoomDeps
   #timer: Timer | null = null
-  /** When a lower number may be said; null: it is not to be lower. */
-  #lowerAt: Millis | null = null
+  /** A lower number, and when it may be said; null: it is not to be lower. */
+  #lower: { readonly bytes: number; readonly at: Millis } | null = null
   #isCaughtUp = false
+  /** Asks, or says. Who only waits may be looked at: what is right now may not be what it waits for. */
   #isBusy = false
   #ended = false
 
@@ -85,6 +86,7 @@ export class HomeRoom {
 
   look(): void {
     if (this.#ended || this.#isBusy) return
+    this.#timer?.cancel()
     this.#isBusy = true
     if (this.#isCaughtUp) return this.#compare()
     this.#deps.host.confirm(this.#group, (answer) => {
@@ -104,12 +106,12 @@ export class HomeRoom {
   #compare(): void {
     const bytes = this.#deps.room.bytesMax()
     const { roomBytes } = this.#machine
-    if (roomBytes === bytes) {
-      this.#lowerAt = null
+    if (bytes >= roomBytes) this.#lower = null
+    if (bytes === roomBytes) {
       this.#isBusy = false
       return
     }
-    const waitMs = bytes < roomBytes && roomBytes < ROOM_UNBOUNDED ? this.#lowerInMs() : 0
+    const waitMs = bytes < roomBytes && roomBytes < ROOM_UNBOUNDED ? this.#lowerInMs(bytes) : 0
     if (waitMs > 0) return this.#again(waitMs)
     // Another number may be right by then.
     const said = (): void => {
@@ -119,17 +121,17 @@ export class HomeRoom {
     this.#deps.writes.submit(this.#partition, command, { timeoutMs: TIMEOUT_MS }).then(said, () => this.#again())
   }
 
-  #lowerInMs(): Millis {
+  /** From the beginning where it is to be lower still: that is as new as the first was. */
+  #lowerInMs(bytes: number): Millis {
     const now = this.#deps.clock.now()
-    this.#lowerAt ??= now + LOWER_MS
-    return this.#lowerAt - now
+    const at = this.#lower === null || bytes < this.#lower.bytes ? now + LOWER_MS : this.#lower.at
+    this.#lower = { bytes, at }
+    return at - now
   }
 
   #again(waitMs: Millis = AGAIN_MS): void {
     if (this.#ended) return
-    this.#timer = this.#deps.clock.after(waitMs, () => {
-      this.#isBusy = false
-      this.look()
-    })
+    this.#isBusy = false
+    this.#timer = this.#deps.clock.after(waitMs, () => this.look())
   }
 }
