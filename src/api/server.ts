@@ -3,7 +3,7 @@
  * their answers, then what is left is cut.
  */
 import { type IncomingMessage, type Server as HttpServer, type ServerResponse, createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { ActorSystemStats } from '../actors/actor.ts'
 import { createApp } from './app.ts'
 import type { Backend } from './backend.ts'
@@ -34,7 +34,7 @@ export interface Server {
   close(): Promise<void>
 }
 
-/** How often connections are looked for that have their last answer, while the gateway stops. */
+/** How often connections are looked for that have their last answer, or ask for none, while the gateway stops. */
 const SWEEP_MS = 20
 
 /** A port that is taken, or an address that is not this machine's: main exits with 2. */
@@ -62,6 +62,11 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
     if (isWebSocket(request)) sockets.upgrade(request, socket, head)
     else ignoreUpgrade(server, request, socket, head)
   })
+  const connections = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseGarbled(socket, error, backend))
   await listen(server, options.port, options.host)
   const metricsServer =
@@ -73,8 +78,12 @@ export async function startServer(backend: Backend, options: ServerOptions): Pro
     async close() {
       const drained = new Promise<void>((resolve) => {
         const cut = setTimeout(() => server.closeAllConnections(), options.drainTimeoutMs)
-        // Node keeps the connection of a request that was running open after its answer, for the next one.
-        const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
+        // Node keeps the connection of a request that was running open after its answer, for the next one. To it who has never
+        // said anything is about to ask.
+        const sweep = setInterval(() => {
+          server.closeIdleConnections()
+          for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
+        }, SWEEP_MS)
         server.close(() => {
           clearTimeout(cut)
           clearInterval(sweep)
