@@ -8,6 +8,7 @@
 import type { Millis } from '../base/ids.ts'
 import type { SimNode } from './cluster.ts'
 import type { Dice } from './dice.ts'
+import type { Inbox } from './inbox.ts'
 import type { World } from './world.ts'
 
 const FRAME_MS = 1
@@ -35,7 +36,8 @@ export class GatewayLink {
   writable = true
   readonly #world: World
   readonly #dice: Dice
-  readonly #arrived: (work: () => void) => void
+  /** Of the client. */
+  readonly #inbox: Inbox
   #frames: Frame[] = []
   #isFrameDue = false
   #arrivesAt: Millis = 0
@@ -45,13 +47,12 @@ export class GatewayLink {
   /** The gateway knows. */
   #isEnded = false
 
-  /** `arrived`: of the client, which may be asleep. */
-  constructor(world: World, dice: Dice, node: SimNode, arrived: (work: () => void) => void) {
+  constructor(world: World, dice: Dice, node: SimNode, inbox: Inbox) {
     this.node = node
     this.life = node.lives
     this.#world = world
     this.#dice = dice
-    this.#arrived = arrived
+    this.#inbox = inbox
   }
 
   /** Neither ended by one of them, nor with the node's life. */
@@ -140,7 +141,7 @@ export class GatewayLink {
 
   #arrive(at: Millis, deliver: () => void): void {
     this.#world.at(at - this.#world.now, 'link arrival', () => {
-      if (!this.#isOver) this.#arrived(deliver)
+      if (!this.#isOver) this.#inbox.arrived(deliver)
     })
   }
 }

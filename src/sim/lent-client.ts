@@ -9,6 +9,7 @@ import type { Millis } from '../base/ids.ts'
 import type { CacheContext } from './cache-workload.ts'
 import { keysOf } from './cache-workload.ts'
 import type { Dice } from './dice.ts'
+import { Inbox } from './inbox.ts'
 import { LentCache, type Told } from './lent-cache.ts'
 import { type LentAnswer, LentConnection, type LentConnectionClient } from './lent-connection.ts'
 import { DRIFT_PPM_MAX } from './options.ts'
@@ -29,6 +30,7 @@ const LATER = new Set(['NO_QUORUM', 'NO_LEADER', 'STARTING', 'OVERLOADED', 'UNKN
 export class LentClient implements Client, LentConnectionClient {
   readonly id: string
   readonly keys: readonly string[]
+  readonly inbox: Inbox
   readonly #dice: Dice
   readonly #context: CacheContext
   /** Of its clock. */
@@ -42,8 +44,6 @@ export class LentClient implements Client, LentConnectionClient {
   #beatAt: Millis = 0
   /** In the time of the world; null: it has nothing to notice. */
   #noticesAt: Millis | null = null
-  /** What came while it sleeps; null: it is awake. */
-  #inbox: (() => void)[] | null = null
   #reading = 0
   #operations = 0
   hits = 0
@@ -52,6 +52,7 @@ export class LentClient implements Client, LentConnectionClient {
     this.id = `lent${number}`
     this.#dice = dice
     this.#context = context
+    this.inbox = new Inbox(context.cluster.world)
     this.keys = keysOf(context.options)
     const { driftPpm, driftsMost } = context.cluster.options
     const ppm = Math.min(driftPpm, DRIFT_PPM_MAX)
@@ -157,11 +158,6 @@ export class LentClient implements Client, LentConnectionClient {
 
   // What comes.
 
-  arrived(work: () => void): void {
-    if (this.#inbox === null) work()
-    else this.#inbox.push(work)
-  }
-
   /** Dropped, then acknowledged at once. */
   heard(event: Members): void {
     if (event['sub'] !== this.#sub) return
@@ -180,14 +176,8 @@ export class LentClient implements Client, LentConnectionClient {
 
   /** It awakes with what it has, and serves it before it hears of anything. */
   #sleep(ms: Millis, done: () => void): void {
-    this.#inbox = []
-    this.#context.cluster.world.at(ms, 'lent client awakes', () => {
-      for (const key of this.keys) this.#hit(key)
-      const inbox = this.#inbox ?? []
-      this.#inbox = null
-      for (const work of inbox) work()
-      done()
-    })
+    const serve = (): void => this.keys.forEach((key) => this.#hit(key))
+    this.inbox.sleep(ms, 'lent client awakes', serve, done)
   }
 
   // What it does with it.

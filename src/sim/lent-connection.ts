@@ -11,6 +11,7 @@ import { CACHE } from './cache-workload.ts'
 import type { Running, SimNode } from './cluster.ts'
 import type { Dice } from './dice.ts'
 import { GatewayLink } from './gateway-link.ts'
+import type { Inbox } from './inbox.ts'
 import type { World } from './world.ts'
 
 const BEAT_TIMEOUT_MS: Millis = 2_000
@@ -22,8 +23,7 @@ export interface LentAnswer {
 }
 
 export interface LentConnectionClient {
-  /** Something arrives; it may be asleep. */
-  arrived(work: () => void): void
+  readonly inbox: Inbox
   heard(event: Members): void
 }
 
@@ -35,7 +35,7 @@ export class LentConnection {
   readonly #subscriptions: CacheSubscriptions
 
   constructor(world: World, dice: Dice, node: SimNode, running: Running, client: LentConnectionClient) {
-    this.link = new GatewayLink(world, dice, node, (work) => client.arrived(work))
+    this.link = new GatewayLink(world, dice, node, client.inbox)
     this.running = running
     this.#world = world
     this.#client = client

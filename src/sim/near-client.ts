@@ -12,6 +12,7 @@ import type { Millis } from '../base/ids.ts'
 import type { CacheRead } from '../cache/types.ts'
 import { CACHE, type CacheContext, keysOf } from './cache-workload.ts'
 import type { Dice } from './dice.ts'
+import { Inbox } from './inbox.ts'
 import { type Held, NearCache, type Told } from './near-cache.ts'
 import type { NearHistory } from './near-history.ts'
 import { DRIFT_PPM_MAX } from './options.ts'
@@ -38,6 +39,7 @@ export interface NearContext extends CacheContext {
 export class NearClient implements Client, WatchClient {
   readonly id: string
   readonly keys: readonly string[]
+  readonly inbox: Inbox
   readonly kind: 'events' | 'pushed' | 'asked'
   readonly #dice: Dice
   readonly #context: NearContext
@@ -55,8 +57,6 @@ export class NearClient implements Client, WatchClient {
   #known = new Map<string, number>()
   /** Of the lease that lasts longest. */
   #wayMs: Millis = 0
-  /** What came while it sleeps; null: it is awake. */
-  #inbox: (() => void)[] | null = null
   #reading = 0
   #operations = 0
 
@@ -64,6 +64,7 @@ export class NearClient implements Client, WatchClient {
     this.id = `near${number}`
     this.#dice = dice
     this.#context = context
+    this.inbox = new Inbox(context.cluster.world)
     this.kind = dice.pick(['events', 'pushed', 'pushed', 'asked', 'asked'] as const)
     const keys = keysOf(context.options)
     const some = dice.shuffle(keys).slice(0, dice.integer(1, keys.length))
@@ -177,11 +178,6 @@ export class NearClient implements Client, WatchClient {
 
   // What comes.
 
-  arrived(work: () => void): void {
-    if (this.#inbox === null) work()
-    else this.#inbox.push(work)
-  }
-
   heard(event: Members, pushedAt: Millis): void {
     if (event['sub'] !== this.#sub || this.#connection?.isOpen !== true) return
     const { now } = this
@@ -199,14 +195,8 @@ export class NearClient implements Client, WatchClient {
 
   /** It awakes with what it has, before it hears of anything. */
   #sleep(ms: Millis, done: () => void): void {
-    this.#inbox = []
-    this.#context.cluster.world.at(ms, 'near client awakes', () => {
-      for (const key of this.keys) this.#hit(key)
-      const inbox = this.#inbox ?? []
-      this.#inbox = null
-      for (const work of inbox) work()
-      done()
-    })
+    const serve = (): void => this.keys.forEach((key) => this.#hit(key))
+    this.inbox.sleep(ms, 'near client awakes', serve, done)
   }
 
   // What it does with it.

@@ -18,6 +18,7 @@ import { CACHE } from './cache-workload.ts'
 import type { Running, SimNode } from './cluster.ts'
 import type { Dice } from './dice.ts'
 import { type Fate, GatewayLink } from './gateway-link.ts'
+import type { Inbox } from './inbox.ts'
 import type { WatchAudit } from './watch-audit.ts'
 import type { World } from './world.ts'
 
@@ -26,8 +27,7 @@ const MANGLED_SHARE = 0.05
 const STRAGGLE_MEAN_MS = 100
 
 export interface WatchClient {
-  /** Something arrives; it may be asleep. */
-  arrived(work: () => void): void
+  readonly inbox: Inbox
   /** `pushedAt`: when the gateway said it. */
   heard(event: Members, pushedAt: Millis): void
 }
@@ -42,7 +42,7 @@ export class WatchConnection {
   readonly #mangles: () => boolean
 
   constructor(world: World, dice: Dice, node: SimNode, running: Running, audit: WatchAudit, client: WatchClient, mangles: () => boolean) {
-    this.#link = new GatewayLink(world, dice, node, (work) => client.arrived(work))
+    this.#link = new GatewayLink(world, dice, node, client.inbox)
     this.#world = world
     this.#dice = dice
     this.#audit = audit
