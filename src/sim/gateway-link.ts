@@ -86,15 +86,11 @@ export class GatewayLink {
     this.#stalledUntil = Math.max(this.#stalledUntil, this.#world.now + ms)
   }
 
-  /** The client hangs up. `goodbye`: as the gateway hears of it. */
-  end(goodbye: () => void): void {
-    this.call(() => this.#end(goodbye))
-    this.#isOver = true
-  }
-
-  /** The client is gone without a word. */
-  vanish(goodbye: () => void): void {
-    this.#world.at(SILENCE_MS, 'link silent', () => this.#run(() => this.#end(goodbye)))
+  /** The client hangs up, or `isSilent` is gone without a word. `goodbye`: as the gateway hears of it. */
+  end(isSilent: boolean, goodbye: () => void): void {
+    const end = (): void => this.#end(goodbye)
+    if (isSilent) this.#world.at(SILENCE_MS, 'link silent', () => this.#run(end))
+    else this.call(end)
     this.#isOver = true
   }
 

@@ -93,9 +93,7 @@ export class LentConnection {
 
   /** `isSilent`: nobody tells the gateway. */
   end(isSilent: boolean): void {
-    const goodbye = (): void => this.#subscriptions.end()
-    if (isSilent) this.link.vanish(goodbye)
-    else this.link.end(goodbye)
+    this.link.end(isSilent, () => this.#subscriptions.end())
   }
 
   /** Its gateway takes it for broken. */

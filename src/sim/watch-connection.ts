@@ -106,9 +106,7 @@ export class WatchConnection {
 
   /** `isSilent`: nobody tells the gateway. */
   end(isSilent: boolean): void {
-    const goodbye = (): void => this.#subscriptions.end()
-    if (isSilent) this.#link.vanish(goodbye)
-    else this.#link.end(goodbye)
+    this.#link.end(isSilent, () => this.#subscriptions.end())
   }
 
   // What the gateway sends.
