@@ -11,6 +11,7 @@ import { gateBound } from './checkers/gate-bound.ts'
 import type { Checker } from './checkers/checker.ts'
 import { oneOwner } from './checkers/one-owner.ts'
 import type { Running, SimCluster, SimNode } from './cluster.ts'
+import type { Dice } from './dice.ts'
 import { DurabilitySwitch } from './durability-switch.ts'
 import { Favourites } from './favourites.ts'
 import { FinalLine } from './final-line.ts'
@@ -144,10 +145,9 @@ export class CacheWorkload implements Workload {
     if (writeback !== null && options.writeback === 'switched') {
       this.#clients.run(writeback.durability, cluster.world.dice.fork('durability'), SWITCH_MEAN_MS)
     }
-    for (let i = 0; i < options.clients; i++) {
-      const dice = cluster.world.dice.fork(`cache client ${i}`)
-      this.#clients.run(new CacheClient(i + 1, dice, this.#context), dice, (0.8 * cluster.options.safetyMs) / options.opsMax)
-    }
+    const pace = (0.8 * cluster.options.safetyMs) / options.opsMax
+    const create = (nth: number, dice: Dice): CacheClient => new CacheClient(nth + 1, dice, this.#context)
+    this.#clients.many(options.clients, 'cache client', create, () => pace)
   }
 
   stop(): void {

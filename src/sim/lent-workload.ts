@@ -4,6 +4,7 @@
  */
 import type { Millis } from '../base/ids.ts'
 import type { CacheContext } from './cache-workload.ts'
+import type { Dice } from './dice.ts'
 import { LentClient } from './lent-client.ts'
 import { Clients } from './workload.ts'
 import { SimFailure } from './world.ts'
@@ -16,7 +17,7 @@ const LENT_MS: Millis = 10_000
 export class LentClients {
   readonly #context: CacheContext
   readonly #clients: Clients
-  readonly #all: LentClient[] = []
+  #all: readonly LentClient[] = []
 
   constructor(context: CacheContext) {
     this.#context = context
@@ -24,13 +25,8 @@ export class LentClients {
   }
 
   start(): void {
-    const { cluster, options } = this.#context
-    for (let i = 0; i < options.lentClients; i++) {
-      const dice = cluster.world.dice.fork(`lent client ${i}`)
-      const client = new LentClient(i + 1, dice, this.#context)
-      this.#all.push(client)
-      this.#clients.run(client, dice, THINK_MEAN_MS)
-    }
+    const create = (nth: number, dice: Dice): LentClient => new LentClient(nth + 1, dice, this.#context)
+    this.#all = this.#clients.many(this.#context.options.lentClients, 'lent client', create, () => THINK_MEAN_MS)
   }
 
   stop(): void {

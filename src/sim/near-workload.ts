@@ -4,6 +4,7 @@
  */
 import type { Millis } from '../base/ids.ts'
 import type { CacheContext } from './cache-workload.ts'
+import type { Dice } from './dice.ts'
 import { NearClient, type NearContext, heldOf } from './near-client.ts'
 import { NearHistory } from './near-history.ts'
 import { WatchAudit } from './watch-audit.ts'
@@ -19,7 +20,7 @@ export class NearClients {
   readonly audit: WatchAudit
   readonly #context: NearContext
   readonly #clients: Clients
-  readonly #all: NearClient[] = []
+  #all: readonly NearClient[] = []
   #isCalm = false
 
   constructor(context: CacheContext) {
@@ -30,13 +31,8 @@ export class NearClients {
   }
 
   start(): void {
-    const { cluster, options } = this.#context
-    for (let i = 0; i < options.nearClients; i++) {
-      const dice = cluster.world.dice.fork(`near client ${i}`)
-      const client = new NearClient(i + 1, dice, this.#context)
-      this.#all.push(client)
-      this.#clients.run(client, dice, THINK_MEAN_MS)
-    }
+    const create = (nth: number, dice: Dice): NearClient => new NearClient(nth + 1, dice, this.#context)
+    this.#all = this.#clients.many(this.#context.options.nearClients, 'near client', create, () => THINK_MEAN_MS)
   }
 
   stop(): void {

@@ -9,6 +9,7 @@
  *
  *   configure ──> producers, consumers ──stop──> drain: whatever is there is taken and acknowledged, until nothing is left
  */
+import type { Millis } from '../base/ids.ts'
 import type { Answered, PutQueueCommand, QueueCommand, QueueConfig } from '../queue/types.ts'
 import { type Answer, Attempts } from './attempts.ts'
 import type { Checker } from './checkers/checker.ts'
@@ -96,7 +97,7 @@ export class QueueWorkload implements Workload {
   readonly #queues: string[] = []
   readonly #clients: Clients
   readonly #drains: QueueDrain[] = []
-  readonly #subscribers: Subscriber[] = []
+  #subscribers: readonly Subscriber[] = []
   #stopped = false
   #isDrained = false
 
@@ -125,29 +126,17 @@ export class QueueWorkload implements Workload {
   }
 
   start(): void {
-    const { cluster, options } = this.#context
+    const context = this.#context
+    const { cluster, options } = context
     for (const name of this.#names) this.#configure(name)
-    const pace = (dice: Dice): number => options.thinkMeanMs * dice.between(0.5, 2)
-    for (let i = 0; i < options.producers; i++) {
-      const dice = cluster.world.dice.fork(`producer ${i}`)
-      this.#clients.run(new Producer(`p${i}`, dice, this.#context), dice, pace(dice))
-    }
-    for (let i = 0; i < options.consumers; i++) {
-      const dice = cluster.world.dice.fork(`consumer ${i}`)
-      this.#clients.run(new Consumer(`c${i}`, dice, this.#context), dice, pace(dice))
-    }
-    for (let i = 0; i < options.sentries; i++) {
-      const dice = cluster.world.dice.fork(`sentry ${i}`)
-      this.#clients.run(new Sentry(`sentry${i}`, dice, this.#context), dice, pace(dice))
-    }
-    for (let i = 0; i < options.subscribers; i++) {
-      const dice = cluster.world.dice.fork(`subscriber ${i}`)
-      const subscriber = new Subscriber(`s${i}`, dice, this.#context)
-      this.#subscribers.push(subscriber)
-      this.#clients.run(subscriber, dice, pace(dice))
-    }
+    const clients = this.#clients
+    const pace = (dice: Dice): Millis => options.thinkMeanMs * dice.between(0.5, 2)
+    clients.many(options.producers, 'producer', (i, dice) => new Producer(`p${i}`, dice, context), pace)
+    clients.many(options.consumers, 'consumer', (i, dice) => new Consumer(`c${i}`, dice, context), pace)
+    clients.many(options.sentries, 'sentry', (i, dice) => new Sentry(`sentry${i}`, dice, context), pace)
+    this.#subscribers = clients.many(options.subscribers, 'subscriber', (i, dice) => new Subscriber(`s${i}`, dice, context), pace)
     const dice = cluster.world.dice.fork('steward')
-    if (options.stewarded) this.#clients.run(new Steward(dice, this.#context), dice, STEWARD_MEAN_MS)
+    if (options.stewarded) clients.run(new Steward(dice, context), dice, STEWARD_MEAN_MS)
   }
 
   /** Before it is used. */

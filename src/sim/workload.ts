@@ -5,6 +5,7 @@
  *
  *   checkers ──> the observer, after every event         start ─> … chaos … ─> stop ─> busy = 0 ─> ask each node ─> check
  */
+import type { Millis } from '../base/ids.ts'
 import type { Checker } from './checkers/checker.ts'
 import type { SimNode } from './cluster.ts'
 import type { Dice } from './dice.ts'
@@ -57,7 +58,17 @@ export class Clients {
     this.#world = world
   }
 
-  run(client: Client, dice: Dice, thinkMeanMs: number): void {
+  /** So many of a kind, each with dice of its own. `paceOf`: how long it thinks on average. */
+  many<C extends Client>(count: number, kind: string, create: (nth: number, dice: Dice) => C, paceOf: (dice: Dice) => Millis): C[] {
+    return Array.from({ length: count }, (_, nth) => {
+      const dice = this.#world.dice.fork(`${kind} ${nth}`)
+      const client = create(nth, dice)
+      this.run(client, dice, paceOf(dice))
+      return client
+    })
+  }
+
+  run(client: Client, dice: Dice, thinkMeanMs: Millis): void {
     this.#world.at(dice.exponential(thinkMeanMs), 'client thinks', () => {
       if (!this.#running) return
       this.#busy++
