@@ -17,9 +17,9 @@ import { createBackend, serverOptions } from '../src/gateway.ts'
 import { loadHash } from '../src/io/hash.ts'
 import { createMemoryStorage } from '../src/io/storage-memory.ts'
 import { createLocalBus } from '../src/io/transport-local.ts'
-import type { Transport } from '../src/io/transport.ts'
 import { type Node, createNode } from '../src/node.ts'
 import { NO_LOG } from '../src/telemetry/log.ts'
+import { lossyTransport } from './lossy-transport.ts'
 import { ManualClock } from './manual-clock.ts'
 
 const hash = await loadHash()
@@ -63,7 +63,7 @@ export class CacheCluster {
     const storage = createMemoryStorage()
     const random = this.#random.fork()
     const identity = await openIdentity(storage, clock, random, { node: id, cluster: config.cluster.name })
-    const transport = this.#lossy(this.#bus.transport(id, identity.incarnation))
+    const transport = lossyTransport(this.#bus.transport(id, identity.incarnation), (to, go) => this.#fate(`${id}>${to}`, go))
     const onBug = (error: unknown): void => void this.bugs.push(error)
     const ports = { clock, random, transport, storage }
     const node = await createNode(config, identity, ports, { hash, log: NO_LOG, onBug, onDiskFatal: onBug, eventLoop: () => null })
@@ -80,26 +80,12 @@ export class CacheCluster {
     this.nodes.set(id, { node, backend, app: createApp(gateway, { onBug }) })
   }
 
-  #lossy(transport: Transport): Transport {
-    const { cut, lagMs, clock } = this
-    return {
-      node: transport.node,
-      incarnation: transport.incarnation,
-      frameBytesMax: transport.frameBytesMax,
-      get connected() {
-        return transport.connected
-      },
-      send(to, incarnation, frame) {
-        const way = `${transport.node}>${to}`
-        if (cut.has(way)) return
-        const late = lagMs.get(way) ?? 0
-        if (late === 0) transport.send(to, incarnation, frame)
-        else clock.after(late, () => transport.send(to, incarnation, frame))
-      },
-      broadcast: (frame) => transport.broadcast(frame),
-      listen: (handlers) => transport.listen(handlers),
-      close: () => transport.close(),
-    }
+  /** Of a frame on this way. */
+  #fate(way: string, go: () => void): void {
+    if (this.cut.has(way)) return
+    const late = this.lagMs.get(way) ?? 0
+    if (late === 0) go()
+    else this.clock.after(late, go)
   }
 
   at(id: NodeId): CacheNode {

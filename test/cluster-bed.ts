@@ -13,10 +13,10 @@ import type { MetaView } from '../src/cluster/types.ts'
 import { loadHash } from '../src/io/hash.ts'
 import { MemoryDisk, createMemoryStorage } from '../src/io/storage-memory.ts'
 import { createLocalBus } from '../src/io/transport-local.ts'
-import type { Transport } from '../src/io/transport.ts'
 import type { StateMachine } from '../src/raft/machine.ts'
 import { createProposer } from '../src/raft/host/proposer.ts'
 import type { SubmitResult } from '../src/raft/proposer.ts'
+import { lossyTransport } from './lossy-transport.ts'
 import { ManualClock } from './manual-clock.ts'
 import { ToyMachine, toyCommand } from './toy-machine.ts'
 
@@ -87,7 +87,9 @@ export class ClusterBed {
     void openIdentity(storage, this.clock, this.#random.fork(), { node: id, cluster: 'test' }).then((opened) => (identity = opened))
     await this.clock.until(() => identity !== null, `${id} opens its identity`)
     const own = identity as unknown as Awaited<ReturnType<typeof openIdentity>>
-    const transport = this.#lossy(this.#bus.transport(id, own.incarnation))
+    const transport = lossyTransport(this.#bus.transport(id, own.incarnation), (to, go) => {
+      if (!this.cut.has(`${id}>${to}`)) go()
+    })
     const [clock, random] = [this.clock, this.#random.fork()]
     node.system = createActorSystem({
       node: id,
@@ -145,23 +147,6 @@ export class ClusterBed {
       onLog: (level, message, fields) =>
         this.log.push(`${Math.round(this.clock.now())} ${node.id} ${level} ${message} ${JSON.stringify(fields ?? {})}`),
       onLeft: () => (node.left = true),
-    }
-  }
-
-  #lossy(transport: Transport): Transport {
-    const { cut } = this
-    const lost = (to: NodeId): boolean => cut.has(`${transport.node}>${to}`)
-    return {
-      node: transport.node,
-      incarnation: transport.incarnation,
-      frameBytesMax: transport.frameBytesMax,
-      get connected() {
-        return transport.connected
-      },
-      send: (to, incarnation, frame) => (lost(to) ? undefined : transport.send(to, incarnation, frame)),
-      broadcast: (frame) => transport.broadcast(frame),
-      listen: (handlers) => transport.listen(handlers),
-      close: () => transport.close(),
     }
   }
 

@@ -13,10 +13,10 @@ import { loadHash } from '../src/io/hash.ts'
 import { SystemRandom } from '../src/io/random-system.ts'
 import { MemoryDisk, createMemoryStorage } from '../src/io/storage-memory.ts'
 import { type LocalBus, createLocalBus } from '../src/io/transport-local.ts'
-import type { Transport } from '../src/io/transport.ts'
 import { type Node, createNode } from '../src/node.ts'
 import { NO_LOG } from '../src/telemetry/log.ts'
 import { Gate, gatedStorage } from './gated-storage.ts'
+import { lossyTransport } from './lossy-transport.ts'
 
 const COMMAND_TIMEOUT_MS = 2_000
 const DRAIN_MS = 1_000
@@ -93,7 +93,15 @@ async function startNode(id: NodeId, at: number, { ids, sets, commandTimeoutMs, 
   const [disk, writes, random, hash] = [new MemoryDisk(), new Gate(), new SystemRandom(), await loadHash()]
   const storage = gatedStorage(createMemoryStorage(disk), { writes: () => writes.pass() })
   const identity = await openIdentity(storage, clock, random, { node: id, cluster: config.cluster.name })
-  const transport = lossy(bus.transport(id, identity.incarnation), cut)
+  const transport = lossyTransport(
+    bus.transport(id, identity.incarnation),
+    (to, go) => {
+      if (to === id || !(cut.has(id) || cut.has(to))) go()
+    },
+    (go) => {
+      if (!cut.has(id)) go()
+    },
+  )
   const onFailure = { onBug, onDiskFatal: onBug }
   const node = await createNode(
     config,
@@ -119,26 +127,5 @@ async function startNode(id: NodeId, at: number, { ids, sets, commandTimeoutMs, 
     writes,
     stopNode: () => (nodeStopped ??= node.stop(DRAIN_MS)),
     stopGateway: () => (gatewayStopped ??= server.close()),
-  }
-}
-
-function lossy(transport: Transport, cut: ReadonlySet<NodeId>): Transport {
-  const { node, incarnation, frameBytesMax } = transport
-  const isLost = (to: NodeId): boolean => to !== node && (cut.has(node) || cut.has(to))
-  return {
-    node,
-    incarnation,
-    frameBytesMax,
-    get connected() {
-      return transport.connected
-    },
-    send(to, life, frame) {
-      if (!isLost(to)) transport.send(to, life, frame)
-    },
-    broadcast(frame) {
-      if (!cut.has(node)) transport.broadcast(frame)
-    },
-    listen: (handlers) => transport.listen(handlers),
-    close: () => transport.close(),
   }
 }

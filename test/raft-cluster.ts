@@ -10,13 +10,13 @@ import { type GroupId, type NodeId, type ReplicaId, replicaId } from '../src/bas
 import { MemoryDisk, createMemoryStorage } from '../src/io/storage-memory.ts'
 import type { Storage } from '../src/io/storage.ts'
 import { createLocalBus } from '../src/io/transport-local.ts'
-import type { Transport } from '../src/io/transport.ts'
 import type { Membership } from '../src/raft/core/types.ts'
 import type { GroupHost } from '../src/raft/group-host.ts'
 import type { RaftObserver } from '../src/raft/host/observer.ts'
 import { openGroupHost } from '../src/raft/host/open.ts'
 import { createProposer } from '../src/raft/host/proposer.ts'
 import type { Proposer, SubmitOptions, SubmitResult } from '../src/raft/proposer.ts'
+import { lossyTransport } from './lossy-transport.ts'
 import { ManualClock } from './manual-clock.ts'
 import type { ColdCommand } from './cold-machine.ts'
 import { type ToyCommand, ToyMachine, toyCommand } from './toy-machine.ts'
@@ -92,7 +92,9 @@ export class RaftCluster {
 
   async start(node: TestNode): Promise<void> {
     node.incarnation++
-    const transport = this.#lossy(this.#bus.transport(node.name, node.incarnation))
+    const transport = lossyTransport(this.#bus.transport(node.name, node.incarnation), (to, go, frame) => {
+      if (!this.cut.has(`${node.name}>${to}`) && !this.loses(node.name, to, frame)) go()
+    })
     const storage = (this.#options.storage ?? createMemoryStorage)(node.disk, node.name)
     node.system = createActorSystem({
       node: node.name,
@@ -143,25 +145,6 @@ export class RaftCluster {
       onDiskFatal: (error) => this.bugs.push(error),
       onLog: (level, message, fields) => this.log.push(`${node.name} ${level} ${message} ${JSON.stringify(fields ?? {})}`),
       ...(observer === undefined ? {} : { observer }),
-    }
-  }
-
-  #lossy(transport: Transport): Transport {
-    const { cut } = this
-    return {
-      node: transport.node,
-      incarnation: transport.incarnation,
-      frameBytesMax: transport.frameBytesMax,
-      get connected() {
-        return transport.connected
-      },
-      send: (to, incarnation, frame) => {
-        if (cut.has(`${transport.node}>${to}`) || this.loses(transport.node, to, frame)) return
-        transport.send(to, incarnation, frame)
-      },
-      broadcast: (frame) => transport.broadcast(frame),
-      listen: (handlers) => transport.listen(handlers),
-      close: () => transport.close(),
     }
   }
 
