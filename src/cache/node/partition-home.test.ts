@@ -10,6 +10,7 @@ import { entryLine } from '../line-id.ts'
 import type { CacheCommand } from '../machine/commands.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import { NOTHING_HELD } from '../machine/entry.ts'
+import type { CacheCallOptions } from '../types.ts'
 import { PartitionHome, trackedLinesMax } from './partition-home.ts'
 import type { Done, Writes } from './writes.ts'
 
@@ -18,20 +19,15 @@ const LINES_MAX = 8
 const LINE = entryLine('default', 'c', 'k')
 const GATE = { versions: [7], lines: [], below: 0 }
 
-/** It speaks, and the node `n2` has a copy of the line, which version 7 has replaced. */
-async function homeWithCopy(
-  submit: Writes['submit'] = () => Promise.resolve({ type: 'held' }),
-  ownerOf: (line: string) => object | null = () => null,
-) {
+type Submit = (partition: number, command: CacheCommand, options: CacheCallOptions) => Promise<unknown>
+const HELD: Submit = () => Promise.resolve({ type: 'held' })
+
+/** `machine`: what it answers where there is something. */
+function bed(submit = HELD, machine: Partial<Record<keyof CacheMachine, unknown>> = {}) {
   const clock = new ManualClock()
   const sent: ToNode[] = []
-  const machine = {
-    read: () => NOTHING_HELD,
-    holders: () => [],
-    eachOwned: () => [].values(),
-    ownerOf,
-  } as unknown as CacheMachine
-  const home = new PartitionHome(0, TERM, machine, {
+  const empty = { read: () => NOTHING_HELD, holders: () => [], eachOwned: () => [].values(), ownerOf: () => null }
+  const home = new PartitionHome(0, TERM, { ...empty, ...machine } as unknown as CacheMachine, {
     clock: new SuspendAwareClock(clock),
     host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },
     writes: { submit } as unknown as Writes,
@@ -39,6 +35,12 @@ async function homeWithCopy(
     gateWaits: new LatencyHistogram(),
     linesMax: LINES_MAX,
   })
+  return { clock, home, sent }
+}
+
+/** It speaks, and the node `n2` has a copy of the line, which version 7 has replaced. */
+async function homeWithCopy(...[submit, machine]: Parameters<typeof bed>) {
+  const { clock, home, sent } = bed(submit, machine)
   home.receive('n2', { type: 'open', n: 1, first: 1 })
   await Promise.resolve()
   await Promise.resolve()
@@ -189,28 +191,14 @@ test.each(['QUOTA', 'DISK_LOW'] as const)(
 )
 
 test('a line that an older home gave, and whose owner does not come back, is released in the log', async () => {
-  const clock = new ManualClock()
   const owned = new Map([[LINE, { line: LINE, node: 'n9', own: 5 }]])
   const released: [at: number, command: CacheCommand][] = []
-  const machine = {
-    read: () => NOTHING_HELD,
-    holders: () => [],
-    eachOwned: () => owned.values(),
-    ownerOf: (line: string) => owned.get(line) ?? null,
-  } as unknown as CacheMachine
-  const submit = (_: number, command: CacheCommand): Promise<unknown> => {
+  const submit: Submit = (_, command) => {
     released.push([clock.now(), command])
     owned.clear()
     return Promise.resolve({ type: 'released', released: true })
   }
-  const home = new PartitionHome(0, TERM, machine, {
-    clock: new SuspendAwareClock(clock),
-    host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },
-    writes: { submit } as unknown as Writes,
-    send: () => {},
-    gateWaits: new LatencyHistogram(),
-    linesMax: LINES_MAX,
-  })
+  const { clock, home } = bed(submit, { eachOwned: () => owned.values(), ownerOf: (line: string) => owned.get(line) ?? null })
   const elected = clock.now()
   await clock.pass(2 * HOME_DEFAULTS.holderIdleMs)
   expect(released.map(([, command]) => command)).toEqual([{ type: 'cache_release', line: LINE, own: 5, term: TERM }])
@@ -220,22 +208,13 @@ test('a line that an older home gave, and whose owner does not come back, is rel
 })
 
 test('a home that is no more asks once to end an ownership: its log refuses it for good', async () => {
-  const clock = new ManualClock()
   let asked = 0
   const submit = (): Promise<never> => {
     asked += 1
     return Promise.reject(new TricordError('FENCED', 'asked for by a home that is no more'))
   }
   const owned = { line: LINE, node: 'n9', own: 5 }
-  const machine = { read: () => NOTHING_HELD, holders: () => [], eachOwned: () => [owned].values(), ownerOf: () => owned }
-  const home = new PartitionHome(0, TERM, machine as unknown as CacheMachine, {
-    clock: new SuspendAwareClock(clock),
-    host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },
-    writes: { submit } as unknown as Writes,
-    send: () => {},
-    gateWaits: new LatencyHistogram(),
-    linesMax: LINES_MAX,
-  })
+  const { clock, home } = bed(submit, { eachOwned: () => [owned].values(), ownerOf: () => owned })
   await clock.pass(2 * HOME_DEFAULTS.holderIdleMs)
   expect(asked).toBe(1)
   home.close()
@@ -255,7 +234,7 @@ test.each(['cache_own', 'cache_release'] as const)(
         if (tried.length > 100) return new Promise(() => {})
         return Promise.reject(new TricordError(tried.length === 1 && owned === null ? 'UNKNOWN_OUTCOME' : 'DISK_LOW', 'full'))
       },
-      (asked) => (asked === line ? owned : null),
+      { ownerOf: (asked: string) => (asked === line ? owned : null) },
     )
     home.receive('n2', { type: 'getM', term: TERM, sid, rid: 2, line })
     await clock.pass(2_000)
@@ -295,16 +274,7 @@ describe('a line of which it is not known whether it was given, when the disk is
 })
 
 test('a home that does not speak yet lets no answer pass, one that only tells what is there neither', async () => {
-  const clock = new ManualClock()
-  const machine = { read: () => NOTHING_HELD, holders: () => ['n2'], eachOwned: () => [].values(), ownerOf: () => null }
-  const home = new PartitionHome(0, TERM, machine as unknown as CacheMachine, {
-    clock: new SuspendAwareClock(clock),
-    host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },
-    writes: { submit: () => Promise.resolve({ type: 'held' }) } as unknown as Writes,
-    send: () => {},
-    gateWaits: new LatencyHistogram(),
-    linesMax: LINES_MAX,
-  })
+  const { clock, home } = bed(HELD, { holders: () => ['n2'] })
   let passed = 0
   const gates = [{ ...GATE, versions: [], lines: [LINE] }, GATE].map((gate) => home.gate(gate))
   for (const gate of gates) void gate?.then(() => passed++)
