@@ -21,6 +21,7 @@ import {
   type Authenticator,
   type ConnectionOptions,
   type NatsConnection,
+  TimeoutError,
   connect,
   credsAuthenticator,
   nkeyAuthenticator,
@@ -35,6 +36,10 @@ const PAYLOAD_BYTES_MAX = 1_048_576
 /** Room for the protocol line of a message. */
 const PROTOCOL_SLACK_BYTES = 1024
 const OUTGOING_BYTES_MAX = 64 * 1024 * 1024
+/** Of one server, whenever it is dialed: while a node runs, the next one is not to wait long for it. */
+const DIAL_MS = 1_000
+/** At start a server that does not answer in time (it is slow, or this machine is busy) is dialed so often; one that refuses, once. */
+const FIRST_TRIES = 5
 /** Of a node's id and a cluster's name: one token of a subject each. */
 const SUBJECT_WORD = /^[A-Za-z0-9_-]+$/
 const NKEY_SEED = /^S[A-Z2-7]{57}$/
@@ -79,7 +84,7 @@ export async function connectNats(cluster: string, node: NodeId, incarnation: In
   const settings = await connectionOptions(node, options)
   let connection: NatsConnection
   try {
-    connection = await connect(settings)
+    connection = await connectFirst(settings)
     if (options.servers.length > 1) connection = await withAllServers(connection, settings)
   } catch (error) {
     throw new NatsUnavailableError(
@@ -88,6 +93,16 @@ export async function connectNats(cluster: string, node: NodeId, incarnation: In
     )
   }
   return new Nats(cluster, node, incarnation, connection, options.onWarning ?? (() => undefined))
+}
+
+/** Again, not longer: how long one dial may take is the same for all to come. */
+async function connectFirst(settings: ConnectionOptions, triesLeft = FIRST_TRIES - 1): Promise<NatsConnection> {
+  try {
+    return await connect(settings)
+  } catch (error) {
+    if (!(error instanceof TimeoutError) || triesLeft === 0) throw error
+    return connectFirst(settings, triesLeft - 1)
+  }
 }
 
 /**
@@ -118,7 +133,7 @@ async function connectionOptions(node: NodeId, options: NatsOptions): Promise<Co
     servers: [...options.servers],
     name: `tricord ${node}`,
     noEcho: true,
-    timeout: 1_000,
+    timeout: DIAL_MS,
     reconnectTimeWait: 50,
     reconnectJitter: 20,
     maxReconnectAttempts: -1,

@@ -13,7 +13,7 @@ export interface Exit {
   readonly stderr: string
 }
 
-/** Of docs/operations.md: no NATS server, which on a busy machine may be one that took a second to answer. */
+/** Of docs/operations.md: no NATS server, which on a busy machine may be one that took too long to answer. */
 const TRY_LATER = 75
 const NO_NATS = 'no NATS server at'
 const STARTS_MAX = 5

@@ -1,4 +1,6 @@
 /** The NATS transport against a real server: frames, lives, a server that dies and comes back. */
+import { once } from 'node:events'
+import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type NatsTransport, NatsUnavailableError, connectNats } from '../../src/io/transport-nats.ts'
 import { type NatsServer, freePort, startNatsServer } from '../nats-server.ts'
@@ -77,3 +79,34 @@ test('no server: a clear refusal', async () => {
   await expect(connectNats('test', 'n1', 1, { ...none, servers: [`nats://127.0.0.1:${port}`] })).rejects.toThrow(NatsUnavailableError)
   await expect(connectNats('a.b', 'n1', 1, { ...none, servers: [server.url] })).rejects.toThrow(/subject/)
 })
+
+/** Nothing is said on the first connections; those that follow reach the server. */
+async function slowServer(silent: number): Promise<{ readonly url: string; readonly dialed: () => number; readonly close: () => void }> {
+  const sockets = new Set<Socket>()
+  let dialed = 0
+  const slow = createServer((near) => {
+    sockets.add(near.on('error', () => near.destroy()))
+    if (dialed++ < silent) return
+    const far = connect(Number(new URL(server.url).port), '127.0.0.1')
+    sockets.add(far.on('error', () => far.destroy()))
+    near.pipe(far).pipe(near)
+  })
+  await once(slow.listen(0, '127.0.0.1'), 'listening')
+  const close = (): void => {
+    for (const socket of sockets) socket.destroy()
+    slow.close()
+  }
+  return { url: `nats://127.0.0.1:${(slow.address() as AddressInfo).port}`, dialed: () => dialed, close }
+}
+
+test('a server that is slow to answer at first is dialed again, five times at most', async () => {
+  const slow = await slowServer(2)
+  const node = await connectNats('test', 'n1', 1, { ...none, servers: [slow.url] })
+  expect([node.connected, slow.dialed()]).toEqual([true, 3])
+  await node.close()
+  slow.close()
+  const silent = await slowServer(Infinity)
+  await expect(connectNats('test', 'n1', 1, { ...none, servers: [silent.url] })).rejects.toThrow(NatsUnavailableError)
+  expect(silent.dialed()).toBe(5)
+  silent.close()
+}, 20_000)
