@@ -33,6 +33,8 @@ export interface CacheLoad {
   nextRead(node: string): Promise<void>
   /** Ends it, and says what each key holds if no acknowledged write was lost. */
   stop(): Promise<ReadonlyMap<string, number>>
+  /** Ends it whatever is under way, once nobody asks any more: that of a scene that failed. */
+  end(): void
 }
 
 export async function entryCall(url: string, method: string, path: string, body: unknown, key: string, timeoutMs = WRITE_MS) {
@@ -57,6 +59,7 @@ class RunningLoad implements CacheLoad {
   readonly #clients: Promise<unknown>
   #waiters: { readonly what: string; readonly since: number; readonly resolve: () => void }[] = []
   #running = true
+  #ended = false
   reads = 0
   hits = 0
   writes = 0
@@ -88,6 +91,11 @@ class RunningLoad implements CacheLoad {
     return new Map([...this.#written, ['count', this.increments]])
   }
 
+  end(): void {
+    this.#running = false
+    this.#ended = true
+  }
+
   #next(what: string): Promise<void> {
     return new Promise((resolve) => this.#waiters.push({ what, since: performance.now(), resolve }))
   }
@@ -101,12 +109,12 @@ class RunningLoad implements CacheLoad {
   }
 
   /** Until it is known: from node to node, under one key. */
-  async #surely(first: number, method: string, path: string, body: unknown, key: string) {
-    for (let attempt = 0; ; attempt++) {
+  async #surely(first: number, method: string, path: string, body: unknown, key: string): Promise<void> {
+    for (let attempt = 0; !this.#ended; attempt++) {
       const node = this.#nodes[(first + attempt) % this.#nodes.length]
       try {
         const answer = await entryCall(node?.url ?? '', method, path, body, `${this.#label}-${key}`)
-        if (answer.status < 300) return answer
+        if (answer.status < 300) return
         // Refused, not lost: anything else would be an answer that no write here can get.
         expect([429, 503, 504, 507], answer.text).toContain(answer.status)
       } catch (error) {

@@ -3,11 +3,12 @@
  * and stopped. No read is stale, no acknowledged write is lost, increments are exact, and who does not answer delays a writer
  * by no more than the stated bound. ROUNDS=20 for the long run.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { HOME_DEFAULTS } from '../../src/cache/coherence/home.ts'
 import { waitMs } from '../../src/cache/coherence/lease.ts'
 import { configLine } from '../../src/cache/line-id.ts'
 import { type CacheLoad, entryCall, startCacheLoad } from './cache-load.ts'
+import { healedAtLast } from './healed-at-last.ts'
 import { type NodeProcess, call } from './processes.ts'
 import { type WiredCluster, startWired } from './wired-processes.ts'
 
@@ -68,15 +69,17 @@ describe('the home of a key', () => {
       for (let round = 0; round < ROUNDS; round++) {
         const cache = `${what.replaceAll(/[^a-z]/g, '')}${round}`
         const load = startCacheLoad(cluster.nodes, cache, KEYS, cache)
+        onTestFinished(() => load.end())
         await Promise.all([...KEYS.map((key) => load.nextWrite(key)), ...cluster.nodes.map(({ id }) => load.nextRead(id))])
         const home = await leaderOf('k0')
         const next = load.nextWrite('k0')
         const struckAt = performance.now()
+        const healed = healedAtLast(() => undo(home))
         await strike(home)
         await next
         const writtenMs = since(struckAt)
         await pass(OUTAGE_MS - writtenMs)
-        await undo(home)
+        await healed()
         const healedAt = performance.now()
         await Promise.all([load.nextRead(home.id), ...KEYS.map((key) => load.nextWrite(key))])
         const healedMs = since(healedAt)
@@ -102,6 +105,7 @@ test(
         for (const { url } of cluster.nodes) expect((await entryCall(url, 'GET', path, undefined, '')).text).toBe('1')
       }
       const beganAt = performance.now()
+      const startedAgain = healedAtLast(() => stopped.start())
       expect(await stopped.kill('SIGTERM')).toBe(0)
       const goneAt = performance.now()
       const tookMs = await Promise.all(
@@ -114,7 +118,7 @@ test(
       console.log(
         `node told to stop: gone after ${Math.round(goneAt - beganAt)} ms; the longest of ${paths.length} writes then took ${longestMs} ms`,
       )
-      await stopped.start()
+      await startedAgain()
       expect(longestMs).toBeLessThan(HOME_DEFAULTS.leaseMs / 2)
     }
   },
@@ -136,6 +140,7 @@ describe('a node that holds copies', () => {
         expect((await entryCall(home.url, 'PUT', path, '1', `${label}-1`, 20_000)).status).toBeLessThan(300)
         for (const { url } of cluster.nodes) expect((await entryCall(url, 'GET', path, undefined, '')).text).toBe('1')
         const sharer = cluster.nodes.find((node) => node !== home) as NodeProcess
+        const healed = healedAtLast(() => (what === 'stopped' ? sharer.resume() : sharer.start()))
         if (what === 'stopped') sharer.pause()
         else await sharer.kill()
         const began = performance.now()
@@ -144,8 +149,7 @@ describe('a node that holds copies', () => {
         console.log(`sharer ${what}: the write took ${tookMs} ms; stated: ${DELAY_MS} ms and what a write takes`)
         // What it was asked while it was stopped it answers when it wakes, and not by its copy.
         const asked = what === 'stopped' ? entryCall(sharer.url, 'GET', path, undefined, '', 20_000) : null
-        if (what === 'stopped') sharer.resume()
-        else await sharer.start()
+        await healed()
         expect(written.status, written.text).toBeLessThan(300)
         expect(tookMs).toBeLessThan(DELAY_MS + WRITE_MS)
         expect((await asked)?.text ?? '2').toBe('2')

@@ -64,8 +64,13 @@ export class WritebackLoad {
     return new Promise((resolve) => this.#waiters.push({ what: `${key} ${id}`, since: performance.now(), resolve }))
   }
 
-  async stop(): Promise<void> {
+  /** Without a wait for what is under way: of a scene that failed. */
+  end(): void {
     this.#running = false
+  }
+
+  async stop(): Promise<void> {
+    this.end()
     await Promise.all(this.#clients)
   }
 

@@ -8,10 +8,11 @@
  *
  * ROUNDS=20 for the long run.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { HOME_DEFAULTS } from '../../src/cache/coherence/home.ts'
 import { waitMs } from '../../src/cache/coherence/lease.ts'
 import { configLine } from '../../src/cache/line-id.ts'
+import { healedAtLast } from './healed-at-last.ts'
 import { LostEvents } from './lost-events.ts'
 import { type NodeProcess, call } from './processes.ts'
 import { type WiredCluster, startWired } from './wired-processes.ts'
@@ -121,7 +122,9 @@ describe('an owner that is', () => {
         const config = configLine('default', cache)
         const homes = new Map(await Promise.all([config, ...elsewhere].map(async (place) => [place, await leaderOf(place)] as const)))
         const scene = new Scene(stageOf(), cache, owner, [...here, ...elsewhere])
+        onTestFinished(() => scene.load.end())
         await scene.begin()
+        const healed = healedAtLast(() => undo(owner, outage))
         await strike(owner, outage, round % 2 === 0 ? 'silent' : 'closed')
         const heirs = cluster.nodes.filter((node) => node !== owner)
         const took = await scene.succeed(heirs)
@@ -130,7 +133,7 @@ describe('an owner that is', () => {
         const steady: string[] = []
         if (await hasStayed(config)) for (const key of elsewhere) if (await hasStayed(key)) steady.push(key)
         await scene.last(OUTAGE_MS)
-        await undo(owner, outage)
+        await healed()
         await scene.end(outage)
         const ms = (keys: readonly string[]): string =>
           keys.map((key) => `${took.get(key)?.readMs}/${took.get(key)?.writtenMs}`).join(', ') || 'none'
@@ -157,11 +160,13 @@ test(
         const [here, elsewhere] = await keysOf(struck, 1, 1)
         const how = struck === owner ? 'stopped' : 'well'
         const scene = new Scene(stageOf(), await newCache(`${how}${round}`, struck), owner, [...here, ...elsewhere])
+        onTestFinished(() => scene.load.end())
         await scene.begin(struck === home ? home : null)
+        const startedAgain = healedAtLast(() => startAgain(struck))
         const code = await struck.kill(struck === owner ? 'SIGTERM' : 'SIGKILL')
         expect(code).toBe(struck === owner ? 0 : null)
         await scene.succeed(cluster.nodes.filter((node) => node !== owner && node !== struck))
-        await startAgain(struck)
+        await startedAgain()
         expect(await scene.end(how)).toEqual({ told: 0, lost: 0 })
       }
     }
