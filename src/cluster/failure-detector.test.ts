@@ -4,11 +4,13 @@ import { ManualClock } from '../../test/manual-clock.ts'
 import { createActorSystem } from '../actors/system.ts'
 import { Prng } from '../base/prng.ts'
 import { createLocalBus } from '../io/transport-local.ts'
+import type { DiskRoom } from '../raft/group-host.ts'
 import { DETECTOR_PATH, createFailureDetector } from './failure-detector.ts'
 
 const TIMEOUT_MS = 1_000
 
 function twoNodes() {
+  const rooms: DiskRoom[] = ['low', 'low']
   const clock = new ManualClock()
   const bus = createLocalBus(clock)
   const bugs: unknown[] = []
@@ -20,15 +22,16 @@ function twoNodes() {
     const detector = createFailureDetector({
       peers: () => ['n1', 'n2'],
       timeoutMs: TIMEOUT_MS,
-      room: () => 'low',
+      room: () => rooms[at] as DiskRoom,
       onDown: (peer) => said.push(`${node}: ${peer} is down`),
       onUp: (peer) => said.push(`${node}: ${peer} is up`),
+      onRoom: (peer, room) => said.push(`${node}: ${peer} has ${room}`),
       onAnswer: () => said.push(`${node}: an answer`),
     })
     system.spawn(DETECTOR_PATH, detector)
     return { system, detector }
   })
-  return { clock, bugs, said, one: nodes[0]!, two: nodes[1]! }
+  return { clock, bugs, said, rooms, one: nodes[0]!, two: nodes[1]! }
 }
 
 test('an answer is to a question of its own time; one that died since gives none, though it still counts as up', async () => {
@@ -54,5 +57,23 @@ test('an answer is to a question of its own time; one that died since gives none
   await clock.until(() => said.includes('n1: n2 is down'), 'the verdict')
   expect(said.filter((line) => line === 'n1: an answer')).toHaveLength(1)
   await one.system.close()
+  expect(bugs).toEqual([])
+})
+
+test('how much room there is is said with every ping, and at once where it is asked for; only what is new is told', async () => {
+  const { clock, bugs, said, rooms, one, two } = twoNodes()
+  await clock.until(() => one.detector.isUp('n2') && two.detector.isUp('n1'), 'they have met')
+  await clock.pass(3 * TIMEOUT_MS + TIMEOUT_MS / 8)
+  const told = () => said.filter((line) => line.startsWith('n1: n2 has'))
+  expect(told()).toEqual(['n1: n2 has low'])
+  rooms[1] = 'full'
+  two.detector.tellRoom()
+  await clock.pass(TIMEOUT_MS / 100)
+  expect([told(), one.detector.roomOf('n2')]).toEqual([['n1: n2 has low', 'n1: n2 has full'], 'full'])
+  rooms[1] = 'enough'
+  await clock.pass(TIMEOUT_MS / 2)
+  expect(told()).toEqual(['n1: n2 has low', 'n1: n2 has full', 'n1: n2 has enough'])
+  await one.system.close()
+  await two.system.close()
   expect(bugs).toEqual([])
 })

@@ -68,6 +68,8 @@ export interface FailureDetectorOptions {
   readonly room: () => DiskRoom
   readonly onDown: (node: NodeId) => void
   readonly onUp: (node: NodeId) => void
+  /** By its last word its disk has another room than by the one before; of a node that was not heard yet that is 'enough'. */
+  readonly onRoom: (node: NodeId, room: DiskRoom) => void
   /** A node has answered what `ask` asked. */
   readonly onAnswer: () => void
 }
@@ -75,6 +77,8 @@ export interface FailureDetectorOptions {
 export interface FailureDetector extends Actor {
   /** Asks now, instead of with the next round of pings. */
   ask(node: NodeId): void
+  /** All nodes hear now how much room there is here. */
+  tellRoom(): void
   /** Monotonic time of this node when it put the last question that the node has answered; -Infinity: none. */
   answered(node: NodeId): Millis
   isUp(node: NodeId): boolean
@@ -129,6 +133,11 @@ class Detector implements FailureDetector {
     ctx.enter(() => this.#ping(ctx, node))
   }
 
+  tellRoom(): void {
+    const ctx = this.#ctx
+    ctx?.enter(() => this.#pingAll(ctx))
+  }
+
   answered(node: NodeId): Millis {
     return this.#answered.get(node) ?? -Infinity
   }
@@ -173,6 +182,10 @@ class Detector implements FailureDetector {
     if (!this.#ending) ctx.send(actorId(node, DETECTOR_PATH), 'node_ping', this.#word(ctx.clock.now()))
   }
 
+  #pingAll(ctx: ActorContext): void {
+    for (const peer of this.#options.peers()) if (peer !== ctx.node) this.#ping(ctx, peer)
+  }
+
   #word(askedAt: Millis): Plain {
     return [ROOMS.indexOf(this.#options.room()), askedAt]
   }
@@ -180,8 +193,10 @@ class Detector implements FailureDetector {
   #heard({ senderId, payload }: Envelope, ctx: ActorContext): Millis {
     const node = nodeOf(senderId)
     const [room, askedAt] = readRoom(payload)
+    const told = this.roomOf(node)
     this.#rooms.set(node, room)
     if (this.#verdicts.heard(node, ctx.clock.now())) this.#options.onUp(node)
+    if (room !== told) this.#options.onRoom(node, room)
     return askedAt
   }
 
@@ -195,11 +210,8 @@ class Detector implements FailureDetector {
 
   #tick(ctx: ActorContext): void {
     const now = ctx.clock.now()
-    for (const peer of this.#options.peers()) {
-      if (peer === ctx.node) continue
-      this.#ping(ctx, peer)
-      if (this.#verdicts.silent(peer, now)) this.#options.onDown(peer)
-    }
+    this.#pingAll(ctx)
+    for (const peer of this.#options.peers()) if (peer !== ctx.node && this.#verdicts.silent(peer, now)) this.#options.onDown(peer)
     ctx.after(this.#options.timeoutMs / PINGS_PER_TIMEOUT, 'tick')
   }
 }

@@ -148,7 +148,7 @@ function sayWhatIsFixed({ partitions, replicas }: Formation, options: ClusterOpt
 }
 
 function watch(host: GroupHost, directory: ClusterDirectory, options: ClusterOptions, onAnswer: () => void): FailureDetector {
-  return createFailureDetector({
+  const detector = createFailureDetector({
     peers: () => directory.members.map(({ id }) => id),
     timeoutMs: options.failureTimeoutMs,
     room: () => host.stats.diskRoom,
@@ -160,8 +160,11 @@ function watch(host: GroupHost, directory: ClusterDirectory, options: ClusterOpt
       options.onLog('info', `${node} is up`)
       host.nodeUp(node)
     },
+    onRoom: (node, room) => host.nodeRoom(node, room),
     onAnswer,
   })
+  host.onRoom(() => detector.tellRoom())
+  return detector
 }
 
 function metaViewOf(host: GroupHost): MetaView | null {

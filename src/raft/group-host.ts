@@ -32,7 +32,10 @@ export interface GroupHostOptions {
   readonly logBytesMax: number
   /** Longest time a changed record waits for the key-value store. */
   readonly checkpointIntervalMs: Millis
-  /** With less free space a leader takes only essential commands, and gives its groups to nodes with more. 0: never. */
+  /**
+   * With less free space a leader takes only essential commands, and gives its groups to nodes with more. So does one whose
+   * group has no majority with more. 0: never.
+   */
   readonly diskLowBytes: number
   /** Of all snapshots that leave this node together. 0: no cap. */
   readonly snapshotBytesPerSecond: number
@@ -109,6 +112,10 @@ export interface GroupHost {
   /** The node detector's verdicts: a dead node's groups wake up and elect. */
   nodeDown(node: NodeId): void
   nodeUp(node: NodeId): void
+  /** How much room another node's disk has, by its own word: a leader takes nothing that a majority has no room for. */
+  nodeRoom(node: NodeId, room: DiskRoom): void
+  /** Called when `stats.diskRoom` has changed: the others should know at once. */
+  onRoom(listener: () => void): void
   /**
    * Asks a majority whether the replica here leads the group now (it wakes, if it sleeps). All that is asked in one turn costs one round
    * of messages, shared with the queries. `done` is called once, in a later turn of the host: with null where it does not lead, or

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type { NodeProcess, ProcessCluster } from './processes.ts'
 import { startProcesses } from './processes.ts'
 
-const DISK_BYTES = 48 * 1024 * 1024
+export const DISK_BYTES = 48 * 1024 * 1024
 
 export function mayMount(): boolean {
   try {
@@ -25,13 +25,15 @@ export interface SmallDisks {
   stop(): Promise<void>
 }
 
-export async function startOnSmallDisks(sets: readonly string[]): Promise<SmallDisks> {
+/** `diskBytes`: of the first node, the second, and so on; of those beyond the last, as the last. */
+export async function startOnSmallDisks(sets: readonly string[], diskBytes: readonly number[] = [DISK_BYTES]): Promise<SmallDisks> {
   const mounted: string[] = []
   const cluster = await startProcesses({
     sets: ['cluster.partitions=4', 'consensus.segment_bytes=1048576', ...sets],
     async disk(data) {
       await mkdir(data, { recursive: true })
-      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', data])
+      const bytes = diskBytes[mounted.length] ?? diskBytes.at(-1) ?? DISK_BYTES
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', data])
       mounted.push(data)
     },
   })

@@ -78,13 +78,36 @@ describe('a disk that is low', () => {
     expect(said).toEqual([expect.stringContaining('warn the disk is almost full'), expect.stringContaining('info there is room')])
   })
 
-  test('of a follower is nobody else’s matter', async () => {
+  test('of one follower is nobody else’s matter; of two it is: a majority would have to store what comes', async () => {
     cluster = new RaftCluster({ nodes: 3 })
-    await cluster.found()
-    const [follower] = cluster.followers()
-    follower!.disk.freeBytes = 10
-    await cluster.clock.until(() => follower!.host.stats.diskRoom === 'low', 'the host knows')
-    expect(await cluster.do(follower!, { add: 1 })).toEqual({ ok: true, reply: 1 })
+    const leader = await cluster.found()
+    const [one, other] = cluster.followers() as [TestNode, TestNode]
+    const low = async (node: TestNode): Promise<void> => {
+      node.disk.freeBytes = 10
+      await cluster.clock.until(() => node.host.stats.diskRoom === 'low', 'its host knows')
+      leader.host.nodeRoom(node.name, 'low')
+    }
+    await low(one)
+    expect(await cluster.do(one, { add: 1 })).toEqual({ ok: true, reply: 1 })
+    await low(other)
+    expect(await cluster.do(one, { add: 1 })).toMatchObject(LOW)
+    expect(await cluster.do(one, { add: 1 }, { essential: true })).toEqual({ ok: true, reply: 2 })
+    for (const { name } of [one, other]) leader.host.nodeRoom(name, 'full')
+    expect(await cluster.do(one, { add: 1 }, { essential: true })).toMatchObject(LOW)
+    leader.host.nodeRoom(other.name, 'enough')
+    expect(await cluster.do(one, { add: 1 })).toEqual({ ok: true, reply: 3 })
+  })
+
+  test('tells when that changes', async () => {
+    cluster = new RaftCluster({ nodes: 1 })
+    const node = await cluster.found()
+    const rooms: string[] = []
+    node.host.onRoom(() => rooms.push(node.host.stats.diskRoom))
+    for (const free of [10, 5, 2 ** 40, 2 ** 40]) {
+      node.disk.freeBytes = free
+      await cluster.clock.pass(1_000)
+    }
+    expect(rooms).toEqual(['low', 'enough'])
   })
 })
 

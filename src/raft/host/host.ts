@@ -10,7 +10,7 @@
 import type { Actor, ActorContext } from '../../actors/actor.ts'
 import { type ActorId, type Envelope, type Plain, nodeOf } from '../../actors/envelope.ts'
 import type { GroupId, LogIndex, Millis, NodeId, ReplicaId } from '../../base/ids.ts'
-import type { GroupHostOptions } from '../group-host.ts'
+import type { DiskRoom, GroupHostOptions } from '../group-host.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { decodePeers, isCount, readBeats } from './codec.ts'
 import { Compactor } from './compactor.ts'
@@ -19,6 +19,7 @@ import { handOver } from './heir.ts'
 import { generations } from './keys.ts'
 import { LogCleaner } from './log-cleaner.ts'
 import { Applier } from './applier.ts'
+import { QuorumRoom } from './quorum-room.ts'
 import { Replicas } from './replicas.ts'
 import { Router } from './router.ts'
 import type { Gathered, HostShared } from './shared.ts'
@@ -33,7 +34,7 @@ const HAND_OVERS = 5
 
 export type SharedParts = Omit<
   HostShared,
-  'dirty' | 'cleared' | 'sendSnapshot' | 'changed' | 'lose' | 'ail' | 'storeIsBehind' | 'event' | 'reload'
+  'dirty' | 'cleared' | 'sendSnapshot' | 'changed' | 'lose' | 'ail' | 'quorumRoom' | 'storeIsBehind' | 'event' | 'reload'
 >
 
 export class Host implements Actor {
@@ -41,6 +42,7 @@ export class Host implements Actor {
   readonly replicas: Replicas
   readonly checkpoints: Checkpoints
   readonly changeListeners: ((group: GroupId) => void)[] = []
+  readonly roomListeners: (() => void)[] = []
   readonly eventListeners: ((group: GroupId, event: Plain, index: LogIndex, time: Millis) => void)[] = []
   readonly #options: GroupHostOptions
   readonly #sends: SnapshotSends
@@ -48,6 +50,8 @@ export class Host implements Actor {
   readonly #receives: SnapshotReceives
   readonly #router: Router
   readonly #cleaner: LogCleaner
+  readonly #quorumRoom: QuorumRoom
+  #room: DiskRoom = 'enough'
   #ticked = false
   readonly #down = new Set<NodeId>()
   readonly #up = new Set<NodeId>()
@@ -67,6 +71,7 @@ export class Host implements Actor {
       changed: (group) => this.#changed(group),
       lose: (group, why) => this.#damaged(group, why),
       ail: (group, why) => this.#ail(group, why),
+      quorumRoom: ({ core }) => this.#quorumRoom.of(core.self, parts.disk.room, core.appliedMembership),
       storeIsBehind: () => this.checkpoints.behind,
       event: (group, event, index, time) => this.eventListeners.forEach((listener) => listener(group, event, index, time)),
       reload: (group) => this.#reload(group),
@@ -76,6 +81,7 @@ export class Host implements Actor {
     this.checkpoints = new Checkpoints(this.shared)
     this.compactor = new Compactor(this.shared)
     this.#cleaner = new LogCleaner(this.shared, this.replicas)
+    this.#quorumRoom = new QuorumRoom({ nodeOf: (replica) => parts.outgoing.nodeOf(replica), down: this.#down })
     this.#sends = new SnapshotSends(this.shared)
     this.#receives = new SnapshotReceives(this.shared, (group, generation) => {
       this.checkpoints.clear(group, generations(group.id, generation, generation + 1))
@@ -164,8 +170,9 @@ export class Host implements Actor {
     }
     this.#campaign(now)
     this.#sends.tick(now)
-    this.shared.disk.tick(ctx, now)
     this.checkpoints.weigh(this.replicas.live())
+    this.shared.disk.tick(ctx, now)
+    this.#noticeRoom()
     this.checkpoints.consider(this.replicas.live(), now)
     this.compactor.tick(this.replicas.live(), ctx, now)
   }
@@ -314,6 +321,17 @@ export class Host implements Actor {
   nodeUp(node: NodeId): void {
     this.#down.delete(node)
     this.#up.add(node)
+  }
+
+  nodeRoom(node: NodeId, room: DiskRoom): void {
+    this.#quorumRoom.saw(node, room)
+  }
+
+  #noticeRoom(): void {
+    const { room } = this.shared.disk
+    if (room === this.#room) return
+    this.#room = room
+    for (const listener of this.roomListeners) listener()
   }
 
   #campaign(now: Millis): void {

@@ -74,6 +74,9 @@ export class Intake {
     const { room } = this.#shared.disk
     if (room === 'full') return this.#refuse(incoming, 'DISK_LOW', 'the disk of the leader is full')
     if (room === 'low' && !propose.essential) return this.#refuse(incoming, 'DISK_LOW', 'the disk of the leader is almost full')
+    const quorum = this.#shared.quorumRoom(this.#group)
+    if (quorum === 'full') return this.#refuse(incoming, 'DISK_LOW', 'the disks of a majority are full')
+    if (quorum === 'low' && !propose.essential) return this.#refuse(incoming, 'DISK_LOW', 'the disks of a majority are almost full')
     if (this.#storeIsBehind()) return this.#refuse(incoming, 'OVERLOADED', 'the key-value store cannot keep up')
     for (const traceparent of propose.traces) this.#shared.observer?.received({ traceparent, group: this.#group.id }, incoming.at)
     this.#incoming.push(incoming)

@@ -10,7 +10,7 @@ import type { Ports } from '../../io/ports.ts'
 import { openWal } from '../../io/wal/open.ts'
 import type { Recovered, Wal } from '../../io/wal/wal.ts'
 import type { Membership, ProposeResult } from '../core/types.ts'
-import type { Confirmation, GroupHost, GroupHostOptions, GroupStatus, HostStats } from '../group-host.ts'
+import type { Confirmation, DiskRoom, GroupHost, GroupHostOptions, GroupStatus, HostStats } from '../group-host.ts'
 import type { StateMachine } from '../machine.ts'
 import { Uptime } from './cluster-clock.ts'
 import { DiskWatch } from './disk-watch.ts'
@@ -148,6 +148,14 @@ class Face implements GroupHost {
 
   nodeUp(node: NodeId): void {
     this.#host.nodeUp(node)
+  }
+
+  nodeRoom(node: NodeId, room: DiskRoom): void {
+    this.#host.nodeRoom(node, room)
+  }
+
+  onRoom(listener: () => void): void {
+    this.#host.roomListeners.push(listener)
   }
 
   onChange(listener: (group: GroupId) => void): void {

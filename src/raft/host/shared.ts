@@ -5,7 +5,7 @@ import type { Clock } from '../../io/clock.ts'
 import type { Kv, KvRange } from '../../io/kv/kv.ts'
 import type { Random } from '../../io/random.ts'
 import type { Wal, WalRecord } from '../../io/wal/wal.ts'
-import type { GroupHostOptions } from '../group-host.ts'
+import type { DiskRoom, GroupHostOptions } from '../group-host.ts'
 import type { Uptime } from './cluster-clock.ts'
 import type { DiskWatch } from './disk-watch.ts'
 import type { Group } from './group.ts'
@@ -34,6 +34,8 @@ export interface HostShared {
   lose(group: Group, why: string): void
   /** The state of this replica was found damaged while it serves. */
   ail(group: Group, why: string): void
+  /** Of the disks that a majority of the group would store a command on. */
+  quorumRoom(group: Group): DiskRoom
   /** The key-value store owes so much, over all groups, that no command is taken. */
   storeIsBehind(): boolean
   event(group: GroupId, event: Plain, index: LogIndex, time: Millis): void
