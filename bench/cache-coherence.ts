@@ -9,6 +9,7 @@ import { CONTROLLER_DEFAULTS } from '../src/cache/coherence/controller-port.ts'
 import type { Copy } from '../src/cache/coherence/copies.ts'
 import { Directory } from '../src/cache/coherence/directory.ts'
 import { HOME_DEFAULTS } from '../src/cache/coherence/home.ts'
+import { SILENT_HOME, SILENT_NODE } from '../src/cache/coherence/model/silent-ports.ts'
 import type { Held, ToHome, ToNode } from '../src/cache/coherence/protocol.ts'
 
 const LINES = Number(process.argv[2] ?? 100_000)
@@ -32,17 +33,11 @@ class Loop {
     const home: Directory = new Directory(
       { ...HOME_DEFAULTS, term: 1 },
       {
+        ...SILENT_HOME,
         send: (to, message) => this.wire.push([to, message]),
         read: () => heldAt(this.version),
         hold: (node) => home.held(node, 0),
-        unhold() {},
         confirm: (ask) => home.confirmed(ask, 0),
-        settled() {},
-        owned: () => 0,
-        eachOwned: () => [].values(),
-        own() {},
-        release() {},
-        opened() {},
       },
     )
     this.home = home
@@ -56,13 +51,8 @@ class Loop {
       this.nodes.set(
         id,
         new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life: 1 }, store, {
+          ...SILENT_NODE,
           send,
-          answer() {},
-          failed() {},
-          flush() {},
-          release() {},
-          lost() {},
-          callBack() {},
         }),
       )
     }

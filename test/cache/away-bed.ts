@@ -1,7 +1,7 @@
 /** A node that leads nothing: the home of the only partition is elsewhere, and played here. Its flushes never come to an end. */
 import type { ActorSystem } from '../../src/actors/actor.ts'
 import type { Held, LineId, ToHome, ToNode } from '../../src/cache/coherence/protocol.ts'
-import { NOTHING_HELD } from '../../src/cache/machine/entry.ts'
+import { NOTHING_HELD } from '../../src/cache/coherence/held.ts'
 import { ROOM_UNBOUNDED } from '../../src/cache/machine/room.ts'
 import { Coherence } from '../../src/cache/node/coherence.ts'
 import { decodeMessage, encodeMessage, typeOf } from '../../src/cache/node/wire.ts'

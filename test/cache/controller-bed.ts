@@ -2,6 +2,7 @@
 import { CONTROLLER_DEFAULTS } from '../../src/cache/coherence/controller-port.ts'
 import { Controller } from '../../src/cache/coherence/controller.ts'
 import type { Copy } from '../../src/cache/coherence/copies.ts'
+import { SILENT_NODE } from '../../src/cache/coherence/model/silent-ports.ts'
 import type { ToHome } from '../../src/cache/coherence/protocol.ts'
 
 export const LINE = 'e7.1.defaultca'
@@ -12,13 +13,9 @@ function askedOf(type: 'getS' | 'getM', ask: (controller: Controller) => unknown
   const sent: ToHome[] = []
   const released: number[] = []
   const controller = new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life: 1 }, new Map<string, Copy>(), {
+    ...SILENT_NODE,
     send: (_, message) => void sent.push(message),
-    answer: () => {},
-    failed: () => {},
-    flush: () => {},
     release: (_, own) => void released.push(own),
-    lost: () => {},
-    callBack: () => {},
   })
   ask(controller)
   const open = sent.at(-1)

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { BORROWERS_DEFAULTS, type Borrower, Borrowers, type Lender, type Lent } from './borrowers.ts'
 import type { Copy } from './copies.ts'
+import { nothingAt } from './held.ts'
 import type { LineId } from './protocol.ts'
 
 const OPTIONS = { ...BORROWERS_DEFAULTS, drift: 0, marginMs: 0, loansMax: 3, pendingMax: 4, borrowersMax: 2 }
@@ -19,7 +20,7 @@ class Copies implements Lender {
 
   lend(line: LineId): Copy | null {
     if (this.gone.has(line)) return null
-    const held = { version: 1, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
+    const held = nothingAt(1)
     return { partition: 0, held, g: 1, epoch: 0, until: Infinity, state: 'S', hit: false }
   }
 

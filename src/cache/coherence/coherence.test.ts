@@ -7,6 +7,7 @@ import type { Copy } from './copies.ts'
 import { Directory } from './directory.ts'
 import { HOME_DEFAULTS } from './home.ts'
 import { waitMs } from './lease.ts'
+import { SILENT_HOME, SILENT_NODE } from './model/silent-ports.ts'
 import type { Held, ToHome, ToNode } from './protocol.ts'
 
 type Packet = { readonly to: NodeId; readonly message: ToNode } | { readonly from: NodeId; readonly message: ToHome }
@@ -39,6 +40,7 @@ class Bench {
     const directory: Directory = new Directory(
       { ...HOME_DEFAULTS, term },
       {
+        ...SILENT_HOME,
         send: (to, message) => this.wire.push({ to, message }),
         read: () => this.value,
         hold: (node) => {
@@ -49,10 +51,6 @@ class Bench {
         confirm: (ask) => {
           if (this.confirms) directory.confirmed(ask, this.now)
         },
-        owned: () => 0,
-        eachOwned: () => [].values(),
-        own() {},
-        release() {},
         settled: (version) => this.settled.push(version),
         opened: () => (this.opened = true),
       },
@@ -65,12 +63,9 @@ class Bench {
   node(id: NodeId, life = 1): Controller {
     const store = new Map<string, Copy>()
     const controller = new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life }, store, {
+      ...SILENT_NODE,
       send: (_, message) => this.wire.push({ from: id, message }),
       answer: (ticket, { version }) => this.answers.push([id, ticket, version]),
-      flush() {},
-      release() {},
-      lost() {},
-      callBack() {},
       failed: (ticket) => this.answers.push([id, ticket, 'failed']),
     })
     this.nodes.set(id, controller)

@@ -10,9 +10,10 @@ import { Controller } from './controller.ts'
 import { CONTROLLER_DEFAULTS } from './controller-port.ts'
 import type { Copy } from './copies.ts'
 import { Directory } from './directory.ts'
+import { nothingAt } from './held.ts'
 import { HOME_DEFAULTS } from './home.ts'
+import { SILENT_HOME, SILENT_NODE } from './model/silent-ports.ts'
 import { DriftClient } from './model/drift-client.ts'
-import type { Held } from './protocol.ts'
 
 const LINE = 'x'
 const RUN_MS = 30_000
@@ -113,14 +114,12 @@ class Cluster {
   private node(id: string, rate: number, clientRate: number): Node {
     const store = new Map<string, Copy>()
     const controller: Controller = new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life: 1 }, store, {
+      ...SILENT_NODE,
       send: (_, message) => {
         if (node.cutUntil > this.now) return
         this.send(() => this.reach(id, (home, now) => home.receive(id, message, now), 'term' in message ? message.term : this.term))
       },
       answer: (ticket, { version }) => this.seen(node, ticket, version),
-      flush() {},
-      release() {},
-      lost() {},
       callBack: (line) => borrowers.callBack(line, lender, this.clock(rate)),
       failed: (ticket) => node.asked.delete(ticket),
     })
@@ -186,10 +185,6 @@ class Cluster {
     return this.log.slice(0, length).filter(({ write }) => write !== undefined).length
   }
 
-  private held(version: number): Held {
-    return { version, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
-  }
-
   /** Committed a little later, if the term lasts. */
   private propose(entry: Entry, applied: (index: number) => void): void {
     const { term } = this
@@ -208,7 +203,7 @@ class Cluster {
     if (this.random.below(2) === 0) home.preparing(LINE, this.clock(rate))
     this.propose({ write: { begun } }, (index) => {
       const version = this.versionAt(index)
-      home.changed({ line: LINE, version, cause: 'put', own: 0 }, this.held(version - 1), this.clock(rate))
+      home.changed({ line: LINE, version, cause: 'put', own: 0 }, nothingAt(version - 1), this.clock(rate))
       this.answer(home, version, begun)
     })
   }
@@ -228,6 +223,7 @@ class Cluster {
     const directory: Directory = new Directory(
       { ...HOME_DEFAULTS, term },
       {
+        ...SILENT_HOME,
         send: (to, message) => {
           const node = this.nodes.find(({ id }) => id === to) as Node
           const deliver = (): void => {
@@ -237,19 +233,12 @@ class Cluster {
           this.send(deliver)
         },
         // What an old home has applied stands still.
-        read: () => this.held(this.versionAt(term === this.term ? applied() : (this.frozen.get(term) as number))),
+        read: () => nothingAt(this.versionAt(term === this.term ? applied() : (this.frozen.get(term) as number))),
         hold: (node) => this.propose({ holder: node }, () => directory.held(node, this.clock(rate))),
-        unhold() {},
         confirm: (ask) =>
           this.after(1, () => {
             if (term === this.term) this.after(this.random.below(50), () => directory.confirmed(ask, this.clock(rate)))
           }),
-        settled() {},
-        owned: () => 0,
-        eachOwned: () => [].values(),
-        own() {},
-        release() {},
-        opened() {},
       },
     )
     this.frozen.set(term - 1, this.log.length)

@@ -3,10 +3,10 @@ import { expect, test } from 'vitest'
 import type { Millis, NodeId } from '../../base/ids.ts'
 import { Directory } from './directory.ts'
 import { HOME_DEFAULTS } from './home.ts'
-import type { Held, LineId, ToNode } from './protocol.ts'
+import { SILENT_HOME } from './model/silent-ports.ts'
+import type { LineId, ToNode } from './protocol.ts'
 
 const { holderIdleMs } = HOME_DEFAULTS
-const NOTHING: Held = { version: 0, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
 const GONE = 200
 
 /** What is in the log lasts over homes. */
@@ -34,8 +34,8 @@ class Bed {
     this.directory = new Directory(
       { ...HOME_DEFAULTS, term },
       {
+        ...SILENT_HOME,
         send: (to, message) => this.told(to, message),
-        read: () => NOTHING,
         hold: (node) => {
           log.holders.add(node)
           this.directory.held(node, this.now)
@@ -50,8 +50,6 @@ class Bed {
         },
         release: (line, own) => void this.releases.push({ line, own }),
         confirm: (ask) => this.directory.confirmed(ask, this.now),
-        settled() {},
-        opened() {},
       },
     )
     this.directory.start(now, log.holders)

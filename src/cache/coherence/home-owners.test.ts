@@ -4,9 +4,8 @@ import type { NodeId } from '../../base/ids.ts'
 import { Directory } from './directory.ts'
 import { HOME_DEFAULTS } from './home.ts'
 import { LINE } from '../../../test/cache/controller-bed.ts'
-import type { Held, ToNode } from './protocol.ts'
-
-const NOTHING: Held = { version: 0, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
+import { SILENT_HOME } from './model/silent-ports.ts'
+import type { ToNode } from './protocol.ts'
 
 /** A home with one session of `a`, whose log says nothing by itself. */
 function bed() {
@@ -15,17 +14,11 @@ function bed() {
   const directory: Directory = new Directory(
     { ...HOME_DEFAULTS, term: 1 },
     {
+      ...SILENT_HOME,
       send: (_, message) => sent.push(message),
-      read: () => NOTHING,
       hold: (node) => directory.held(node, 0),
-      unhold() {},
-      owned: () => 0,
-      eachOwned: () => [].values(),
       own: (_, node) => asked.push(node),
-      release() {},
       confirm: (ask) => directory.confirmed(ask, 0),
-      settled() {},
-      opened() {},
     },
   )
   directory.start(0, [])

@@ -3,21 +3,19 @@ import { expect, test } from 'vitest'
 import { Controller } from './controller.ts'
 import { CONTROLLER_DEFAULTS } from './controller-port.ts'
 import type { Copy } from './copies.ts'
-import type { Held, LineId, ToHome } from './protocol.ts'
+import { nothingAt } from './held.ts'
+import { SILENT_NODE } from './model/silent-ports.ts'
+import type { LineId, ToHome } from './protocol.ts'
 
 const LEASE_MS = 2_000
-const held: Held = { version: 1, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
+const held = nothingAt(1)
 
 /** In a session of term 1, with a copy of `x` under grant 5. */
 function bed() {
   const [sent, calledBack, copies]: [ToHome[], LineId[], Map<LineId, Copy>] = [[], [], new Map()]
   const controller = new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life: 1 }, copies, {
+    ...SILENT_NODE,
     send: (_, message) => void sent.push(message),
-    answer() {},
-    failed() {},
-    flush() {},
-    release() {},
-    lost() {},
     callBack: (line) => void calledBack.push(line),
   })
   const hear = (message: Parameters<Controller['receive']>[1], now = 0): void => controller.receive('h', message, now)

@@ -1,11 +1,12 @@
 /** What homes and nodes remember of each other is bounded, whatever comes; and what counts is what came last, or what was there first. */
 import { expect, test } from 'vitest'
 import { Directory } from './directory.ts'
+import { NOTHING_HELD } from './held.ts'
 import { HOME_DEFAULTS } from './home.ts'
 import { createSession, leaseOf, nextTry } from './node-session.ts'
-import type { Held, ToNode } from './protocol.ts'
+import { SILENT_HOME } from './model/silent-ports.ts'
+import type { ToNode } from './protocol.ts'
 
-const NOTHING: Held = { version: 0, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
 const TERM = 1
 
 /** It speaks. What it asks to be confirmed is so once the test says so. */
@@ -15,17 +16,10 @@ function homeOf() {
   const directory: Directory = new Directory(
     { ...HOME_DEFAULTS, term: TERM },
     {
+      ...SILENT_HOME,
       send: (_, message) => void sent.push(message),
-      read: () => NOTHING,
       hold: (node) => directory.held(node, 0),
-      unhold() {},
       confirm: (ask) => void asked.push(ask),
-      owned: () => 0,
-      eachOwned: () => [].values(),
-      own() {},
-      release() {},
-      settled() {},
-      opened() {},
     },
   )
   directory.start(0, [])
@@ -51,7 +45,7 @@ test('of lines: the last thousand or so that were invalidated', () => {
   for (let nth = 0; nth < 1_500; nth++) {
     const line = `line ${nth}`
     directory.receive('n2', { type: 'getS', term: TERM, sid, rid: nth, line }, 3)
-    directory.changed({ line, version: nth + 1, cause: 'put', own: 0 }, NOTHING, 3)
+    directory.changed({ line, version: nth + 1, cause: 'put', own: 0 }, NOTHING_HELD, 3)
     directory.receive('n2', { type: 'invAck', term: TERM, t: directory.home.state.g, line }, 4)
   }
   const isKnown = (nth: number): boolean => directory.view(`line ${nth}`).last !== null

@@ -2,12 +2,13 @@
 import { expect, test } from 'vitest'
 import type { Millis } from '../../base/ids.ts'
 import { Controller } from './controller.ts'
-import type { Held, LineId } from './protocol.ts'
+import { NOTHING_HELD, nothingAt } from './held.ts'
+import { SILENT_NODE } from './model/silent-ports.ts'
+import type { LineId } from './protocol.ts'
 
 const MANY = 100_000
 const FLUSH_MS = 100
 const IDLE_MS = 60_000
-const NOTHING: Held = { version: 0, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
 
 /** It owns `count` lines since 0, by a session that lasts. */
 function ownerOf(count: number) {
@@ -17,31 +18,28 @@ function ownerOf(count: number) {
   let now = 0
   let rid = 0
   const controller: Controller = new Controller({ partition: 0, life: 1, renewMs: 500, idleMs: IDLE_MS, flushMs: FLUSH_MS }, new Map(), {
+    ...SILENT_NODE,
     send: (_, message) => {
       if (message.type === 'open') controller.receive('h', { type: 'opened', term: 1, sid: 1, n: message.n, leaseMs: 1e9 }, now)
       if (message.type === 'getM') rid = message.rid
     },
-    answer() {},
-    failed() {},
     flush: (line, _own, version) => {
       flushed.push([line, now])
       versions.set(line, version)
     },
     release: (line) => void released.push(line),
-    lost() {},
-    callBack() {},
   })
   for (let nth = 0; nth < count; nth++) {
     const line = `line ${nth}`
     controller.own(line, nth, Infinity, now)
     const versions = { own: nth + 1, versionFirst: 1, versionMax: 1_000 }
-    controller.receive('h', { type: 'dataX', term: 1, sid: 1, rid, line, g: nth + 1, held: NOTHING, ...versions }, now)
+    controller.receive('h', { type: 'dataX', term: 1, sid: 1, rid, line, g: nth + 1, held: NOTHING_HELD, ...versions }, now)
   }
   const at = (time: Millis): Controller => {
     now = time
     return controller
   }
-  const write = (line: LineId): void => void controller.write(line, (version) => ({ ...NOTHING, version }), now)
+  const write = (line: LineId): void => void controller.write(line, nothingAt, now)
   return { at, write, flushed, versions, released }
 }
 

@@ -4,8 +4,10 @@ import { CONTROLLER_DEFAULTS } from './controller-port.ts'
 import { Controller } from './controller.ts'
 import type { Copy } from './copies.ts'
 import { Directory } from './directory.ts'
+import { nothingAt } from './held.ts'
 import { HOME_DEFAULTS } from './home.ts'
-import type { Held, ToHome, ToNode } from './protocol.ts'
+import { SILENT_HOME, SILENT_NODE } from './model/silent-ports.ts'
+import type { ToHome, ToNode } from './protocol.ts'
 
 const LINE = 'x'
 const TERM = 1
@@ -34,27 +36,19 @@ class Far {
     this.#directory = new Directory(
       { ...HOME_DEFAULTS, term: TERM },
       {
+        ...SILENT_HOME,
         send: (_, message) => this.#after(rttMs / 2, () => this.controller.receive('home', message, this.now)),
-        read: () => held(this.#version),
+        read: () => nothingAt(this.#version),
         hold: (node) => this.#after(confirmMs, () => this.#directory.held(node, this.now)),
-        unhold() {},
         confirm: (ask) => this.#after(confirmMs, () => this.#directory.confirmed(ask, this.now)),
         settled: (version) => this.#answered(version),
-        owned: () => 0,
-        eachOwned: () => [].values(),
-        own() {},
-        release() {},
-        opened() {},
       },
     )
     this.controller = new Controller({ ...CONTROLLER_DEFAULTS, partition: 0, life: 1 }, new Map<string, Copy>(), {
+      ...SILENT_NODE,
       send: (_, message) => this.#after(rttMs / 2, () => this.#directory.receive('far', message, this.now)),
       answer: (ticket, { version }) => this.#seen(ticket, version),
       failed: () => this.failed++,
-      flush() {},
-      release() {},
-      lost() {},
-      callBack() {},
     })
     this.#directory.start(0, [])
     this.#directory.caughtUp([], 0)
@@ -109,7 +103,7 @@ class Far {
   }
 
   #write(): void {
-    const before = held(this.#version)
+    const before = nothingAt(this.#version)
     const version = ++this.#version
     this.#begun.set(version, this.now)
     this.#directory.changed({ line: LINE, version, cause: 'put', own: 0 }, before, this.now)
@@ -120,10 +114,6 @@ class Far {
     this.waits.push(this.now - (this.#begun.get(version) ?? 0))
     this.#newest = Math.max(this.#newest, version)
   }
-}
-
-function held(version: number): Held {
-  return { version, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
 }
 
 describe('a node keeps a session', () => {
@@ -165,17 +155,11 @@ describe('opens of one node at a home', () => {
     const directory = new Directory(
       { ...HOME_DEFAULTS, term: TERM },
       {
+        ...SILENT_HOME,
         send: (_, message) => void sent.push(message),
-        read: () => held(1),
+        read: () => nothingAt(1),
         hold: (node) => directory.held(node, 0),
-        unhold() {},
         confirm: (ask) => void asks.push(ask),
-        settled() {},
-        owned: () => 0,
-        eachOwned: () => [].values(),
-        own() {},
-        release() {},
-        opened() {},
       },
     )
     directory.start(0, [])

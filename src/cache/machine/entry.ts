@@ -7,15 +7,13 @@
 import { Stored } from './stored.ts'
 import type { Millis } from '../../base/ids.ts'
 import type { Ordered } from '../../base/lazy-heap.ts'
+import { NOTHING_HELD } from '../coherence/held.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import type { Cache } from './cache.ts'
 import { ENTRY, USE } from './kinds.ts'
 import { NO_GROUPS, type TagGroup } from './tag-index.ts'
 
 export const EMPTY = new Uint8Array(0)
-
-/** Of a line that holds nothing and has no version of its own. */
-export const NOTHING_HELD: Held = { version: 0, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
 
 export class Entry extends Stored implements Ordered {
   readonly kind = ENTRY

@@ -1,9 +1,9 @@
 /** Lines that are no entries: tags and levels, whose version is all they have, and the configurations of caches. */
 import type { Plain } from '../../actors/envelope.ts'
+import { NOTHING_HELD } from '../coherence/held.ts'
 import { configLine } from '../line-id.ts'
 import { type BumpCommand, type ConfigureCommand, MACHINE_LIMITS } from './commands.ts'
 import { mergeConfig } from './config.ts'
-import { NOTHING_HELD } from './entry.ts'
 import { ConfigLine, Marker } from './marks.ts'
 import { tooMany } from './quotas.ts'
 import { bumped, configured, refused } from './replies.ts'

@@ -1,9 +1,9 @@
 /** The small lines and records of a partition: markers of tags and levels, configurations, who may hold copies. */
 import type { NodeId } from '../../base/ids.ts'
+import { NOTHING_HELD, nothingAt } from '../coherence/held.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import type { CacheConfig } from '../types.ts'
 import { configBytes } from './config.ts'
-import { NOTHING_HELD } from './entry.ts'
 import { CONFIG, HOLDER, MARKER } from './kinds.ts'
 import { Stored } from './stored.ts'
 
@@ -19,7 +19,7 @@ export class Marker extends Stored {
   }
 
   held(): Held {
-    return { ...NOTHING_HELD, version: this.version }
+    return nothingAt(this.version)
   }
 }
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { awayBed } from '../../../test/cache/away-bed.ts'
 import { entryLine } from '../line-id.ts'
-import { NOTHING_HELD } from '../machine/entry.ts'
+import { NOTHING_HELD } from '../coherence/held.ts'
 import type { LocalWrite } from './local-write.ts'
 
 const LINE = entryLine('default', 'c', 'k')

@@ -1,6 +1,7 @@
 /**
  * What a write makes of a line that this node owns: judged as the machine would, without the log. Pure.
  */
+import { nothingAt } from '../coherence/held.ts'
 import type { Held } from '../coherence/protocol.ts'
 import type { CacheReply, DeleteCommand, IncrementCommand, PutCommand } from '../machine/commands.ts'
 import { mismatchOf, sumOf } from '../machine/judge.ts'
@@ -32,8 +33,7 @@ export function writeLocally(held: Held, command: PutCommand | DeleteCommand | I
       const refusal = mismatchOf(command.condition, current?.version ?? 0)
       if (refusal !== null) return { reply: refusal, next: null }
       if (current === null) return { reply: { type: 'deleted', version: 0, existed: false }, next: null }
-      const gone = { version, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
-      return { reply: { type: 'deleted', version, existed: true }, next: gone }
+      return { reply: { type: 'deleted', version, existed: true }, next: nothingAt(version) }
     }
     case 'cache_increment': {
       const value = sumOf(current?.value ?? null, command.by)

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { Bed, NAME, SHARE } from '../../../test/cache/bed.ts'
 import { refusalOf } from '../../raft/unreadable.ts'
+import { NOTHING_HELD, nothingAt } from '../coherence/held.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
 import { entryLine, levelLine, tagLine } from '../line-id.ts'
 import type { CacheCommand, CacheReply } from '../machine/commands.ts'
@@ -14,8 +15,7 @@ import type { Writes } from './writes.ts'
 const ENTRY_NAME = { ...NAME, key: 'k' }
 const ENTRY = entryLine(NAME.namespace, NAME.cache, 'k')
 const TAG = tagLine(NAME.namespace, NAME.cache, 't')
-const NOTHING: Held = { version: 0, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
-const entryAt = (version: number, tags: Held['tags']): Held => ({ ...NOTHING, version, value: new Uint8Array([version]), tags })
+const entryAt = (version: number, tags: Held['tags']): Held => ({ ...NOTHING_HELD, version, value: new Uint8Array([version]), tags })
 
 /** `look` is told how many looks there were at the line. */
 function operationsOn(look: (line: LineId, nth: number) => Held): Operations {
@@ -34,17 +34,17 @@ const versionRead = async (operations: Operations) => (await operations.get(ENTR
 describe('a read of an entry with a tag', () => {
   test('finds nothing where its tag was invalidated', async () => {
     const old = entryAt(5, [[TAG, 1]])
-    expect(await versionRead(operationsOn((line) => (line === ENTRY ? old : { ...NOTHING, version: 2 })))).toBe(null)
+    expect(await versionRead(operationsOn((line) => (line === ENTRY ? old : nothingAt(2))))).toBe(null)
   })
 
   test('finds what replaced it before its tag was invalidated: there was no moment without a value', async () => {
     const [old, fresh] = [entryAt(5, [[TAG, 1]]), entryAt(6, [])]
-    const operations = operationsOn((line, nth) => (line !== ENTRY ? { ...NOTHING, version: 2 } : nth === 0 ? old : fresh))
+    const operations = operationsOn((line, nth) => (line !== ENTRY ? nothingAt(2) : nth === 0 ? old : fresh))
     expect(await versionRead(operations)).toBe(6)
   })
 
   test('gives up where that goes on', async () => {
-    const operations = operationsOn((line, nth) => (line === ENTRY ? entryAt(5 + nth, [[TAG, nth]]) : { ...NOTHING, version: 100 + nth }))
+    const operations = operationsOn((line, nth) => (line === ENTRY ? entryAt(5 + nth, [[TAG, nth]]) : nothingAt(100 + nth)))
     await expect(versionRead(operations)).rejects.toMatchObject({ code: 'OVERLOADED' })
   })
 })

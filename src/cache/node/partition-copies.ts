@@ -9,6 +9,7 @@ import { Controller } from '../coherence/controller.ts'
 import type { Lender } from '../coherence/borrowers.ts'
 import { CONTROLLER_DEFAULTS } from '../coherence/controller-port.ts'
 import type { Copy, CopyStore } from '../coherence/copies.ts'
+import { nothingAt } from '../coherence/held.ts'
 import { unflushed } from '../coherence/owned-lines.ts'
 import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
 import type { CacheReply } from '../machine/commands.ts'
@@ -128,7 +129,7 @@ export class PartitionCopies implements Lender {
         }
         // What is past its time goes by a write: whoever is told that it is gone has to find it gone elsewhere, too.
         if (now >= copy.until) {
-          this.controller.write(line, goneAt, now)
+          this.controller.write(line, nothingAt, now)
           return attempt()
         }
         const reply = this.#write(line, heldAt(copy, now), write, now)
@@ -259,10 +260,6 @@ export class PartitionCopies implements Lender {
 
 function heldAt({ held, until }: Copy, now: Millis): Held {
   return until === Infinity ? held : { ...held, ttlLeftMs: until - now }
-}
-
-function goneAt(version: number): Held {
-  return { version, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
 }
 
 function stopping(): TricordError {

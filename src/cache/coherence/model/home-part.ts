@@ -4,15 +4,17 @@
  */
 import { Directory } from '../directory.ts'
 import type { Millis } from '../../../base/ids.ts'
+import { nothingAt } from '../held.ts'
 import type { HomeOptions, HomePort } from '../home.ts'
 import { HOME_DEFAULTS } from '../home.ts'
-import type { Held, ToNode } from '../protocol.ts'
+import type { ToNode } from '../protocol.ts'
 import { LINE } from './node-part.ts'
 import { copy, write } from './plain.ts'
 import type { Entry } from './register.ts'
 import { apply, registerAt } from './register.ts'
 import type { Rules } from './settings.ts'
 import { UNIT_MS } from './settings.ts'
+import { SILENT_HOME } from './silent-ports.ts'
 
 export interface HomePart {
   readonly term: number
@@ -66,23 +68,7 @@ function optionsOf(term: number, leaseMs: Millis): HomeOptions {
 
 /** One that nobody hears. */
 function silent(term: number, leaseMs: Millis): Directory {
-  return new Directory(optionsOf(term, leaseMs), {
-    send() {},
-    read: () => heldAt(0),
-    hold() {},
-    unhold() {},
-    owned: () => 0,
-    eachOwned: () => [].values(),
-    own() {},
-    release() {},
-    confirm() {},
-    settled() {},
-    opened() {},
-  })
-}
-
-export function heldAt(version: number): Held {
-  return { version, value: null, contentType: '', ttlLeftMs: null, slidingMs: 0, tags: [] }
+  return new Directory(optionsOf(term, leaseMs), SILENT_HOME)
 }
 
 function holders({ log, applied }: HomePart, rules: Rules): Set<string> {
@@ -104,7 +90,7 @@ export function stepHome(
   const sent: Sent[] = []
   const port: HomePort = {
     send: (to, message) => sent.push([to, message]),
-    read: () => heldAt(registerAt(part.log, part.applied, rules).version),
+    read: () => nothingAt(registerAt(part.log, part.applied, rules).version),
     owned: () => registerAt(part.log, part.applied, rules).own,
     eachOwned: () => {
       const { own, node } = registerAt(part.log, part.applied, rules)
@@ -134,7 +120,7 @@ export function stepHome(
 export function applyNext(directory: Directory, part: HomePart, now: number, rules: Rules, sent: Sent[]): void {
   const entry = part.log[part.applied] as Entry
   const register = registerAt(part.log, part.applied, rules)
-  const before = heldAt(register.version)
+  const before = nothingAt(register.version)
   const isDone = apply(register, entry, rules)
   part.applied += 1
   switch (entry.type) {

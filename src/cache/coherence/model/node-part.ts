@@ -4,12 +4,12 @@
  */
 import type { Borrowers, Lender } from '../borrowers.ts'
 import type { Copy } from '../copies.ts'
-import type { ControllerPort } from '../controller-port.ts'
 import { Controller } from '../controller.ts'
 import type { OwnedLine } from '../owned-lines.ts'
 import type { LineId, ToHome } from '../protocol.ts'
 import { type Lendings, NOTHING_LENT, createBorrowers, lendingsOf } from './lendings.ts'
 import { copy, write } from './plain.ts'
+import { SILENT_NODE } from './silent-ports.ts'
 
 export const LINE: LineId = 'x'
 
@@ -53,11 +53,9 @@ export interface NodeEffects {
 const OMITTED = new Set(['tries', 'sendAt', 'hit', 'usedAt', 'until', 'giveUpAt', 'home', 'nextAt', 'flushAt', 'place'])
 
 export function createNodePart(node: string, life: number): NodePart {
-  const { session, fetches, rid } = new Controller(optionsOf(life), new Map(), SILENT)
+  const { session, fetches, rid } = new Controller(optionsOf(life), new Map(), SILENT_NODE)
   return { node, life, session, fetches, rid, viewFrom: null, owned: new Map(), copies: new Map(), lent: new Map(), lendings: NOTHING_LENT }
 }
-
-const SILENT: ControllerPort = { send() {}, answer() {}, failed() {}, flush() {}, release() {}, lost() {}, callBack() {} }
 
 function optionsOf(life: number) {
   return { partition: 0, life, renewMs: 500, idleMs: Infinity, flushMs: 0 }
@@ -129,7 +127,7 @@ function findReadable(part: NodePart, now: number): Copy | null {
   const owned = part.owned.get(LINE)
   const found = part.copies.get(LINE) ?? (owned?.closing ? undefined : owned?.copy)
   if (found === undefined) return null
-  const controller = new Controller(optionsOf(part.life), part.copies, SILENT)
+  const controller = new Controller(optionsOf(part.life), part.copies, SILENT_NODE)
   Object.assign(controller.session, part.session)
   return controller.isReadable(found, now) ? found : null
 }

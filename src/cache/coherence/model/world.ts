@@ -8,10 +8,11 @@
  * `newest` is the newest version that was answered or read. The promise: nobody reads anything older than what was `newest`
  * when the read began, and a write that is answered is newer than what was `newest` when it was asked for.
  */
+import { nothingAt } from '../held.ts'
 import { isClean, writable } from '../owned-lines.ts'
 import { assert } from '../../../base/assert.ts'
 import type { Answer, HomePart, Sent } from './home-part.ts'
-import { answerable, applyNext, brokenBy, createHomePart, heldAt, stepHome, textOf as textOfHome } from './home-part.ts'
+import { answerable, applyNext, brokenBy, createHomePart, stepHome, textOf as textOfHome } from './home-part.ts'
 import type { NodeEffects, NodePart } from './node-part.ts'
 import { LINE, createNodePart, giveUp, leaveNode, readable, stepNode, textOf as textOfNode } from './node-part.ts'
 import { type Entry, mayPropose } from './register.ts'
@@ -142,7 +143,7 @@ export class Model {
     if (told !== null) this.visit(world, '', told)
     const newest = this.settings.lossy ? at(world, NEWEST) : Math.max(owned.next, at(world, NEWEST))
     const done = with_(with_(world, this.writesAt + op, DONE), NEWEST, newest)
-    this.node(done, node, `${name} stores ${owned.next}`, (before) => stepNode(before, now, (one) => one.write(LINE, heldAt, now)))
+    this.node(done, node, `${name} stores ${owned.next}`, (before) => stepNode(before, now, (one) => one.write(LINE, nothingAt, now)))
   }
 
   private load(world: World, node: number, now: number, owns = false): void {
