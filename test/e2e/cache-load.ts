@@ -45,6 +45,15 @@ export async function entryCall(url: string, method: string, path: string, body:
   return { status: response.status, text: await response.text(), isHit: response.headers.get('tricord-cache') === 'hit' }
 }
 
+/** What is there by the word of the node, which may be coming back: it is asked again until it knows. */
+export async function readSurely(url: string, path: string): Promise<{ readonly status: number; readonly text: string }> {
+  for (;;) {
+    const answer = await entryCall(url, 'GET', path, undefined, '', READ_MS).catch(() => null)
+    if (answer?.status === 200 || answer?.status === 404) return answer
+    await pause()
+  }
+}
+
 export function startCacheLoad(nodes: readonly Node[], cache: string, keys: readonly string[], label: string): CacheLoad {
   return new RunningLoad(nodes, cache, keys, label)
 }
