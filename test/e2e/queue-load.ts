@@ -10,6 +10,8 @@ import { call } from './processes.ts'
 
 const GROUPS: readonly string[] = ['', 'a', 'b', 'c']
 const VISIBILITY_MS = 4_000
+/** Longer than a busy machine takes for what is left: then it is lost. */
+const DRAIN_MS = 240_000
 
 export interface QueueLoadOptions {
   readonly queues: readonly string[]
@@ -106,7 +108,7 @@ export async function startQueueLoad(nodes: Targets, label: string, options: Que
     async drain() {
       producing = false
       await producerLoops
-      await Promise.race([consumerLoops, sleep(90_000, null, { ref: false })])
+      await Promise.race([consumerLoops, sleep(DRAIN_MS, null, { ref: false })])
       return history.report([])
     },
   }

@@ -1,10 +1,11 @@
 /** One acquire on a follower reads as one trace over three processes: decoded from what they exported, by a decoder of our own. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type OtlpSink, type Span, startOtlpSink } from './otlp.ts'
-import { type ProcessCluster, call, startProcesses } from './processes.ts'
+import { type NodeProcess, type ProcessCluster, call, startProcesses } from './processes.ts'
 
-const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const CALLER = '00f067aa0ba902b7'
+/** Who has no answer for so long asks again, and that is in its trace. */
+const PATIENCE_MS = 1_000
 
 let sink: OtlpSink
 let cluster: ProcessCluster
@@ -20,18 +21,42 @@ afterAll(async () => {
 
 const named = (spans: readonly Span[], name: string): Span[] => spans.filter((span) => span.name === name)
 
+/** On a follower, and nothing had to be asked again: on a busy machine not every one is such. */
+async function tracedAcquire() {
+  for (let nth = 1; ; nth++) {
+    const trace = String(nth).padStart(32, 'e')
+    const leader = await cluster.lockLeader()
+    const follower = cluster.nodes.find((node) => node !== leader) as NodeProcess
+    const began = performance.now()
+    const wish = { owner: 'o' }
+    const answer = await call(follower.url, 'POST', `/locks/traced-${nth}/acquire`, wish, { traceparent: `00-${trace}-${CALLER}-01` })
+    const tookMs = performance.now() - began
+    if (answer.status === 200 && tookMs < PATIENCE_MS && (await cluster.lockLeader()) === leader) return { trace, leader, follower }
+  }
+}
+
+function countsOf(spans: readonly Span[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { name } of spans) counts[name] = (counts[name] ?? 0) + 1
+  return counts
+}
+
 test('an acquire on a follower is one trace: gateway, ask, forward, propose, log, replicate, commit, apply, reply', async () => {
-  const leader = await cluster.lockLeader()
-  const follower = cluster.nodes.find((node) => node !== leader)
-  if (!follower) throw new Error('three nodes')
-  const answer = await call(follower.url, 'POST', '/locks/traced/acquire', { owner: 'o' }, { traceparent: `00-${TRACE}-${CALLER}-01` })
-  expect(answer.status).toBe(200)
-  const spans = (): Span[] => sink.spans.filter(({ traceId }) => traceId === TRACE)
-  await expect.poll(() => [named(spans(), 'raft.wal').length, named(spans(), 'raft.replicate').length], { timeout: 20_000 }).toEqual([3, 2])
-  await expect.poll(() => [named(spans(), 'raft.commit').length, named(spans(), 'raft.apply').length], { timeout: 20_000 }).toEqual([3, 3])
+  const { trace, leader, follower } = await tracedAcquire()
+  const spans = (): Span[] => sink.spans.filter(({ traceId }) => traceId === trace)
   await expect
-    .poll(() => spans().filter(({ name }) => name.startsWith('POST') || name.startsWith('ask')).length, { timeout: 20_000 })
-    .toBe(2)
+    .poll(() => countsOf(spans()))
+    .toEqual({
+      'POST /locks/:name/acquire': 1,
+      'ask lock_acquire': 1,
+      'raft.forward': 1,
+      'raft.propose': 1,
+      'raft.wal': 3,
+      'raft.replicate': 2,
+      'raft.commit': 3,
+      'raft.apply': 3,
+      'raft.reply': 1,
+    })
 
   const [server] = named(spans(), 'POST /locks/:name/acquire')
   expect(server).toMatchObject({
