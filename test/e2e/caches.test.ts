@@ -9,6 +9,7 @@ import { waitMs } from '../../src/cache/coherence/lease.ts'
 import { configLine } from '../../src/cache/line-id.ts'
 import { type CacheLoad, entryCall, readSurely, startCacheLoad } from './cache-load.ts'
 import { healedAtLast } from './healed-at-last.ts'
+import { longestMeanwhile } from './longest-meanwhile.ts'
 import { type NodeProcess, call } from './processes.ts'
 import { type WiredCluster, startWired } from './wired-processes.ts'
 
@@ -51,10 +52,11 @@ async function seatOf(place: string): Promise<Seat> {
 const leaderOf = async (place: string): Promise<NodeProcess> => (await seatOf(place)).leader
 
 /** A key of that home in another partition than that one. */
-async function otherOf(home: NodeProcess, partition: number): Promise<string> {
+async function otherOf(home: NodeProcess, partition: number, label: string): Promise<string> {
   for (let nth = 0; ; nth++) {
-    const seat = await seatOf(`other${nth}`)
-    if (seat.leader === home && seat.partition !== partition) return `other${nth}`
+    const key = `${label}-${nth}`
+    const seat = await seatOf(key)
+    if (seat.leader === home && seat.partition !== partition) return key
   }
 }
 
@@ -178,7 +180,7 @@ describe('a node that holds copies', () => {
         while ((await leaderOf(configLine('default', cache))) !== home)
         const path = `/v1/caches/${cache}/entries/k0`
         // Of the same home, in another partition: nobody has a copy, so a write of it takes what one takes now.
-        const other = await otherOf(home, (await seatOf('k0')).partition)
+        const other = await otherOf(home, (await seatOf('k0')).partition, `other-${what.slice(0, 4)}-${round}`)
         const label = `${what}-${round}-${performance.now()}`
         await put(home, path, '1', `${label}-1`)
         for (const { url } of cluster.nodes) expect((await readSurely(url, path)).text).toBe('1')
@@ -187,13 +189,9 @@ describe('a node that holds copies', () => {
         const healed = healedAtLast(() => (what === 'stopped' ? sharer.resume() : sharer.start()))
         if (what === 'stopped') sharer.pause()
         else await sharer.kill()
-        let isOver = false
-        const writing = put(home, path, '2', `${label}-2`).finally(() => (isOver = true))
-        let usualMs = 0
-        for (let nth = 0; !isOver; nth++) {
-          usualMs = Math.max(usualMs, await put(home, `/v1/caches/${cache}/entries/${other}`, '1', `${label}-other-${nth}`))
-          await pass(10)
-        }
+        const writing = put(home, path, '2', `${label}-2`)
+        const otherPath = `/v1/caches/${cache}/entries/${other}`
+        const usualMs = await longestMeanwhile(writing, (nth) => put(home, otherPath, '1', `${label}-other-${nth}`))
         const tookMs = await writing
         const isSteady = terms === termsOf(await groupsBy(home))
         console.log(`sharer ${what}: the write took ${tookMs} ms; stated: ${DELAY_MS} ms and what a write takes, ${usualMs} ms at most`)

@@ -48,6 +48,8 @@ export class WritebackLoad {
   #values = 0
   writes = 0
   reads = 0
+  /** The longest that anything has taken to come into the log: what was owned before included. */
+  longestLoggedMs = 0
 
   constructor(cache: string, history: WritebackHistory, lifeOf: (node: NodeProcess) => Life) {
     this.#cache = cache
@@ -128,7 +130,8 @@ export class WritebackLoad {
     for (;;) {
       const told = await this.#call(node, 'PUT', key, value, headers)
       if (told !== null && told !== 'refused' && told.status !== 504 && told.status !== 503 && told.status !== 429) {
-        await this.#written(told, node, key, call, (result) => this.#putOf(value, null, '', call, result))
+        const isWritten = await this.#written(told, node, key, call, (result) => this.#putOf(value, null, '', call, result))
+        if (isWritten) this.longestLoggedMs = Math.max(this.longestLoggedMs, performance.now() - call)
         return
       }
       isUnknown ||= told !== 'refused'

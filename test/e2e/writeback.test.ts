@@ -13,6 +13,7 @@ import { HOME_DEFAULTS } from '../../src/cache/coherence/home.ts'
 import { waitMs } from '../../src/cache/coherence/lease.ts'
 import { configLine } from '../../src/cache/line-id.ts'
 import { healedAtLast } from './healed-at-last.ts'
+import { longestMeanwhile } from './longest-meanwhile.ts'
 import { LostEvents } from './lost-events.ts'
 import { type NodeProcess, call } from './processes.ts'
 import { type WiredCluster, startWired } from './wired-processes.ts'
@@ -24,7 +25,7 @@ const ROUNDS = Number(process.env['ROUNDS'] ?? 1)
 const OUTAGE_MS = 2_800
 /** Of others, by an owner that is gone, where the home of the key is there. */
 const LEASE_MS = waitMs(HOME_DEFAULTS)
-/** What a read and a write take anyway, on a machine that does other things as well. */
+/** What a read and a write take anyway; on a machine that does other things as well it is measured beside. */
 const WRITE_MS = 1_000
 /** Where the home has gone with its owner: an election, and the silence of the new one. */
 const FAILOVER_MS = 8_000
@@ -67,11 +68,11 @@ async function keysOf(node: NodeProcess, hereMax: number, elsewhereMax: number):
 }
 
 /** Nobody has to ask the node for its configuration. */
-async function newCache(label: string, node: NodeProcess): Promise<string> {
+async function newCache(label: string, node: NodeProcess, durability = 'writeback'): Promise<string> {
   let nth = 0
   while ((await leaderOf(configLine('default', `${label}-${nth}`))) === node) nth++
   const cache = `${label}-${nth}`
-  expect((await call(cluster.nodes[0]?.url ?? '', 'PUT', `/v1/caches/${cache}`, { durability: 'writeback' })).status).toBeLessThan(300)
+  expect((await call(cluster.nodes[0]?.url ?? '', 'PUT', `/v1/caches/${cache}`, { durability })).status).toBeLessThan(300)
   return cache
 }
 
@@ -84,6 +85,11 @@ async function startAgain(node: NodeProcess): Promise<void> {
 async function lostCount({ url }: NodeProcess): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text()
   return Number(/^tricord_cache_writeback_lost_total(?:\{[^}]*\})? (\d+)$/m.exec(text)?.[1])
+}
+
+async function readAndWrite({ url }: NodeProcess, path: string): Promise<void> {
+  await call(url, 'GET', path)
+  await call(url, 'PUT', path, 1)
 }
 
 type Outage = 'killed' | 'frozen' | 'cut off'
@@ -117,7 +123,8 @@ describe('an owner that is', () => {
     async (outage) => {
       for (let round = 0; round < ROUNDS; round++) {
         const owner = await leaderOf('k0')
-        const [here, elsewhere] = await keysOf(owner, 1, 2)
+        const [here, [other, ...elsewhere]] = await keysOf(owner, 1, 3)
+        const otherPath = `/v1/caches/${await newCache(`${outage.slice(0, 3)}${round}-other`, owner, 'quorum')}/entries/${other}`
         const cache = await newCache(`${outage.slice(0, 3)}${round}`, owner)
         const config = configLine('default', cache)
         const homes = new Map(await Promise.all([config, ...elsewhere].map(async (place) => [place, await leaderOf(place)] as const)))
@@ -127,7 +134,9 @@ describe('an owner that is', () => {
         const healed = healedAtLast(() => undo(owner, outage))
         await strike(owner, outage, round % 2 === 0 ? 'silent' : 'closed')
         const heirs = cluster.nodes.filter((node) => node !== owner)
-        const took = await scene.succeed(heirs)
+        const succeeding = scene.succeed(heirs)
+        const usualMs = await longestMeanwhile(succeeding, () => readAndWrite(heirs[0] as NodeProcess, otherPath))
+        const took = await succeeding
         // On a busy machine there may be an election anywhere: then it is the silence of a new home that was waited for.
         const hasStayed = async (place: string): Promise<boolean> => (await leaderOf(place, heirs)) === homes.get(place)
         const steady: string[] = []
@@ -139,14 +148,14 @@ describe('an owner that is', () => {
           keys.map((key) => `${took.get(key)?.readMs}/${took.get(key)?.writtenMs}`).join(', ') || 'none'
         const moved = [...here, ...elsewhere.filter((key) => !steady.includes(key))]
         console.log(
-          `owner ${outage}: others had read/written its keys after ms: ${ms(steady)} (stated: ${LEASE_MS}, and what these take); where there is another home: ${ms(moved)}`,
+          `owner ${outage}: others had read/written its keys after ms: ${ms(steady)} (stated: ${LEASE_MS}, and what these take, ${usualMs} at most elsewhere); where there is another home: ${ms(moved)}`,
         )
-        for (const key of steady) expect.soft(took.get(key)?.writtenMs).toBeLessThan(LEASE_MS + WRITE_MS)
-        for (const key of moved) expect.soft(took.get(key)?.writtenMs).toBeLessThan(FAILOVER_MS)
+        for (const key of steady) expect.soft(took.get(key)?.writtenMs).toBeLessThan(LEASE_MS + WRITE_MS + usualMs)
+        for (const key of moved) expect.soft(took.get(key)?.writtenMs).toBeLessThan(FAILOVER_MS + usualMs)
         await expectCounted()
       }
     },
-    60_000 * ROUNDS,
+    180_000 * ROUNDS,
   )
 })
 
@@ -171,7 +180,7 @@ test(
       }
     }
   },
-  60_000 * ROUNDS,
+  180_000 * ROUNDS,
 )
 
 test('the checker sees what it must', () => {
