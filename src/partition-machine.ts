@@ -9,9 +9,8 @@
 import type { Plain } from './actors/envelope.ts'
 import type { Millis } from './base/ids.ts'
 import type { LineId } from './cache/coherence/protocol.ts'
-import { entryLine } from './cache/line-id.ts'
+import { lineOf } from './cache/line-id.ts'
 import { VERSION as CACHE_VERSION } from './cache/machine/codes.ts'
-import type { PutCommand } from './cache/machine/commands.ts'
 import { linesToChange } from './cache/machine/decode.ts'
 import { type CacheMachine, createCacheMachine } from './cache/machine/machine.ts'
 import { type Gate, gateOf, isCacheReply, isFlushed, maySpare } from './cache/machine/replies.ts'
@@ -119,10 +118,6 @@ function changedByAny(command: Uint8Array): readonly LineId[] {
   if (!isMixed(command)) return NO_LINES
   const mixed = decodeMixed(command)
   return mixed.type === 'refused' ? NO_LINES : mixed.ops.flatMap((put) => (put === null ? [] : [lineOf(put.command)]))
-}
-
-function lineOf({ namespace, cache, key }: PutCommand): LineId {
-  return entryLine(namespace, cache, key)
 }
 
 /** The receipt tells who has it on disk as it leaves. */

@@ -5,7 +5,7 @@
  *
  * Injective and canonical: a line has one text, and a text is one line or none. Lengths are in units of the string.
  */
-import { CACHE_LIMITS, type CacheName } from './types.ts'
+import { CACHE_LIMITS, type CacheName, type EntryName } from './types.ts'
 import type { LineId } from './coherence/protocol.ts'
 
 export type LineKind = 'entry' | 'tag' | 'level' | 'config'
@@ -24,10 +24,6 @@ const POINT = 0x2e
 /** Code points, each at most two units. */
 const NAME_UNITS_MAX = 2 * CACHE_LIMITS.nameLengthMax
 
-export function lineId({ kind, namespace, cache, name }: Line): LineId {
-  return linePrefix(kind, namespace, cache) + name
-}
-
 /** What the lines of one kind of a cache begin with; the name follows. */
 export function linePrefix(kind: LineKind, namespace: string, cache: string): string {
   return `${LETTERS[kind]}${namespace.length}.${cache.length}.${namespace}${cache}`
@@ -43,6 +39,10 @@ export function entryLine(namespace: string, cache: string, key: string): LineId
   // the look-up that follows, not 290.
   void line.charCodeAt(0)
   return line
+}
+
+export function lineOf({ namespace, cache, key }: EntryName): LineId {
+  return entryLine(namespace, cache, key)
 }
 
 export function tagLine(namespace: string, cache: string, tag: string): LineId {

@@ -10,7 +10,7 @@ import type { Plain } from '../actors/envelope.ts'
 import { TricordError } from '../base/errors.ts'
 import { partitionGroup } from '../base/ids.ts'
 import type { PlanPut } from '../cache/facade.ts'
-import { entryLine, placeOf } from '../cache/line-id.ts'
+import { lineOf, placeOf } from '../cache/line-id.ts'
 import { partitionOf } from '../cluster/ring.ts'
 import { encodeCommand } from '../queue/codec.ts'
 import type { Partitioning } from '../queue/facade.ts'
@@ -78,7 +78,7 @@ function isPut(op: Op): op is CachePutOp {
 function placesOf(ops: readonly Op[]): readonly string[] {
   return ops.flatMap((op) => {
     if (op.type === 'require_fence') return []
-    return [isPut(op) ? placeOf(entryLine(op.namespace, op.cache, op.key)) : op.queue]
+    return [isPut(op) ? placeOf(lineOf(op)) : op.queue]
   })
 }
 

@@ -4,6 +4,7 @@ import { invalid } from '../../base/refusal.ts'
 import type { ByteWriter } from '../../raft/bytes.ts'
 import { readPlain, writePlain } from '../../raft/plain.ts'
 import { CACHE_LIMITS, type CacheConfig, DEFAULT_CONFIG } from '../types.ts'
+import { SHARE_POLICIES } from './codes.ts'
 import type { CacheCommandReader } from './command-reader.ts'
 
 type Range = readonly [min: number, max: number]
@@ -14,7 +15,7 @@ const INTEGERS: Readonly<Record<string, Range>> = {
   ttlMs: [0, CACHE_LIMITS.ttlMsMax],
 }
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
-  policy: ['lru', 's3fifo'],
+  policy: SHARE_POLICIES,
   durability: ['quorum', 'writeback'],
 }
 const TEXT = new TextEncoder()

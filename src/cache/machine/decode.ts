@@ -1,7 +1,7 @@
 /** Commands off the bytes of the log, or why they are none. The format is told in `codec.ts`. Never throws. */
 import { type Refused, invalid } from '../../base/refusal.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import { entryLine } from '../line-id.ts'
+import { entryLine, lineOf } from '../line-id.ts'
 import { CACHE_LIMITS, type CacheName, type Condition, type EntryName } from '../types.ts'
 import {
   ABSENT,
@@ -37,11 +37,6 @@ import { readConfig } from './config.ts'
 const NODE_LENGTH_MAX = 128
 const NO_LINES: readonly LineId[] = []
 
-/** Whether bytes of a partition's log are for its caches. */
-export function isCacheCommand(bytes: Uint8Array): boolean {
-  return bytes[0] === VERSION
-}
-
 /** Reads a command, or says why it is none. Values are views of `bytes`. */
 export function decodeCommand(bytes: Uint8Array): CacheCommand | Refused {
   const input = new CacheCommandReader(bytes)
@@ -65,10 +60,8 @@ function linesIn(input: CacheCommandReader, kind: number): readonly LineId[] {
     case KINDS.cache_increment:
     case KNOWING_KINDS.cache_put:
     case KNOWING_KINDS.cache_delete:
-    case KNOWING_KINDS.cache_increment: {
-      const { namespace, cache, key } = readName(input)
-      return [entryLine(namespace, cache, key)]
-    }
+    case KNOWING_KINDS.cache_increment:
+      return [lineOf(readName(input))]
     case KINDS.cache_invalidate_keys: {
       const { namespace, cache } = readCache(input)
       return readKeys(input).map((key) => entryLine(namespace, cache, key))

@@ -4,6 +4,7 @@ import type { Condition } from '../types.ts'
 
 const INTEGER = /^-?(0|[1-9]\d{0,15})$/
 const INTEGER_BYTES_MAX = 20
+const TO_TEXT = new TextEncoder()
 const FROM_TEXT = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 
 /** `version`: of what is there, 0: nothing. Null: the condition holds. */
@@ -19,6 +20,13 @@ export function sumOf(before: Uint8Array | null, by: number): number | Refused {
   const sum = (before === null ? 0 : integerIn(before)) + by
   if (Number.isNaN(sum)) return invalid('key', 'what it holds is no integer')
   return Number.isSafeInteger(sum) ? sum : invalid('by', 'the sum is beyond 2^53')
+}
+
+/** What a sum is kept as. */
+export const SUM_TYPE = 'application/json'
+
+export function bytesOfSum(sum: number): Uint8Array {
+  return TO_TEXT.encode(String(sum))
 }
 
 /** NaN: it is none. */

@@ -9,7 +9,7 @@ import type { Plain } from '../../actors/envelope.ts'
 import { type Refused, refuse } from '../../base/refusal.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import { entryLine } from '../line-id.ts'
+import { lineOf } from '../line-id.ts'
 import type { EntryName } from '../types.ts'
 import { type LineVersion, type LoadCommand, MACHINE_LIMITS, type PutCommand } from './commands.ts'
 import type { Entry } from './entry.ts'
@@ -23,8 +23,8 @@ const { loadLeaseMs, loadsMax, waitersPerLoadMax } = MACHINE_LIMITS
 
 /** null: it waits. */
 export function loadEntry(table: CacheTable, ctx: ApplyContext, ticket: number, command: LoadCommand): Plain | null {
-  const { namespace, cache, key, tags, waitMs } = command
-  const line = entryLine(namespace, cache, key)
+  const { tags, waitMs } = command
+  const line = lineOf(command)
   const ownedReply = refuseOwned(table, line, 0)
   if (ownedReply !== null) return ownedReply
   const entry = table.entry(command)
@@ -67,9 +67,9 @@ function busy(): Refused {
 }
 
 /** The load that a put names; else its refusal. */
-export function loadOf(table: CacheTable, { namespace, cache, key, loadToken }: PutCommand): Load | Refused {
-  const load = table.loads.find(entryLine(namespace, cache, key))
-  if (load !== undefined && load.token === loadToken) return load
+export function loadOf(table: CacheTable, command: PutCommand): Load | Refused {
+  const load = table.loads.find(lineOf(command))
+  if (load !== undefined && load.token === command.loadToken) return load
   return refuse('STALE_TOKEN', 'the key was written or invalidated since the token was given, or its time is over')
 }
 

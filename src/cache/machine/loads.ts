@@ -5,11 +5,12 @@
 import { assert } from '../../base/assert.ts'
 import type { Changes } from '../../base/changes.ts'
 import type { Millis } from '../../base/ids.ts'
-import { LazyHeap, type Ordered } from '../../base/lazy-heap.ts'
+import type { Ordered } from '../../base/lazy-heap.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import { entryLine } from '../line-id.ts'
+import { lineOf } from '../line-id.ts'
 import type { EntryName } from '../types.ts'
 import type { LineVersion } from './commands.ts'
+import { Deadlines } from './deadlines.ts'
 import { LOAD, WAITER } from './kinds.ts'
 import { Stored } from './stored.ts'
 
@@ -29,7 +30,7 @@ abstract class Patient extends Stored implements Ordered {
   }
 
   get line(): LineId {
-    return entryLine(this.name.namespace, this.name.cache, this.name.key)
+    return lineOf(this.name)
   }
 }
 
@@ -62,18 +63,6 @@ export class LoadWaiter extends Patient {
 
   get order(): number {
     return this.ticket
-  }
-}
-
-class Deadlines<T extends Patient> extends LazyHeap<T> {
-  protected keyOf(item: T): number {
-    return item.deadline
-  }
-  protected placeOf(item: T): number {
-    return item.place
-  }
-  protected setPlace(item: T, place: number): void {
-    item.place = place
   }
 }
 

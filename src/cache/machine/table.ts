@@ -9,7 +9,6 @@
  */
 import { Changes } from '../../base/changes.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
-import { LazyHeap } from '../../base/lazy-heap.ts'
 import { utf8Length } from '../../base/utf8.ts'
 import { NOTHING_HELD } from '../coherence/held.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
@@ -17,6 +16,7 @@ import { linePrefix, parseLine } from '../line-id.ts'
 import { CACHE_LIMITS, type CacheName, type ChangeReason, type EntryName } from '../types.ts'
 import { Cache } from './cache.ts'
 import { type LineVersion, type Share } from './commands.ts'
+import { Deadlines } from './deadlines.ts'
 import { Entry, EntryUse } from './entry.ts'
 import { type Change, Journal } from './journal.ts'
 import { Loads } from './loads.ts'
@@ -39,18 +39,6 @@ export interface ObservedChange extends Change {
 export interface CacheObserver {
   /** Called inside `apply` and `advance`, on every replica, once the state is what it is after the change. */
   changed(change: ObservedChange): void
-}
-
-class Deadlines extends LazyHeap<Entry> {
-  protected keyOf(entry: Entry): number {
-    return entry.deadline
-  }
-  protected placeOf(entry: Entry): number {
-    return entry.place
-  }
-  protected setPlace(entry: Entry, place: number): void {
-    entry.place = place
-  }
 }
 
 export interface NewContent {
@@ -80,7 +68,7 @@ export class CacheTable {
   readonly loads = new Loads(this.changes)
   readonly tags = new TagIndex()
   readonly room = new Room(this.tags)
-  readonly expiry = new Deadlines()
+  readonly expiry = new Deadlines<Entry>()
   readonly #crowded = new Set<Cache>()
   readonly #types = new Map<string, string>()
   journal = new Journal(JOURNAL_CHANGES, 0)

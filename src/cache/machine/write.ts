@@ -2,7 +2,7 @@
 import type { Plain } from '../../actors/envelope.ts'
 import type { Refused } from '../../base/refusal.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import { entryLine } from '../line-id.ts'
+import { lineOf } from '../line-id.ts'
 import type { Condition, EntryName } from '../types.ts'
 import type { ApplyContext } from '../../raft/machine.ts'
 import {
@@ -14,7 +14,7 @@ import {
   type TouchCommand,
 } from './commands.ts'
 import type { Entry } from './entry.ts'
-import { mismatchOf, sumOf } from './judge.ts'
+import { SUM_TYPE, bytesOfSum, mismatchOf, sumOf } from './judge.ts'
 import { deadlineOf, slidingDeadline } from './life.ts'
 import { endLoad, isOutdated, loadOf, passOn, tagsOfLoad } from './load.ts'
 import type { Load } from './loads.ts'
@@ -24,8 +24,6 @@ import { deleted, incremented, nothingDeleted, put, refused, touched, unjudged }
 import { evict, makeRoom } from './share.ts'
 import type { CacheTable, NewContent } from './table.ts'
 
-const JSON_TYPE = 'application/json'
-const TEXT = new TextEncoder()
 const NO_TAGS: readonly LineVersion[] = []
 const UNJUDGED = 'unjudged'
 
@@ -84,7 +82,7 @@ export function incrementEntry(table: CacheTable, ctx: ApplyContext, command: In
   if (typeof value !== 'number') return refused(value, [line])
   const kept = current === null ? null : lifeOf(current)
   const fresh = { deadline: deadlineOf(command.ttlMs, 0, ctx.time), slidingMs: 0, staleMs: 0, tags: command.tags }
-  const content = { value: TEXT.encode(String(value)), contentType: JSON_TYPE, ...(kept ?? fresh) }
+  const content = { value: bytesOfSum(value), contentType: SUM_TYPE, ...(kept ?? fresh) }
   const version = write(table, ctx, command, there, content)
   return typeof version === 'number' ? incremented(version, value) : refused(version)
 }
@@ -165,8 +163,4 @@ export function refusalOfPuts(table: CacheTable, puts: readonly PutCommand[]): R
 
 function lifeOf({ deadline, slidingMs, staleMs, tags }: Entry): Omit<NewContent, 'at' | 'version' | 'value' | 'contentType'> {
   return { deadline, slidingMs, staleMs, tags: tags.map(({ line, version }) => [line, version]) }
-}
-
-function lineOf({ namespace, cache, key }: EntryName): string {
-  return entryLine(namespace, cache, key)
 }

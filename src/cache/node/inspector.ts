@@ -13,7 +13,7 @@ import type { Proposer } from '../../raft/proposer.ts'
 import { CACHE_CALL, CACHE_PATH, valueOf } from '../calls.ts'
 import type { LastInvalidation } from '../coherence/home.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import { cachePart, configLine, entryLine, linePrefix, parseLine } from '../line-id.ts'
+import { cachePart, configLine, lineOf, linePrefix, parseLine } from '../line-id.ts'
 import type { CacheShareStatus } from '../machine/queries.ts'
 import type {
   CacheCallOptions,
@@ -123,12 +123,12 @@ export class Inspector {
     }
   }
 
-  async line({ namespace, cache, key }: EntryName, { timeoutMs }: CacheCallOptions): Promise<LineView> {
-    const line = entryLine(namespace, cache, key)
+  async line(name: EntryName, { timeoutMs }: CacheCallOptions): Promise<LineView> {
+    const line = lineOf(name)
     const { said, unanswered } = await this.#looks(line, timeoutMs)
     const [home, { version, busy, waitsFor, last }] = newestHome(said) as HomeSeen
     return {
-      key,
+      key: name.key,
       version,
       home,
       partition: this.#deps.writes.partitionOf(line),

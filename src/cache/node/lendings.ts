@@ -4,7 +4,7 @@
 import type { Plain } from '../../actors/envelope.ts'
 import type { Millis } from '../../base/ids.ts'
 import { encodeRead } from '../calls.ts'
-import { entryLine } from '../line-id.ts'
+import { lineOf } from '../line-id.ts'
 import type { CacheRead, EntryName } from '../types.ts'
 import type { Coherence } from './coherence.ts'
 import type { Operations } from './operations.ts'
@@ -38,10 +38,10 @@ export class Lendings {
   }
 
   /** [after, leaseMs, ttlMs] where it may be kept. */
-  #lend(borrower: string, { namespace, cache, key }: EntryName, { entry }: CacheRead): Plain {
+  #lend(borrower: string, name: EntryName, { entry }: CacheRead): Plain {
     if (entry === null) return null
-    const wanted = this.#coherence.wanted(entryLine(namespace, cache, key), entry.version)
-    const lent = wanted === null ? null : this.#coherence.loans.lend(borrower, key, wanted)
+    const wanted = this.#coherence.wanted(lineOf(name), entry.version)
+    const lent = wanted === null ? null : this.#coherence.loans.lend(borrower, name.key, wanted)
     return lent === null ? null : [lent.after, lent.leaseMs, entry.ttlLeftMs]
   }
 }

@@ -4,10 +4,7 @@
 import { nothingAt } from '../coherence/held.ts'
 import type { Held } from '../coherence/protocol.ts'
 import type { CacheReply, DeleteCommand, IncrementCommand, PutCommand } from '../machine/commands.ts'
-import { mismatchOf, sumOf } from '../machine/judge.ts'
-
-const JSON_TYPE = 'application/json'
-const TEXT = new TextEncoder()
+import { SUM_TYPE, bytesOfSum, mismatchOf, sumOf } from '../machine/judge.ts'
 
 export interface LocalWrite {
   readonly reply: CacheReply
@@ -39,7 +36,7 @@ export function writeLocally(held: Held, command: PutCommand | DeleteCommand | I
       const value = sumOf(current?.value ?? null, command.by)
       if (typeof value !== 'number') return { reply: value, next: null }
       const { ttlLeftMs, slidingMs, tags } = current ?? { ttlLeftMs: command.ttlMs, slidingMs: 0, tags: command.tags }
-      const next = { version, value: TEXT.encode(String(value)), contentType: JSON_TYPE, ttlLeftMs, slidingMs, tags }
+      const next = { version, value: bytesOfSum(value), contentType: SUM_TYPE, ttlLeftMs, slidingMs, tags }
       return { reply: { type: 'incremented', version, value }, next }
     }
   }

@@ -11,7 +11,7 @@ import { type Eventually, after } from '../../base/eventually.ts'
 import type { Millis } from '../../base/ids.ts'
 import { refusalOf, unreadable } from '../../raft/unreadable.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'
-import { configLine, entryLine, levelLine, tagLine } from '../line-id.ts'
+import { configLine, levelLine, lineOf, tagLine } from '../line-id.ts'
 import { encodeCommand } from '../machine/codec.ts'
 import type { DeleteCommand, IncrementCommand, LineVersion, LoadCommand, PutCommand } from '../machine/commands.ts'
 import {
@@ -40,14 +40,14 @@ import { type Done, type Writes, ofPart } from './writes.ts'
 const OWNED_MAX = 5
 /** Tries to write what is given other tags each time it was looked at. */
 const UNJUDGED_MAX = 16
+/** Looks for an entry that was dead by a tag each time, and replaced. */
+const REPLACED_MAX = 16
 
 export interface HowToLoad {
   readonly waitMs: Millis
   readonly staleOk: boolean
   readonly tags: readonly string[]
 }
-
-const FIND_TRIES = 16
 
 /** As of a moment: the entry, where it lives; else what was there, dead by a tag. */
 interface Seen {
@@ -74,9 +74,9 @@ export class Operations {
   }
 
   /** At once where everything is at hand. */
-  get({ namespace, cache, key }: EntryName, { timeoutMs }: CacheCallOptions): Eventually<CacheRead> {
-    const line = entryLine(namespace, cache, key)
-    const counts = this.#tally.ofCache(namespace, cache)
+  get(name: EntryName, { timeoutMs }: CacheCallOptions): Eventually<CacheRead> {
+    const line = lineOf(name)
+    const counts = this.#tally.ofCache(name.namespace, name.cache)
     const hit = this.#lines.hit(line)
     if (hit === null) {
       counts.misses += 1
@@ -121,7 +121,7 @@ export class Operations {
     loadToken: string | null,
     { timeoutMs }: CacheCallOptions,
   ): Promise<readonly [command: PutCommand, config: CacheConfig]> {
-    const [config, version] = await this.#config(name, timeoutMs)
+    const [config, version] = await this.config(name, timeoutMs)
     const lines = [...levelLines(name, config), ...value.tags.map((tag) => tagLine(name.namespace, name.cache, tag))]
     const { namespace, cache, key } = name
     const command: PutCommand = {
@@ -143,14 +143,14 @@ export class Operations {
   }
 
   async delete(name: EntryName, condition: Condition, options: CacheCallOptions): Promise<{ existed: boolean; version: number }> {
-    const [config] = await this.#config(name, options.timeoutMs)
+    const [config] = await this.config(name, options.timeoutMs)
     const reply = await this.#write({ type: 'cache_delete', ...entryNameOf(name), condition, ...UNSEEN }, config, options)
     if (reply.type !== 'deleted') throw unreadable('another answer to a delete')
     return { existed: reply.existed, version: reply.version }
   }
 
   async increment(name: EntryName, by: number, options: CacheCallOptions): Promise<{ value: number; version: number }> {
-    const [config, version] = await this.#config(name, options.timeoutMs)
+    const [config, version] = await this.config(name, options.timeoutMs)
     const command = {
       type: 'cache_increment',
       ...entryNameOf(name),
@@ -191,7 +191,7 @@ export class Operations {
 
   async #askToLoad(name: EntryName, { waitMs, staleOk, tags }: HowToLoad, dead: number, options: LoadCallOptions): Promise<Done> {
     const { timeoutMs } = options
-    const [config] = await this.#config(name, timeoutMs)
+    const [config] = await this.config(name, timeoutMs)
     const lines = [...levelLines(name, config), ...tags.map((tag) => tagLine(name.namespace, name.cache, tag))]
     const versions = await this.#versions(lines, timeoutMs)
     const command = { type: 'cache_load', ...entryNameOf(name), waitMs, staleOk, tags: versions, dead } as const
@@ -199,11 +199,7 @@ export class Operations {
   }
 
   /** The configuration of a cache, and its version; 0: none was given. */
-  config(name: CacheName, timeoutMs: Millis): Promise<readonly [config: CacheConfig, version: number]> {
-    return this.#config(name, timeoutMs)
-  }
-
-  async #config({ namespace, cache }: CacheName, timeoutMs: Millis): Promise<readonly [config: CacheConfig, version: number]> {
+  async config({ namespace, cache }: CacheName, timeoutMs: Millis): Promise<readonly [config: CacheConfig, version: number]> {
     const held = await this.#lines.read(configLine(namespace, cache), timeoutMs)
     return [configIn(held), held.version]
   }
@@ -266,7 +262,7 @@ export class Operations {
    * What was there alive at one moment of this read; or the version of what was there dead. What is found dead may have been
    * replaced before its tag was invalidated: then there was something alive all the time, and it is looked for again.
    */
-  #foundAt(line: LineId, held: Held, timeoutMs: Millis, triesLeft = FIND_TRIES): Eventually<Seen> {
+  #foundAt(line: LineId, held: Held, timeoutMs: Millis, triesLeft = REPLACED_MAX): Eventually<Seen> {
     const first = this.#seen(held, timeoutMs)
     // What every hit takes: without a function made for each.
     if (!(first instanceof Promise) && first.dead === 0) return first
@@ -333,10 +329,6 @@ function lifeOf({ ttlMs, slidingMs }: NewValue, config: CacheConfig): Millis | n
 function tokenOf(text: string): number {
   if (!/^[1-9]\d{0,14}$/.test(text)) throw new TricordError('STALE_TOKEN', 'this is no load token that is valid now')
   return Number(text)
-}
-
-function lineOf({ namespace, cache, key }: EntryName): LineId {
-  return entryLine(namespace, cache, key)
 }
 
 function entryNameOf({ namespace, cache, key }: EntryName): EntryName {

@@ -8,6 +8,7 @@ import type { Clock } from '../../io/clock.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { parseLine } from '../line-id.ts'
 import { MACHINE_LIMITS } from '../machine/commands.ts'
+import type { CacheName } from '../types.ts'
 import { Wakeup } from './wakeup.ts'
 import type { Writes } from './writes.ts'
 
@@ -15,6 +16,12 @@ import type { Writes } from './writes.ts'
 const LATE_SHARE = 16
 const LATE_MS_MAX: Millis = 1_000
 const TIMEOUT_MS: Millis = 2_000
+
+/** What goes in one command. */
+interface Batch extends CacheName {
+  readonly partition: number
+  readonly keys: string[]
+}
 
 export class Touches {
   readonly #clock: Clock
@@ -41,10 +48,7 @@ export class Touches {
   #flush(): void {
     const touched = this.#touched
     this.#touched = new Map()
-    const batches = new Map<
-      string,
-      { readonly partition: number; readonly namespace: string; readonly cache: string; readonly keys: string[] }
-    >()
+    const batches = new Map<string, Batch>()
     for (const [line, partition] of touched) {
       const parsed = parseLine(line)
       if (parsed === null) continue
@@ -62,15 +66,7 @@ export class Touches {
   }
 
   /** Where it fails the entry may end before its time: that is what a life that is not prolonged does. */
-  #touch({
-    partition,
-    ...named
-  }: {
-    readonly partition: number
-    readonly namespace: string
-    readonly cache: string
-    readonly keys: string[]
-  }): void {
+  #touch({ partition, ...named }: Batch): void {
     this.#writes.submit(partition, { type: 'cache_touch', ...named }, { timeoutMs: TIMEOUT_MS }).catch(() => {})
   }
 }

@@ -9,7 +9,7 @@ import { partitionOf } from '../../cluster/ring.ts'
 import type { Proposer, SubmitOptions, SubmitResult } from '../../raft/proposer.ts'
 import { readOr, refusalOf, unreadable } from '../../raft/unreadable.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import { configLine, entryLine, placeOf } from '../line-id.ts'
+import { configLine, lineOf, placeOf } from '../line-id.ts'
 import { encodeCommand } from '../machine/codec.ts'
 import type { CacheCommand, CacheReply, Share } from '../machine/commands.ts'
 import { decodeReply } from '../machine/replies.ts'
@@ -75,7 +75,7 @@ export class Writes {
 
   /** A command about one key. */
   entry(command: Extract<CacheCommand, { readonly key: string }>, options: LoadCallOptions): Promise<Done> {
-    return this.submit(this.partitionOf(entryLine(command.namespace, command.cache, command.key)), command, options)
+    return this.submit(this.partitionOf(lineOf(command)), command, options)
   }
 
   async configure(
