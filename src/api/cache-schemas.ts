@@ -111,7 +111,7 @@ export const incrementEntryBody = z.strictObject({ key: entryKey, by: by.optiona
 
 /** Of a cursor of all partitions there may be. */
 const CURSOR_LENGTH_MAX = 65_536
-export const WATCHED_KEYS_MAX = 10_000
+const WATCHED_KEYS_MAX = 10_000
 /** Beyond every number that was given: from the last ones that a number can be, counting goes nowhere. */
 const SEQ_MAX = 2 ** 52
 export const subscribeCacheBody = z

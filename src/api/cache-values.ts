@@ -39,7 +39,7 @@ function bytesOf(data: unknown, encoding: 'json' | 'base64' | 'bytes', path: str
 }
 
 /** Throws TOO_LARGE. */
-export function checkSize({ length: bytes }: Uint8Array, path: string): void {
+function checkSize({ length: bytes }: Uint8Array, path: string): void {
   const bytesMax = CACHE_LIMITS.valueBytesMax
   if (bytes > bytesMax)
     throw new TricordError('TOO_LARGE', `${path} has ${bytes} bytes; at most ${bytesMax} are taken`, { bytes, bytesMax })

@@ -10,8 +10,8 @@ import { LentSubscription } from './lent-subscription.ts'
 import type { Members } from './call.ts'
 import type { Pushes } from './subscriptions.ts'
 
-export const CACHE_SUBSCRIPTIONS_MAX = 100
-export const TRACKED_KEYS_MAX = 10_000
+const CACHE_SUBSCRIPTIONS_MAX = 100
+const TRACKED_KEYS_MAX = 10_000
 type Subscription = CacheSubscription | LentSubscription
 
 const BEATS_PER_LEASE = 3

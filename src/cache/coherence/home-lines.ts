@@ -55,7 +55,7 @@ export function grant(home: Home, id: LineId, line: HomeLine, node: NodeId, sid:
   tell(home, node, { type: 'dataS', term: options.term, sid, rid, line: id, g: state.g, held: port.read(id) })
 }
 
-export function isGuarded(line: HomeLine, now: Millis): boolean {
+function isGuarded(line: HomeLine, now: Millis): boolean {
   return line.busy !== null || now < line.expectUntil
 }
 

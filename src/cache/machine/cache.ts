@@ -2,7 +2,7 @@
  * One cache's entries on this partition, and its share of what the cache may hold. Stale entries count: they are there.
  *
  * Invariants: bytes, weights and counts are those of the entries; `ages` has every entry once, in the order of their changes, the
- * policy has every entry once.
+ * policy each that no node owns.
  */
 import type { Ordered } from '../../base/lazy-heap.ts'
 import type { LineId } from '../coherence/protocol.ts'

@@ -93,7 +93,7 @@ function checkCache(table: CacheTable, cache: Cache): void {
   for (const entry of inPolicy) assert(entry.cache === cache && entry.own === 0, '(5) an entry of another cache')
   for (const entry of cache.entries.values()) used = Math.max(used, entry.used)
   assert(used <= table.lastUsed, '(4) a use above the counter')
-  assert(inPolicy.size === free && cache.policy.size === free, '(5) the policy has every entry once')
+  assert(inPolicy.size === free && cache.policy.size === free, '(5) the policy has every entry that can go, once')
   assert(cache.ages.size === cache.entries.size, '(5) the entries of a cache')
   assert(weight === cache.weight && loose === cache.looseBytes, '(1) what a cache weighs')
   assert(bytes === cache.bytes && stale === cache.staleEntries, '(1) the bytes of a cache')
@@ -104,13 +104,12 @@ function checkEntry(table: CacheTable, entry: Entry): void {
   assert(table.expiry.has(entry) === (entry.deadline < Infinity && entry.own === 0), '(5) a deadline is known of, and only then')
   assert(entry.dirtyBytes === (entry.dirtyAt >= 0 ? entry.value.length : 0), '(1) the bytes of an entry to be written')
   assert(entry.dirtyAt < 0 || entry.use === null, '(5) an entry that is written anew has its use in it')
-  let last = 0
   for (const { line, version, entries } of entry.tags) {
     assert(entries.has(entry), '(5) an entry is found by its tags')
     assert(line !== '' && version >= 0, 'a tag without a line')
   }
   for (const { entries } of entry.tags) {
-    last = 0
+    let last = 0
     for (const other of entries) {
       assert(other.at > last, '(4) the entries of a tag rise')
       last = other.at

@@ -11,7 +11,7 @@ import { TricordError } from '../../base/errors.ts'
 import { LatencyHistogram } from '../../base/latency-histogram.ts'
 import { FIRST_PARTITION, type GroupId, NOBODY, type Millis, type NodeId, memberOf, partitionGroup } from '../../base/ids.ts'
 import { SuspendAwareClock } from '../../io/suspend-aware-clock.ts'
-import type { Directory as ClusterDirectory, GroupHost, GroupHostOptions } from '../../raft/group-host.ts'
+import type { GroupHost, GroupHostOptions, Directory as Nodes } from '../../raft/group-host.ts'
 import { CACHE_PATH } from '../calls.ts'
 import type { ControllerCounts } from '../coherence/controller-port.ts'
 import type { Wanted } from '../coherence/borrowers.ts'
@@ -45,7 +45,7 @@ const NEVER = new Promise<void>(() => {})
 export interface CoherenceDeps {
   readonly system: ActorSystem
   readonly host: GroupHost
-  readonly directory: ClusterDirectory
+  readonly directory: Nodes
   readonly writes: Writes
   readonly machineOf: (partition: number) => CacheMachine | null
   /** Of all copies on this node. */
@@ -63,12 +63,12 @@ export class Coherence implements Lines {
   readonly copies = new Map<number, PartitionCopies>()
   readonly touches: Touches
   readonly tally = new Tally()
-  private readonly pingPong = new PingPong()
   readonly loans: Loans
   readonly gateWaits = new LatencyHistogram()
   /** Acknowledged writes of owners (`writeback`) that were gone before they were flushed. */
   lostWrites = 0
   readonly #flushes: Flushes
+  readonly #pingPong = new PingPong()
   readonly #rooms = new Map<number, HomeRoom>()
   readonly #lookAtRooms: Wakeup
   /** Of homes that are no more. */
@@ -245,7 +245,7 @@ export class Coherence implements Lines {
   /** Lines whose homes here take their copies back again and again, the worst first. */
   bouncing(isMeant: (line: LineId) => boolean): readonly Bounced[] {
     const isHere = (line: LineId): boolean => this.homes.has(this.#deps.writes.partitionOf(line))
-    return this.pingPong.bouncing(this.#clock.now(), (line) => isMeant(line) && isHere(line))
+    return this.#pingPong.bouncing(this.#clock.now(), (line) => isMeant(line) && isHere(line))
   }
 
   /** How many lines that begin so this node writes alone, written and not. */
@@ -330,7 +330,7 @@ export class Coherence implements Lines {
     const machine = term === null ? null : this.#deps.machineOf(partition)
     if (term === null || machine === null) return
     const send = (to: NodeId, message: ToNode): void => {
-      if (message.type === 'inv' || message.type === 'recall') this.pingPong.invalidated(message.line, message.t, to, this.#clock.now())
+      if (message.type === 'inv' || message.type === 'recall') this.#pingPong.invalidated(message.line, message.t, to, this.#clock.now())
       this.#send(to, partition, message)
     }
     const { host, writes, storeBytesMax, room } = this.#deps

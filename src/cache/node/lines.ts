@@ -1,6 +1,6 @@
 /**
  * Lines as the operations of a node read them: coherent, from the copy where there is one, else from the home. Implemented by
- * the node's coherence actor.
+ * the node's coherence (`coherence.ts`).
  */
 import type { Millis } from '../../base/ids.ts'
 import type { Held, LineId } from '../coherence/protocol.ts'

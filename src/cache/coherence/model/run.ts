@@ -38,7 +38,7 @@ export function run(settings: Partial<Settings>, rules: Partial<Rules>, statesMa
   return explore(createModel(settings, rules), statesMax, trails)
 }
 
-export function createModel(settings: Partial<Settings>, rules: Partial<Rules>): Model {
+function createModel(settings: Partial<Settings>, rules: Partial<Rules>): Model {
   const [all, kept] = [
     { ...PLAIN, ...settings },
     { ...ALL_RULES, ...rules },
