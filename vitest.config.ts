@@ -10,7 +10,9 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/scenarios/*.test.ts', 'test/conformance/*.test.ts'],
-          testTimeout: 60_000,
+          // Models and simulations, four times what they took on a machine with ten times more to do.
+          testTimeout: 240_000,
+          hookTimeout: 60_000,
           expect,
         },
       },

@@ -53,7 +53,7 @@ test('with free ports, the others learn the real ones', async () => {
   }
   await expect.poll(known, { timeout: 10_000 }).toEqual(urls)
   await cluster.stop()
-}, 30_000)
+})
 
 test('where one node cannot start, none is left: the same directory and ports serve the next try', async () => {
   const data = mkdtempSync(join(tmpdir(), 'tricord-embedded-'))
@@ -71,7 +71,7 @@ test('where one node cannot start, none is left: the same directory and ports se
   } finally {
     rmSync(data, { recursive: true, force: true })
   }
-}, 60_000)
+})
 
 test('the same key gives the same session, secret included, on any node and after a restart', async () => {
   const data = mkdtempSync(join(tmpdir(), 'tricord-embedded-'))
@@ -96,4 +96,4 @@ test('the same key gives the same session, secret included, on any node and afte
   } finally {
     rmSync(data, { recursive: true, force: true })
   }
-}, 30_000)
+})

@@ -45,4 +45,4 @@ test('homes that leave in the middle of a burst', async () => {
   expect(reader.frames.flat().filter((frame) => (frame as Answer)['event'] === 'cache.reset')).toEqual([])
   await Promise.all([reader, writer].map((socket) => socket.close()))
   await Promise.all(cluster.nodes.slice(0, 2).map((node) => node.stop()))
-}, 60_000)
+})

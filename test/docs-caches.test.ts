@@ -71,4 +71,4 @@ test('every call is answered as it says', async () => {
     await cluster.stop()
   }
   expect(bugs).toEqual([])
-}, 60_000)
+})

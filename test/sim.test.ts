@@ -126,7 +126,7 @@ describe('simulator', () => {
       stale = result.stale
     }
     expect(stale).toBeGreaterThan(0)
-  }, 180_000)
+  })
 
   it('is the same run for the same seed, another for another', async () => {
     const [first, second, other] = [

@@ -38,4 +38,4 @@ test('of processes that find a dead one’s lock at the same moment, no two take
     for (const child of children) child.kill()
     await rm(root, { recursive: true })
   }
-}, 60_000)
+})

@@ -85,4 +85,4 @@ test('a value of a mebibyte is put by way of every node, read on every other, an
     const read = await fetch(`${url}/v1/caches/large/entries/k1`)
     expect(Buffer.from(await read.arrayBuffer()).equals(value(1))).toBe(true)
   }
-}, 120_000)
+})

@@ -139,7 +139,7 @@ describe('TLS', () => {
     await refused(elsewhere.url, { tls })
     await expect(connectTo([url], { tls: { ...tls, caFile: path('nowhere.crt') } })).rejects.toThrow(NatsOptionsError)
     await refused(url, {})
-  }, 60_000)
+  })
 })
 
 describe('several servers', () => {

@@ -210,7 +210,7 @@ describe('coming back', () => {
       { key: '{p}l', reason: 'invalidate', seq: keys['seq'] + 2 },
     ])
     await put(writer, 'long', '{p}k')
-  }, 30_000)
+  })
 })
 
 describe('terms', () => {
@@ -271,7 +271,7 @@ describe('terms', () => {
   test('a subscription says how good its lease is when it is asked; that of events alone has none', async () => {
     const reader = await connect(0)
     const { sub } = await reader.result('cache.subscribe', { cache: 'lease', all: true })
-    await expect.poll(async () => (await reader.result('cache.beat', { sub }))['leaseMs'], { timeout: 10_000 }).toBeGreaterThan(1_500)
+    await expect.poll(async () => (await reader.result('cache.beat', { sub }))['leaseMs']).toBeGreaterThan(1_500)
     const { sub: plain, ...rest } = await reader.result('cache.subscribe', { cache: 'lease', all: true, mode: 'events' })
     expect(rest).toEqual({ seq: expect.any(Number), cursor: expect.any(String), mode: 'events' })
     expect(await reader.result('cache.beat', { sub: plain })).not.toHaveProperty('leaseMs')
@@ -284,8 +284,8 @@ describe('terms', () => {
       const texts = await Promise.all(cluster().nodes.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()))
       return texts.map((text) => Number(/^tricord_cache_watches{.*} (\d+)$/m.exec(text)?.[1])).reduce((sum, one) => sum + one, 0)
     }
-    await expect.poll(watches, { timeout: 10_000 }).toBe(PARTITIONS)
+    await expect.poll(watches).toBe(PARTITIONS)
     await reader.result('cache.unsubscribe', { sub })
-    await expect.poll(watches, { timeout: 10_000 }).toBe(0)
+    await expect.poll(watches).toBe(0)
   })
 })

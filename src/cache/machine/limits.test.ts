@@ -102,7 +102,7 @@ test('tags and levels that were ever invalidated: those that are known go on, of
   refuses(bed, bump(tag(0), levelLine('default', 'c', 'a/')), QUOTA)
   expect(bed.machine.read(tag(0), 0).version).toBe(1)
   expect(bed.run(bump(tag(0), tag(1), tag(0)))).toEqual({ type: 'bumped', versions: [full + 1, full + 2, full + 3] })
-}, 120_000)
+})
 
 test('lines of one command', () => {
   const bed = new Bed()

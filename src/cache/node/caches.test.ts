@@ -120,7 +120,7 @@ describe('one key', () => {
   test('a value ends with its time, on nodes that hold a copy too', async () => {
     await put(0, 'ttl', 'a', 'short', { ttlMs: 600 })
     expect(await everywhere('ttl')).toEqual(['short', 'short', 'short'])
-    await expect.poll(() => everywhere('ttl'), { timeout: 10_000 }).toEqual([null, null, null])
+    await expect.poll(() => everywhere('ttl')).toEqual([null, null, null])
   })
 
   test('reads of copies keep a sliding value alive, and nothing else does', async () => {
@@ -132,7 +132,7 @@ describe('one key', () => {
       expect(await get(1, 'slide')).toBe('alive')
       await new Promise<void>((resolve) => clock.after(50, resolve))
     }
-    await expect.poll(async () => (await on(0).status(named('slide'), OPTIONS)).entries, { timeout: 10_000 }).toBe(0)
+    await expect.poll(async () => (await on(0).status(named('slide'), OPTIONS)).entries).toBe(0)
   })
 })
 
@@ -280,7 +280,7 @@ describe('writeback', () => {
     expect((await refusal(put(2, 'wb', 'c', 'two', {}, 'absent'))).code).toBe('VERSION_MISMATCH')
     await put(2, 'wb', 'c', 'two', {}, version)
     // E; or nothing, where its session ended meanwhile.
-    await expect.poll(() => state(2, 'wb', 'c'), { timeout: 5_000 }).not.toBe('M')
+    await expect.poll(() => state(2, 'wb', 'c')).not.toBe('M')
     const keyed = { ...OPTIONS, idempotencyKey: { key: 'default/put/wb', fingerprint: 'f' } }
     const once = await on(0).increment(named('wb', 'keyed'), 1, keyed)
     expect(await on(1).increment(named('wb', 'keyed'), 1, keyed)).toEqual(once)
@@ -325,7 +325,7 @@ describe('writeback', () => {
     for (let nth = 0; nth < 8; nth++) await caches[1]?.put(named('shared', `k${nth}`), value('w'), null, null, OPTIONS)
     expect(held()).not.toContain(stopped?.id)
     await own.stop()
-  }, 60_000)
+  })
 
   test('a node that stops has flushed what it wrote', async () => {
     const own = await startInMemory(3, ['cluster.partitions=4', 'consensus.segment_bytes=1048576'])
@@ -336,5 +336,5 @@ describe('writeback', () => {
     for (let nth = 0; nth < 20; nth++) expect(textOf(await second.get(named('wb', `k${nth}`), OPTIONS))).toBe(`${nth}`)
     // The one that is stopped already, too.
     await own.stop()
-  }, 60_000)
+  })
 })

@@ -63,4 +63,4 @@ test('in the name of others, of nobody, or no message at all: the group goes on,
   await cluster.converge()
   expect((await cluster.leader()).host.status(GROUP)!.term).toBe(before)
   expect(cluster.bugs).toEqual([])
-}, 60_000)
+})
