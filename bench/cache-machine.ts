@@ -75,7 +75,7 @@ function applyAll(machine: CacheMachine, ctx: Context, commands: readonly Uint8A
 
 /** Puts of new keys and old ones, in a full cache and one that has room; commands are encoded beforehand. */
 function benchPuts(what: string, entries: number, keys: number, options: Omit<PutOptions, 'share'>, policy: Share['policy']): void {
-  const machine = createCacheMachine({ observer: { changed: nothing } })
+  const machine = createCacheMachine({ observer: { changed: nothing, swept: nothing } })
   const ctx = new Context()
   const share = shareOf(entries, policy)
   let next = 0

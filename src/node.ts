@@ -84,6 +84,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
       partition,
       coherence: {
         changed: (change) => caches?.coherence.changed(partition, change),
+        swept: (line) => caches?.coherence.swept(partition, line),
         preparing: (line) => caches?.coherence.preparing(partition, line),
         unchanged: (line) => caches?.coherence.unchanged(partition, line),
         // Before the coherence is there no answer leaves.

@@ -69,6 +69,7 @@ class Bed implements ApplyContext {
     this.machine = createPartitionMachine({
       coherence: {
         changed: (change) => void this.changed.push(change.line),
+        swept: () => {},
         preparing: (line) => void this.prepared.push(line),
         unchanged: (line) => void this.spared.push(line),
         gate: (gate) => {

@@ -210,7 +210,6 @@ export class CacheClient implements Client {
       again,
       (answer) => {
         const known = answer.type === 'reply'
-        if (!known && tag !== '') this.#context.halfDone.add(tag, what)
         const nothing = answer.type === 'not applied' && keyed === 'key'
         // What is dead by its tags is taken away, and counted, all the same.
         const removed = known && keyed === 'key' && !options.tagged ? (answer.reply as { readonly invalidated: number }).invalidated : null

@@ -15,7 +15,6 @@ import type { Dice } from './dice.ts'
 import { DurabilitySwitch } from './durability-switch.ts'
 import { Favourites } from './favourites.ts'
 import { FinalLine } from './final-line.ts'
-import { HalfDone } from './half-done.ts'
 import { LentClients } from './lent-workload.ts'
 import { LoneWrites } from './lone-writes.ts'
 import { NearClients } from './near-workload.ts'
@@ -68,7 +67,6 @@ export interface CacheContext {
   readonly history: CacheHistory
   /** Of a time to live: so much is left of it on the fastest of all clocks. */
   readonly lifeShare: number
-  readonly halfDone: HalfDone
   /** Null where all goes through the log. */
   readonly writeback: Writeback | null
 }
@@ -106,7 +104,7 @@ export class CacheWorkload implements Workload {
     const lifeShare = 0.99 - (2 * cluster.options.driftPpm) / 1e6
     const history = new CacheHistory(() => world.now)
     const writeback = options.writeback === 'never' ? null : startWriteback(cluster, attempts, history, keysOf(options))
-    this.#context = { cluster, options, attempts, history, lifeShare, halfDone: new HalfDone(), writeback }
+    this.#context = { cluster, options, attempts, history, lifeShare, writeback }
     this.checkers = writeback === null ? [gateBound(cluster)] : [gateBound(cluster), oneOwner(cluster), writeback.lone]
     this.#clients = new Clients(world)
     this.#near = new NearClients(this.#context)
@@ -191,7 +189,7 @@ export class CacheWorkload implements Workload {
   }
 
   ask(node: SimNode, at: number, timeoutMs: number, done: () => void): void {
-    const settle = (): void => this.#context.halfDone.repeat(this.#context, () => this.#near.settle(() => this.#lent.settle(done)))
+    const settle = (): void => this.#near.settle(() => this.#lent.settle(done))
     const agreed = at === 0 ? settle : done
     new FinalLine(this.#context.cluster, node, `final${at}`, timeoutMs, agreed).write()
   }

@@ -72,6 +72,7 @@ export const anyCommand: fc.Arbitrary<CacheCommand> = fc.oneof(
     }),
     cache,
   ),
+  fc.record({ type: of('cache_swept'), lines: tags }),
   named('cache_limits', fc.record({ share }), cache),
   named('cache_begin', fc.record({}), cache),
   named('cache_load', fc.record({ waitMs: fc.nat(25_000), staleOk: fc.boolean(), tags, dead: number })),

@@ -26,11 +26,15 @@ const FROM_TEXT = new TextDecoder()
 
 export class Bed extends MachineBed<CacheMachine, CacheCommand, CacheReply> {
   readonly changes: ObservedChange[]
+  /** Lines, as it is told of them. */
+  readonly swept: string[]
 
   constructor() {
     const changes: ObservedChange[] = []
-    super(createCacheMachine({ observer: { changed: (change) => void changes.push(change) } }))
+    const swept: string[] = []
+    super(createCacheMachine({ observer: { changed: (change) => void changes.push(change), swept: (line) => void swept.push(line) } }))
     this.changes = changes
+    this.swept = swept
   }
 
   emit(): void {

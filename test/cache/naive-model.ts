@@ -88,6 +88,8 @@ export class NaiveModel {
   entries: NaiveEntry[] = []
   readonly caches: NaiveCache[] = []
   readonly markers = new Map<LineId, number>()
+  /** Since which version. */
+  readonly unswept = new Map<LineId, number>()
   readonly configs = new Map<LineId, { version: number; config: CacheConfig }>()
   readonly nodes = new Set<string>()
   loads: NaiveLoad[] = []
@@ -115,6 +117,9 @@ export class NaiveModel {
         return this.#invalidate(command, command.keys)
       case 'cache_sweep':
         return this.#sweep(command)
+      case 'cache_swept':
+        for (const [line, below] of command.lines) this.#markSwept(line, below)
+        return { type: 'noted' }
       case 'cache_limits': {
         const cache = this.#cache(command)
         if (cache !== undefined) this.#limit(cache, command.share, null)
@@ -346,7 +351,20 @@ export class NaiveModel {
     const previous = { ...NOTHING, version: this.markers.get(line) ?? 0 }
     this.version += 1
     this.markers.set(line, this.version)
+    if (!this.unswept.has(line)) this.unswept.set(line, this.version)
     return this.#note(line, this.version, 'invalidate', previous)
+  }
+
+  unsweptOf(line: LineId): { readonly since: number; readonly version: number } | null {
+    const since = this.unswept.get(line)
+    return since === undefined ? null : { since, version: this.markers.get(line) as number }
+  }
+
+  #markSwept(line: LineId, below: number): void {
+    const left = this.unsweptOf(line)
+    if (left === null || below < left.since) return
+    if (below >= left.version) this.unswept.delete(line)
+    else this.unswept.set(line, below)
   }
 
   #configure(name: CacheName, change: Partial<CacheConfig>): CacheReply {

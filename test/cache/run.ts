@@ -129,6 +129,8 @@ export class Run {
       same(each.machine.holders(), [...model.nodes].sort(), 'the holders')
       same(each.machine.owners().map(ownerOf), model.owners.map(ownerOf), 'the owners')
       same(each.machine.version, model.version, 'the version')
+      for (const line of LINES) same(each.machine.unsweptOf(line), model.unsweptOf(line), `what is left of ${line}`)
+      same(each.machine.unswept().toSorted(), [...model.unswept.keys()].toSorted(), 'what is left')
       same(each.machine.nextDeadline(), model.nextDeadline(), 'the next deadline')
     }
     this.#compareRoom()
@@ -196,6 +198,8 @@ export class Run {
         const newest = 'line' in next.what ? (this.model.markers.get(next.what.line) ?? 0) : this.model.version + 1
         return { type: 'cache_sweep', ...next.name, what: next.what, below: Math.max(0, newest - next.below), after: 0 }
       }
+      case 'swept':
+        return { type: 'cache_swept', lines: this.#tags(next.lines) }
       case 'room':
         return { type: 'cache_room', bytes: next.bytes, term: 1 }
       case 'limits':

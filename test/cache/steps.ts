@@ -116,6 +116,7 @@ export const step = fc.oneof(
       below: fc.constantFrom(0, 0, 0, 1, 5),
     }),
   },
+  { weight: 4, arbitrary: fc.record({ type: of('swept'), lines: tags }) },
   { weight: 3, arbitrary: fc.record({ type: of('limits'), name, share }) },
   { weight: 2, arbitrary: fc.record({ type: of('room'), bytes: fc.constantFrom(ROOM_UNBOUNDED, 1_500, 3_000, 4_500, 6_000) }) },
   {

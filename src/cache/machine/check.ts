@@ -50,7 +50,10 @@ export function checkTable(table: CacheTable, time: Millis, paced: boolean): voi
   assert(mortal === table.expiry.size, '(5) what has a deadline is among the deadlines')
   assert(dirtyBytes === table.dirtyBytes, '(1) the bytes that a drain writes')
   assert(carried.size === table.tags.size, '(5) the lines that entries carry')
-  for (const marker of table.markers.values()) assert(marker.version > 0 && marker.version <= table.lastVersion, '(4) a marker')
+  for (const marker of table.markers.values()) {
+    assert(marker.version > 0 && marker.version <= table.lastVersion && marker.unsweptSince <= marker.version, '(4) a marker')
+    assert((table.unswept.get(marker.line) === marker) === marker.unsweptSince > 0, '(5) what is to be swept is known of')
+  }
   for (const config of table.configs.values()) assert(config.version > 0 && config.version <= table.lastVersion, '(4) a configuration')
 }
 

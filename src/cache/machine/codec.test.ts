@@ -116,6 +116,11 @@ test.each<[string, CacheCommand, string?]>([
   ['no keys', keys([])],
   ['too many keys', keys(times(L.keysMax + 1, (nth) => `k${nth}`))],
   ['no lines', { type: 'cache_bump', lines: [] }],
+  ['an entry that is swept', { type: 'cache_swept', lines: [[ENTRY, 1]] }],
+  [
+    'too many lines that are swept',
+    { type: 'cache_swept', lines: times(MACHINE_LIMITS.tagsPerEntryMax + 1, (nth) => [tagLine('n', 'c', `t${nth}`), 1]) },
+  ],
   ['a configuration as a tag', { type: 'cache_bump', lines: [configLine('n', 'c')] }],
   ['too long a wait', load({ waitMs: L.loadWaitMsMax + 1 })],
   ['a node that is empty', { type: 'cache_hold', node: '' }],
@@ -146,7 +151,7 @@ const bytes = fc.oneof(
   fc.uint8Array({ maxLength: 200 }),
   // Past the first two bytes, which nearly all would fail on.
   fc
-    .tuple(fc.integer({ min: 0x3f, max: 0x53 }), fc.uint8Array({ maxLength: 200 }))
+    .tuple(fc.integer({ min: 0x3f, max: 0x54 }), fc.uint8Array({ maxLength: 200 }))
     .map(([kind, rest]) => Uint8Array.of(0x41, kind, ...rest)),
   fc.tuple(anyCommand, fc.nat(), fc.nat(255), fc.boolean()).map(([command, at, value, cut]) => {
     const whole = encodeCommand(command)

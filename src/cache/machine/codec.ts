@@ -9,7 +9,7 @@
  *               each of the three has a second kind: with what is known, as tags, after `dead`
  *   touch, invalidate_keys   cache  n, then n times: key         bump   n, then n times: line
  *   configure   cache  config (plain)                             limits cache  share
- *   sweep       cache  below after  what (u8): line | prefix | nothing
+ *   sweep       cache  below after  what (u8): line | prefix | nothing                swept  tags
  *   load        name  dead waitMs staleOk  tags                   hold node   unhold node term            begin cache
  *   own         line node count term                              release   line own term
  *   flush       line own version  value?: ttlMs slidingMs contentType tags value  share                   room bytes term
@@ -82,6 +82,8 @@ function write(c: CacheCommand): void {
       number(c.below)
       number(c.after)
       return writeWhat(c.what)
+    case 'cache_swept':
+      return writeTags(c.lines)
     case 'cache_load':
       writeName(c)
       number(c.dead)

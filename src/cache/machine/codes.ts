@@ -22,6 +22,7 @@ export const KINDS = {
   cache_release: 0x4e,
   cache_begin: 0x4f,
   cache_room: 0x53,
+  cache_swept: 0x54,
 } as const satisfies Readonly<Record<CacheCommand['type'], number>>
 
 /** Writes that say what is known of tags. */

@@ -87,7 +87,7 @@ export interface TouchCommand extends CacheName {
   readonly keys: readonly string[]
 }
 
-/** Invalidates tags and levels: their versions rise. */
+/** Invalidates tags and levels: their versions rise, and what carries an older one is to be swept. */
 export interface BumpCommand {
   readonly type: 'cache_bump'
   readonly lines: readonly LineId[]
@@ -117,6 +117,12 @@ export interface SweepCommand extends CacheName {
   readonly below: number
   /** 0: from the beginning. */
   readonly after: number
+}
+
+/** Nothing is left on any partition that carries the line in an older version than this one. */
+export interface SweptCommand {
+  readonly type: 'cache_swept'
+  readonly lines: readonly LineVersion[]
 }
 
 export interface LimitsCommand extends CacheName {
@@ -207,6 +213,7 @@ export type CacheCommand =
   | ConfigureCommand
   | InvalidateKeysCommand
   | SweepCommand
+  | SweptCommand
   | LimitsCommand
   | RoomCommand
   | LoadCommand
@@ -241,6 +248,7 @@ export type CacheReply =
       readonly below: number
       readonly owned: readonly string[]
     }
+  | { readonly type: 'noted' }
   | { readonly type: 'limited' }
   /** There is a value: read it. Attached where it is still this very one. */
   | { readonly type: 'found'; readonly version: number; readonly value: FoundValue | null }

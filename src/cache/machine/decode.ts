@@ -103,6 +103,8 @@ function read(input: CacheCommandReader, kind: number): CacheCommand | Refused {
       const [below, after] = [input.count('below', 0, OUT_OF_RANGE), input.count('after', 0, OUT_OF_RANGE)]
       return { type: 'cache_sweep', ...name, below, after, what: readWhat(input) }
     }
+    case KINDS.cache_swept:
+      return { type: 'cache_swept', lines: readTags(input) }
     case KINDS.cache_load:
       return readLoad(input)
     case KINDS.cache_hold:

@@ -101,6 +101,8 @@ export class Loader {
       case MARKER: {
         const marker = new Marker(textOf(key))
         marker.version = input.varint()
+        if (input.left > 0) marker.unsweptSince = input.varint()
+        if (marker.unsweptSince > 0) table.unswept.set(marker.line, marker)
         return addStored(table.markers, marker, marker.line)
       }
       case OWNERSHIP:

@@ -142,6 +142,35 @@ test('tags and levels have a version and nothing else', () => {
   expect(bed.changes).toMatchObject([{ line: TAG }, { line: other }, { line: TAG, previous: { version: 1 }, reason: 'invalidate' }])
 })
 
+test('what was invalidated is to be swept until somebody says that it is; on a copy, too', () => {
+  const bed = new Bed()
+  const other = tagLine('default', 'orders', 'u')
+  bed.run({ type: 'cache_bump', lines: [TAG, other] })
+  bed.run({ type: 'cache_bump', lines: [TAG] })
+  const copy = bed.copy()
+  for (const each of [bed, copy]) {
+    expect(each.machine.unswept().toSorted()).toEqual([TAG, other])
+    expect([TAG, other].map((one) => each.machine.unsweptOf(one))).toEqual([
+      { since: 1, version: 3 },
+      { since: 2, version: 2 },
+    ])
+    // Of what was invalidated before the last time: that one is left.
+    each.run({ type: 'cache_swept', lines: [[TAG, 1]] })
+    expect(each.machine.unsweptOf(TAG)).toEqual({ since: 1, version: 3 })
+    each.run({
+      type: 'cache_swept',
+      lines: [
+        [TAG, 3],
+        [other, 1],
+      ],
+    })
+    expect([TAG, other].map((one) => each.machine.unsweptOf(one))).toEqual([null, { since: 2, version: 2 }])
+    each.run({ type: 'cache_bump', lines: [TAG] })
+    expect(each.machine.unsweptOf(TAG)).toEqual({ since: 4, version: 4 })
+    expect(each.swept).toEqual([TAG, TAG])
+  }
+})
+
 test('a configuration is a line, changed member by member', () => {
   const bed = new Bed()
   const configure = (config: object) => bed.run({ type: 'cache_configure', ...NAME, config })

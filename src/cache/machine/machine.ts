@@ -22,7 +22,7 @@ import { expire } from './expiry.ts'
 import { hold } from './holders.ts'
 import { invalidateKeys, sweep } from './invalidate.ts'
 import type { Change } from './journal.ts'
-import { bump, configure } from './lines.ts'
+import { bump, configure, markSwept } from './lines.ts'
 import { giveUp, loadEntry } from './load.ts'
 import { Loader } from './loader.ts'
 import { flush, own, release } from './ownership.ts'
@@ -66,6 +66,12 @@ export interface OwnerView {
   readonly versionMax: number
 }
 
+/** Of a line: what carries one of its versions from `since` on, and an older one than `version`, may be there still. */
+export interface Unswept {
+  readonly since: number
+  readonly version: number
+}
+
 export interface CacheMachine extends StateMachine {
   /** At once: the value that a load has found, where it is still there. */
   attach(reply: Plain): Plain
@@ -78,6 +84,10 @@ export interface CacheMachine extends StateMachine {
   /** One after the other, beside what changes. */
   eachOwned(): Iterator<OwnerView>
   ownerOf(line: LineId): OwnerView | null
+  /** Tags and levels that were invalidated, and are not known to be swept. */
+  unswept(): readonly LineId[]
+  /** Null: it is swept. */
+  unsweptOf(line: LineId): Unswept | null
   /** The last change, or the last version that an ownership was given. */
   readonly version: number
   /** What changed after this place (`at` of a change), the oldest first; null: too long ago. */
@@ -141,6 +151,11 @@ export function createCacheMachine({ observer }: CacheMachineOptions = {}): Cach
     owners: () => [...table.owned.values()].sort((a, b) => a.own - b.own),
     eachOwned: () => table.owned.values(),
     ownerOf: (line) => table.owned.get(line) ?? null,
+    unswept: () => [...table.unswept.keys()],
+    unsweptOf(line) {
+      const marker = table.unswept.get(line)
+      return marker === undefined ? null : { since: marker.unsweptSince, version: marker.version }
+    },
     get version() {
       return table.lastVersion
     },
@@ -174,6 +189,8 @@ function execute(table: CacheTable, ctx: ApplyContext, ticket: number, command: 
       return invalidateKeys(table, ctx, command)
     case 'cache_sweep':
       return sweep(table, ctx, command)
+    case 'cache_swept':
+      return markSwept(table, command)
     case 'cache_limits':
       return limit(table, ctx, command)
     case 'cache_begin':

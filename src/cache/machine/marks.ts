@@ -7,11 +7,13 @@ import { configBytes } from './config.ts'
 import { CONFIG, HOLDER, MARKER } from './kinds.ts'
 import { Stored } from './stored.ts'
 
-/** A tag or level that was invalidated: its version, and nothing else. Never forgotten, for entries may carry an older one. */
+/** A tag or level that was invalidated: its version. Never forgotten, for entries may carry an older one. */
 export class Marker extends Stored {
   readonly kind = MARKER
   readonly line: LineId
   version = 0
+  /** Bodies of what its invalidations killed may be left since this version of it, or a later one; 0: none are. */
+  unsweptSince = 0
 
   constructor(line: LineId) {
     super()

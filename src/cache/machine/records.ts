@@ -3,8 +3,8 @@
  * first, and every value begins with its version. An entry that was only used since it was written has a small record beside.
  *
  *   COUNTERS                last version, use, cache, token, ownership; the room of the partition, where it has a bound
- *   HOLDER      node        (nothing)                        CONFIG   line   version, config        MARKER   line   version
- *   CACHE       number      namespace, name, share, evictions
+ *   HOLDER      node        (nothing)                        CONFIG   line   version, config
+ *   CACHE       number      namespace, name, share, evictions        MARKER   line   version; unswept since, where it is
  *   ENTRY       born        cache, key, version, at, slidingMs, staleMs, content type, tags, use, value
  *   USE         born        use: used, freq, queue, deadline + 1 (0: never), stale
  *   GHOSTS      cache page  hashes                           OWNERSHIP   line   node, own, first, max, flushed
@@ -67,8 +67,10 @@ function valueOf(record: Stored): Uint8Array {
   else if (record instanceof Load || record instanceof LoadWaiter) writeLoad(record)
   else if (record instanceof GhostPage) for (const hash of record.hashes) out.u32(hash)
   else if (record instanceof Ownership) writeOwnership(record)
-  else if (record instanceof Marker) out.varint(record.version)
-  else if (record instanceof ConfigLine) {
+  else if (record instanceof Marker) {
+    out.varint(record.version)
+    if (record.unsweptSince > 0) out.varint(record.unsweptSince)
+  } else if (record instanceof ConfigLine) {
     out.varint(record.version)
     writePlain(out, record.config as unknown as Plain)
   }

@@ -39,6 +39,7 @@ test.each<[string, readonly CacheCommand[], Partial<Gate>]>([
   ['an invalidation of keys', [{ type: 'cache_invalidate_keys', ...NAME, keys: ['a', 'b'] }], { versions: [14], lines: [LINE] }],
   ['tags', [{ type: 'cache_bump', lines: [TAG, TAG] }], { versions: [14, 15] }],
   ['a sweep', [{ type: 'cache_sweep', ...NAME, what: { all: true }, below: 0, after: 0 }], { versions: [14], below: 14 }],
+  ['a line that is swept', [{ type: 'cache_swept', lines: [[TAG, 1]] }], NONE],
   ['a configuration', [{ type: 'cache_configure', ...NAME, config: {} }], { versions: [14] }],
   ['a token', [load], { lines: [LINE] }],
   ['a load that finds another one loading', [load, load], { lines: [LINE] }],

@@ -7,7 +7,7 @@
  *   [REFUSED, gate, code, message, details]      [OWNED, gate, line, node, own]      [UNJUDGED, gate]
  *   [PUT, gate, version, created]                [DELETED, gate, version, existed]      [INCREMENTED, gate, version, value]
  *   [TOUCHED, gate, n]    [BUMPED, gate]         [CONFIGURED, gate, version, created, config]
- *   [INVALIDATED, gate, removed, owned]          [SWEPT, gate, removed, more, after, below, owned]      [LIMITED, gate]
+ *   [INVALIDATED, gate, removed, owned]          [SWEPT, gate, removed, more, after, below, owned]      [LIMITED | NOTED, gate]
  *   [FOUND | STALE, gate, version, line]         attached: [… , value, contentType, ttlLeftMs] after the line
  *   [LOAD, gate, token, leaseMs]                 [HELD, gate]                           [BEGUN, gate]
  *   [OWN, gate, own, first, last]                [FLUSHED, gate, version]               [RELEASED, gate, released]
@@ -44,6 +44,7 @@ const FLUSHED = 80
 const RELEASED = 81
 const UNJUDGED = 82
 const BEGUN = 83
+const NOTED = 84
 
 const FOUND_HEAD = 4
 const NOTHING: readonly never[] = []
@@ -112,6 +113,10 @@ export function swept(versions: readonly number[], { more, after, below, owned: 
 export function sweptNames(versions: readonly number[], sweeping: Sweeping): Plain {
   const { more, after, below, owned: ownedKeys } = sweeping
   return [SWEPT, [...versions, -below], versions.length, more, after, below, ownedKeys]
+}
+
+export function noted(): Plain {
+  return [NOTED, NOTHING]
 }
 
 export function limited(): Plain {
@@ -233,6 +238,8 @@ export function decodeReply(reply: Plain): CacheReply {
       return { type: 'invalidated', removed: a as number, owned: b as string[] }
     case SWEPT:
       return { type: 'swept', removed: a as number, more: b as boolean, after: c as number, below: d as number, owned: e as string[] }
+    case NOTED:
+      return { type: 'noted' }
     case LIMITED:
       return { type: 'limited' }
     case FOUND:

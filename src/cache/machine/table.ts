@@ -39,6 +39,8 @@ export interface ObservedChange extends Change {
 export interface CacheObserver {
   /** Called inside `apply` and `advance`, on every replica, once the state is what it is after the change. */
   changed(change: ObservedChange): void
+  /** Called inside `apply`, on every replica: less of what carries the line is to be swept, or nothing any more. */
+  swept(line: LineId): void
 }
 
 export interface NewContent {
@@ -61,6 +63,8 @@ export class CacheTable {
   #lastFound: Cache | null = null
   readonly byNumber = new Map<number, Cache>()
   readonly markers = new Map<LineId, Marker>()
+  /** Those that were invalidated, and are not known to be swept. */
+  readonly unswept = new Map<LineId, Marker>()
   readonly configs = new Map<LineId, ConfigLine>()
   readonly holders = new Map<NodeId, Holder>()
   /** In the order in which they were given. */

@@ -26,6 +26,7 @@ import type { LineState } from '../types.ts'
 import type { WatchAnswer, WatchQuestion } from '../watch/words.ts'
 import { Flushes } from './flushes.ts'
 import { HomeRoom, type PartitionRoom } from './home-room.ts'
+import { Invalidations } from './invalidations.ts'
 import { KeptLines } from './kept-lines.ts'
 import { LineStore } from './line-store.ts'
 import type { LendMark } from './lend-mark.ts'
@@ -69,6 +70,7 @@ export class Coherence implements Lines {
   lostWrites = 0
   readonly #flushes: Flushes
   readonly #pingPong = new PingPong()
+  readonly #invalidations: Invalidations
   readonly #rooms = new Map<number, HomeRoom>()
   readonly #lookAtRooms: Wakeup
   /** Of homes that are no more. */
@@ -93,6 +95,7 @@ export class Coherence implements Lines {
       const { cache = '', name = '' } = parseLine(line) ?? {}
       deps.onLog('warn', 'cache.writeback.refused: what was written to a key cannot be flushed', { cache, key: name, code })
     })
+    this.#invalidations = new Invalidations(this, deps.writes)
     // Leases of clients are not to end early.
     this.loans = new Loans(deps.system.clock, deps.lendMark)
     this.touches = new Touches(this.#clock, deps.writes)
@@ -158,6 +161,10 @@ export class Coherence implements Lines {
 
   changed(partition: number, change: ObservedChange): void {
     this.homes.get(partition)?.changed(change)
+  }
+
+  swept(partition: number, line: LineId): void {
+    this.homes.get(partition)?.swept(line)
   }
 
   preparing(partition: number, line: LineId): void {
@@ -335,7 +342,8 @@ export class Coherence implements Lines {
     }
     const { host, writes, storeBytesMax, room } = this.#deps
     const linesMax = trackedLinesMax(storeBytesMax, writes.partitions)
-    const deps = { host, writes, clock: this.#clock, send, gateWaits: this.gateWaits, linesMax }
+    const sweep = this.#invalidations.sweepLine
+    const deps = { host, writes, clock: this.#clock, send, sweep, gateWaits: this.gateWaits, linesMax }
     this.homes.set(partition, new PartitionHome(partition, term, machine, deps))
     this.#rooms.set(partition, new HomeRoom(partition, term, machine, { host, writes, room, clock: this.#deps.system.clock }))
   }

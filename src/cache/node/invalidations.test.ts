@@ -4,8 +4,9 @@ import type { Plain } from '../../actors/envelope.ts'
 import { TricordError } from '../../base/errors.ts'
 import { type GroupId, partitionGroup } from '../../base/ids.ts'
 import type { Proposer } from '../../raft/proposer.ts'
+import type { CacheCommand } from '../machine/commands.ts'
 import { decodeCommand } from '../machine/decode.ts'
-import { begun, bumped, invalidated, swept } from '../machine/replies.ts'
+import { begun, bumped, invalidated, swept as sweptReply } from '../machine/replies.ts'
 import { DEFAULT_CONFIG, type InvalidateWhat } from '../types.ts'
 import { Invalidations } from './invalidations.ts'
 import type { Lines } from './lines.ts'
@@ -17,18 +18,26 @@ const OPTIONS = { timeoutMs: 1_000 }
 const CONFIG = { ...DEFAULT_CONFIG, levels: ['/'] }
 
 /** One partition has no leader. */
-function invalidationsWithout(broken: GroupId): Invalidations {
+function invalidationsWithout(broken: GroupId | null): Invalidations {
+  return heard(broken).invalidations
+}
+
+/** With what homes are told of sweeps. */
+function heard(broken: GroupId | null) {
+  const swept: CacheCommand[] = []
   const proposer: Pick<Proposer, 'submit'> = {
     submit(group, bytes, _, done) {
-      const { type } = decodeCommand(bytes)
-      const reply = type === 'cache_bump' ? bumped([5]) : swept([], { more: false, after: 0, below: 9, owned: [] })
+      const command = decodeCommand(bytes)
+      if (command.type === 'cache_swept') swept.push(command)
+      const reply = command.type === 'cache_bump' ? bumped([5]) : sweptReply([], { more: false, after: 0, below: 9, owned: [] })
       const error = new TricordError('NO_QUORUM', 'no leader')
       queueMicrotask(() => done(group === broken ? { ok: false, error } : { ok: true, reply }))
       return { cancel: () => {} }
     },
   }
   const lines = {} as Lines
-  return new Invalidations(lines, new Writes(proposer as Proposer, { partitions: PARTITIONS, hash: (text) => text.length }))
+  const writes = new Writes(proposer as Proposer, { partitions: PARTITIONS, hash: (text) => text.length })
+  return { swept, invalidations: new Invalidations(lines, writes) }
 }
 
 describe('where a partition has no leader', () => {
@@ -48,6 +57,18 @@ describe('where a partition has no leader', () => {
     expect(unsure.length).toBeGreaterThanOrEqual(PARTITIONS - 1)
   })
 
+  test.each<[string, InvalidateWhat, number]>([
+    ['a tag', { tags: ['t'] }, 0],
+    ['a level', { prefix: 'a/' }, 1],
+  ])('nobody is told that %s is swept; else its home is', async (_, what, home) => {
+    const broken = heard(partitionGroup((home + 1) % PARTITIONS))
+    await expect(broken.invalidations.invalidate(NAME, what, CONFIG, OPTIONS)).rejects.toMatchObject({ outcome: 'unknown' })
+    expect(broken.swept).toEqual([])
+    const whole = heard(null)
+    await whole.invalidations.invalidate(NAME, what, CONFIG, OPTIONS)
+    expect(whole.swept).toMatchObject([{ lines: [[expect.any(String), 5]] }])
+  })
+
   test('an invalidation that is one command was not done', async () => {
     const work = invalidationsWithout(partitionGroup(1)).invalidate(NAME, { keys: ['a'] }, CONFIG, OPTIONS)
     await expect(work).rejects.toMatchObject({ code: 'NO_QUORUM', outcome: 'not-applied' })
@@ -61,7 +82,7 @@ describe('what a node owns', () => {
     const proposer: Pick<Proposer, 'submit'> = {
       submit(_, bytes, __, done) {
         const command = decodeCommand(bytes)
-        let reply = swept([], { more: false, after: 0, below: 9, owned: ownedKeys })
+        let reply = sweptReply([], { more: false, after: 0, below: 9, owned: ownedKeys })
         if (command.type === 'refused') throw new Error(command.message)
         if (command.type === 'cache_invalidate_keys') {
           commands.push(command.keys.length)
@@ -121,7 +142,7 @@ describe('what a node owns', () => {
             case 'cache_begin':
               return begun()
             case 'cache_sweep':
-              return swept([], { more, after: 0, below: 9, owned: told })
+              return sweptReply([], { more, after: 0, below: 9, owned: told })
             case 'cache_invalidate_keys':
               return invalidated([], command.keys.length, [])
             default:
@@ -169,7 +190,8 @@ describe('repeated under its key', () => {
         const command = decodeCommand(bytes)
         const named = key && `${group} ${key.key}`
         const known = named && answers.get(named)
-        if (!known) fresh.push(command.type)
+        // That it has swept it may say twice.
+        if (!known && command.type !== 'cache_swept') fresh.push(command.type)
         const reply = known || answerTo(command)
         if (named) answers.set(named, reply)
         queueMicrotask(() => done({ ok: true, reply }))
@@ -180,7 +202,7 @@ describe('repeated under its key', () => {
       if (command.type === 'cache_bump') return bumped([5])
       if (command.type === 'cache_sweep') {
         const isFirst = fresh.filter((type) => type === 'cache_sweep').length <= PARTITIONS
-        return swept([7, 8], { more: isFirst, after: isFirst ? 3 : 4, below: 9, owned: isFirst ? ['a'] : [] })
+        return sweptReply([7, 8], { more: isFirst, after: isFirst ? 3 : 4, below: 9, owned: isFirst ? ['a'] : [] })
       }
       const isFirst = !fresh.slice(0, -1).includes('cache_invalidate_keys')
       return invalidated([9], isFirst ? 0 : 1, isFirst ? ['a'] : [])

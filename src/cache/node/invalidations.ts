@@ -3,19 +3,21 @@
  * from then on; the sweep that follows takes the bodies away, partition by partition, and counts them. What a node owns
  * (`writeback`) is given back first: the log cannot take away what it does not have.
  *
- *   tags, declared level:  bump ──▶ dead everywhere ──▶ sweep, counted
+ *   tags, declared level:  bump ──▶ dead everywhere ──▶ sweep, counted ──▶ swept: else the home of the line does it (`home-sweeps.ts`)
  *   keys, prefix, all:     sweep ──▶ gone
  *
  * Repeated under its key it is led from answer to answer through the same commands, and takes nothing away that was put since.
  */
 import { TricordError } from '../../base/errors.ts'
+import type { Millis } from '../../base/ids.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import { entryLine, levelLine, tagLine } from '../line-id.ts'
+import { type Line, entryLine, levelLine, parseLine, tagLine } from '../line-id.ts'
 import { MACHINE_LIMITS, type SweepWhat } from '../machine/commands.ts'
 import { CACHE_LIMITS, type CacheCallOptions, type CacheConfig, type CacheName, type InvalidateWhat } from '../types.ts'
 import type { Lines } from './lines.ts'
 import { type Writes, allOf, ofPart, partOf, withoutKey } from './writes.ts'
 
+const SAY_TIMEOUT_MS = 5_000
 /** Lines are given back, and may be owned again at once: so often they are asked for. */
 const ROUNDS_MAX = 3
 /** From the beginning, where more is owned than a sweep tells of: twice as often as all that may be owned takes. */
@@ -39,9 +41,12 @@ export class Invalidations {
     if ('all' in what) return this.#sweepAll(name, { all: true }, 0, options)
     if ('tags' in what) return this.#tags(name, new Set(what.tags), options)
     const { prefix } = what
-    if (levels.some((level) => prefix.endsWith(level))) await this.#bump(levelLine(namespace, cache, prefix), ofPart(options, 'level'))
+    const line = levels.some((level) => prefix.endsWith(level)) ? levelLine(namespace, cache, prefix) : null
+    const below = line === null ? 0 : await this.#bump(line, ofPart(options, 'level'))
     // By the prefix in any case: what was put under other levels, or lies too deep, does not carry the line.
-    return this.#sweepAll(name, { prefix }, 0, options)
+    const removed = await this.#sweepAll(name, { prefix }, 0, options)
+    if (line !== null) this.#swept(line, below)
+    return removed
   }
 
   async #keys({ namespace, cache }: CacheName, keys: readonly string[], options: CacheCallOptions): Promise<number> {
@@ -84,7 +89,10 @@ export class Invalidations {
     const counts = [...tags].map(async (tag, nth) => {
       const line = tagLine(name.namespace, name.cache, tag)
       const named = ofPart(options, `tag${nth}`)
-      return this.#sweepAll(name, { line }, await this.#bump(line, named), named)
+      const below = await this.#bump(line, named)
+      const removed = await this.#sweepAll(name, { line }, below, named)
+      this.#swept(line, below)
+      return removed
     })
     return sum(await allOf(counts))
   }
@@ -94,6 +102,18 @@ export class Invalidations {
     const reply = await this.#writes.submit(this.#writes.partitionOf(line), { type: 'cache_bump', lines: [line] }, options)
     const [version = 0] = reply.type === 'bumped' ? reply.versions : []
     return version
+  }
+
+  /** Nobody waits for it: where it is lost the home sweeps once more. */
+  #swept(line: LineId, below: number): void {
+    const command = { type: 'cache_swept', lines: [[line, below]] } as const
+    this.#writes.submit(this.#writes.partitionOf(line), command, { timeoutMs: SAY_TIMEOUT_MS }).catch(() => {})
+  }
+
+  /** What carries the line in a version below, on one partition. */
+  readonly sweepLine = async (partition: number, line: LineId, below: number, timeoutMs: Millis): Promise<void> => {
+    const { namespace, cache } = parseLine(line) as Line
+    await this.#sweep(partition, { namespace, cache }, { line }, below, { timeoutMs })
   }
 
   async #sweepAll({ namespace, cache }: CacheName, what: SweepWhat, below: number, options: CacheCallOptions): Promise<number> {

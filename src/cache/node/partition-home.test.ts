@@ -26,12 +26,14 @@ const HELD: Submit = () => Promise.resolve({ type: 'held' })
 function bed(submit = HELD, machine: Partial<Record<keyof CacheMachine, unknown>> = {}) {
   const clock = new ManualClock()
   const sent: ToNode[] = []
-  const empty = { read: () => NOTHING_HELD, holders: () => [], eachOwned: () => [].values(), ownerOf: () => null }
+  const lines = { read: () => NOTHING_HELD, eachOwned: () => [].values(), ownerOf: () => null }
+  const empty = { ...lines, holders: () => [], unswept: () => [] }
   const home = new PartitionHome(0, TERM, { ...empty, ...machine } as unknown as CacheMachine, {
     clock: new SuspendAwareClock(clock),
     host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },
     writes: { submit } as unknown as Writes,
     send: (_, message) => void sent.push(message),
+    sweep: () => Promise.resolve(),
     gateWaits: new LatencyHistogram(),
     linesMax: LINES_MAX,
   })

@@ -19,6 +19,7 @@ import type { OwnCommand, ReleaseCommand } from '../machine/commands.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import type { Gate } from '../machine/replies.ts'
 import type { ObservedChange } from '../machine/table.ts'
+import { HomeSweeps, type HomeSweepsDeps } from './home-sweeps.ts'
 import { HomeWatches } from './home-watches.ts'
 import { Wakeup } from './wakeup.ts'
 import type { Done, Writes } from './writes.ts'
@@ -41,6 +42,7 @@ export interface HomeDeps {
   readonly send: (to: NodeId, message: ToNode) => void
   /** Answers waited so long at the gate. */
   readonly gateWaits: LatencyHistogram
+  readonly sweep: HomeSweepsDeps['sweep']
   /** Lines that are tracked here. */
   readonly linesMax: number
 }
@@ -62,6 +64,7 @@ export class PartitionHome {
   readonly directory: Directory
   readonly term: Term
   readonly watches: HomeWatches
+  readonly #sweeps: HomeSweeps
   readonly #partition: number
   readonly #group: GroupId
   readonly #machine: CacheMachine
@@ -112,6 +115,7 @@ export class PartitionHome {
       unsettled: () => (this.directory.isOpen ? (this.directory.firstUnsettled() ?? 'none') : null),
       confirm: (confirmed, refused) => this.#confirm(({ askedAt }) => confirmed(askedAt), refused),
     })
+    this.#sweeps = new HomeSweeps({ clock: this.#clock, machine, writes: deps.writes, sweep: deps.sweep })
     this.directory.start(this.#now(), machine.holders())
     this.#catchUp()
     this.#look()
@@ -134,7 +138,12 @@ export class PartitionHome {
   changed({ line, at, reason, previous, own }: ObservedChange): void {
     this.directory.changed({ line, version: at, cause: reason, own }, previous, this.#now())
     this.watches.moved()
+    if (line.startsWith('t') || line.startsWith('l')) this.#sweeps.changed(line, false)
     this.#look()
+  }
+
+  swept(line: LineId): void {
+    this.#sweeps.changed(line, true)
   }
 
   /** Who may hold copies, by the log. */
@@ -177,6 +186,7 @@ export class PartitionHome {
     this.#ended = true
     this.#wakeup.cancel()
     this.watches.end()
+    this.#sweeps.end()
   }
 
   /** What was confirmed before the machine was suspended is of no use after it. */
@@ -286,6 +296,7 @@ export class PartitionHome {
 
   #opened(): void {
     this.watches.moved()
+    this.#sweeps.open()
     const opening = this.#opening
     this.#opening = []
     for (const resolve of opening) resolve()

@@ -1,0 +1,149 @@
+/**
+ * Invalidations of tags and levels, at the home of their line. Whoever asked for one sweeps what carries the line, on all partitions, and
+ * says so (`cache_swept`). Where that is not heard its node is gone, or a partition is away: then the home does it, for as long as it
+ * takes. What is left is in the log: the next home goes on with it.
+ *
+ *   applied ──▶ unswept ──────────────────────────────────────────────────▶ cache_swept ──▶ nothing is left
+ *                  └──a second later──▶ a lane for each partition, one sweep at a time ──all──▶ │
+ *
+ * A sweep by a line and a version takes what is dead by then, and nothing else: it may come twice, and at any time. An invalidation of
+ * the same line meanwhile has its own sweeps; what is left of it is looked at anew.
+ */
+import type { Millis } from '../../base/ids.ts'
+import type { Clock } from '../../io/clock.ts'
+import type { LineId } from '../coherence/protocol.ts'
+import type { CacheMachine } from '../machine/machine.ts'
+import { Wakeup } from './wakeup.ts'
+import type { Writes } from './writes.ts'
+
+/** Whoever asked for it is done by then, mostly. */
+const PATIENCE_MS: Millis = 1_000
+const AGAIN_MS: Millis = 1_000
+const TIMEOUT_MS: Millis = 5_000
+/** Lines that are swept at a time; each may remember all partitions. */
+const RUNNING_MAX = 256
+
+export interface HomeSweepsDeps {
+  readonly clock: Clock
+  readonly machine: Pick<CacheMachine, 'unswept' | 'unsweptOf'>
+  readonly writes: Pick<Writes, 'partitions' | 'partitionOf' | 'submit'>
+  /** Resolves once nothing is left on the partition that carries the line in a version below. */
+  readonly sweep: (partition: number, line: LineId, below: number, timeoutMs: Millis) => Promise<void>
+}
+
+interface Unswept {
+  readonly line: LineId
+  readonly dueAt: Millis
+  below: number
+  /** Partitions; empty before it runs, and once it is done. */
+  readonly left: Set<number>
+}
+
+export class HomeSweeps {
+  readonly #deps: HomeSweepsDeps
+  /** In the order in which they are due. */
+  readonly #lines = new Map<LineId, Unswept>()
+  readonly #running = new Set<Unswept>()
+  /** Partitions whose lane is taken, or waits. */
+  readonly #busy = new Set<number>()
+  readonly #wakeup: Wakeup
+  #state: 'silent' | 'open' | 'ended' = 'silent'
+
+  constructor(deps: HomeSweepsDeps) {
+    this.#deps = deps
+    this.#wakeup = new Wakeup(deps.clock, () => this.#look())
+  }
+
+  /** Whatever older homes left is applied. */
+  open(): void {
+    if (this.#state !== 'silent') return
+    this.#state = 'open'
+    for (const line of this.#deps.machine.unswept()) this.#add(line)
+    this.#look()
+  }
+
+  /** Something was invalidated, or swept: what is left of it now? */
+  changed(line: LineId, isSwept: boolean): void {
+    if (this.#state !== 'open') return
+    const known = this.#lines.get(line)
+    if (known !== undefined && !isSwept) return
+    if (known !== undefined) this.#forget(known)
+    if (this.#deps.machine.unsweptOf(line) !== null) this.#add(line)
+    this.#look()
+  }
+
+  /** It leads no more, or the node stops. */
+  end(): void {
+    this.#state = 'ended'
+    this.#wakeup.cancel()
+    this.#lines.clear()
+    this.#running.clear()
+  }
+
+  #add(line: LineId): void {
+    this.#lines.set(line, { line, dueAt: this.#deps.clock.now() + PATIENCE_MS, below: 0, left: new Set() })
+  }
+
+  #forget(unswept: Unswept): void {
+    this.#lines.delete(unswept.line)
+    this.#running.delete(unswept)
+  }
+
+  #look(): void {
+    if (this.#running.size >= RUNNING_MAX) return
+    const now = this.#deps.clock.now()
+    for (const unswept of this.#lines.values()) {
+      if (this.#running.has(unswept)) continue
+      if (unswept.dueAt > now) return this.#wakeup.by(unswept.dueAt)
+      this.#run(unswept)
+      if (this.#running.size >= RUNNING_MAX) return
+    }
+  }
+
+  #run(unswept: Unswept): void {
+    const { machine, writes } = this.#deps
+    unswept.below = machine.unsweptOf(unswept.line)?.version ?? 0
+    for (let partition = 0; partition < writes.partitions; partition++) unswept.left.add(partition)
+    this.#running.add(unswept)
+    for (const partition of unswept.left) this.#goOn(partition)
+  }
+
+  /** The lane of a partition: the next line that is left there. */
+  #goOn(partition: number): void {
+    if (this.#busy.has(partition)) return
+    const next = this.#nextOn(partition)
+    if (next === null) return
+    this.#busy.add(partition)
+    const over = (): void => {
+      this.#busy.delete(partition)
+      this.#goOn(partition)
+    }
+    const swept = (): void => {
+      next.left.delete(partition)
+      if (next.left.size === 0) this.#say(next)
+      over()
+    }
+    const failed = (): void => {
+      // Not of this line, perhaps: the others have their turn.
+      if (this.#running.delete(next)) this.#running.add(next)
+      this.#deps.clock.after(AGAIN_MS, over)
+    }
+    this.#deps.sweep(partition, next.line, next.below, TIMEOUT_MS).then(swept, failed)
+  }
+
+  #nextOn(partition: number): Unswept | null {
+    for (const unswept of this.#running) if (unswept.left.has(partition)) return unswept
+    return null
+  }
+
+  /** Until it is applied: then `changed` forgets it. */
+  #say(unswept: Unswept): void {
+    if (!this.#running.has(unswept)) return
+    const { writes, clock } = this.#deps
+    const { line, below } = unswept
+    const again = (): void => void clock.after(AGAIN_MS, () => this.#say(unswept))
+    writes
+      .submit(writes.partitionOf(line), { type: 'cache_swept', lines: [[line, below]] }, { timeoutMs: TIMEOUT_MS })
+      .then(() => {}, again)
+  }
+}
