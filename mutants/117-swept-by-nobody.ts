@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/cache/node/home-sweeps.ts',
   find: 'const PATIENCE_MS: Millis = 1_000',
   replace: 'const PATIENCE_MS: Millis = Infinity',
-  killedBy: cacheSimulator(1, 60),
+  killedBy: cacheSimulator(156, 156),
 }

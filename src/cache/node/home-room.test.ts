@@ -153,7 +153,8 @@ test('a node asks its homes whenever the placement changes, and not once it is c
   const said: unknown[] = []
   let [bytes, changed] = [500, (): void => {}]
   const status = { role: 'leader', term: TERM, leader: 0 }
-  const machine = { roomBytes: 0, read: () => NOTHING_HELD, holders: () => [], eachOwned: () => [].values(), ownerOf: () => null }
+  const soft = { holders: () => [], eachOwned: () => [].values(), ownerOf: () => null, unswept: () => [] }
+  const machine = { roomBytes: 0, read: () => NOTHING_HELD, ...soft }
   const submit = async (partition: number, command: CacheCommand): Promise<unknown> => {
     said.push([partition, command])
     if (bytes === 700) throw new TricordError('NO_QUORUM', 'nobody there')
