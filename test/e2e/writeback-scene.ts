@@ -20,6 +20,8 @@ export interface Stage {
   readonly nodes: readonly NodeProcess[]
   readonly lost: LostEvents
   readonly lifeOf: (node: NodeProcess) => Life
+  /** Resolves once all that nodes have lost, by their own count, is in `lost`. */
+  readonly allTold: () => Promise<void>
 }
 
 interface Succession {
@@ -103,8 +105,8 @@ export class Scene {
 
   /** What a frozen node answers when it wakes it may have done before, and lost. */
   async #told(isFrozen: boolean): Promise<number> {
-    const { lost } = this.#stage
-    lost.look()
+    const { lost, allTold } = this.#stage
+    await allTold()
     const events = lost.seen.filter(({ cache }) => cache === this.#cache)
     for (const { key, life, count, at } of events) {
       const isOwner = life === this.#life && at > this.#struckAt
