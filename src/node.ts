@@ -87,6 +87,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
         swept: (line) => caches?.coherence.swept(partition, line),
         preparing: (line) => caches?.coherence.preparing(partition, line),
         unchanged: (line) => caches?.coherence.unchanged(partition, line),
+        clearing: (line) => caches?.coherence.clearing(partition, line),
         // Before the coherence is there no answer leaves.
         gate: (gate) =>
           caches === null

@@ -60,6 +60,7 @@ class Bed implements ApplyContext {
   gates: Gate[] = []
   readonly prepared: string[] = []
   readonly spared: string[] = []
+  readonly clearing: string[] = []
   readonly changed: string[] = []
   opened: Promise<void> | null = null
   readonly store = new Map<string, Uint8Array>()
@@ -72,6 +73,7 @@ class Bed implements ApplyContext {
         swept: () => {},
         preparing: (line) => void this.prepared.push(line),
         unchanged: (line) => void this.spared.push(line),
+        clearing: (line) => void this.clearing.push(line),
         gate: (gate) => {
           this.gates.push(gate)
           return this.opened
@@ -214,6 +216,17 @@ describe('a line that a command meant to change and did not is told', () => {
     bed.cache(command)
     expect(bed.spared.filter((one) => !bed.changed.includes(one))).toEqual(told.map(line))
     if (told.length === 0) expect(bed.spared).toEqual([])
+  })
+
+  test('what an invalidation leaves to its owner is told, for it comes again', () => {
+    const bed = new Bed()
+    bed.cache(put('a', '1'))
+    bed.cache({ type: 'cache_own', line: line('owned'), node: 'n2', count: 9, term: bed.term })
+    bed.cache(put('owned', '2'))
+    bed.cache(drop('a'))
+    expect(bed.clearing).toEqual([])
+    bed.cache(drop('a', 'owned'))
+    expect(bed.clearing).toEqual([line('owned')])
   })
 
   test('of a transaction that is refused all of them, of one that is done none', () => {

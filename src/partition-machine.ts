@@ -9,11 +9,11 @@
 import type { Plain } from './actors/envelope.ts'
 import type { Millis } from './base/ids.ts'
 import type { LineId } from './cache/coherence/protocol.ts'
-import { lineOf } from './cache/line-id.ts'
+import { type Line, lineOf, parseLine } from './cache/line-id.ts'
 import { VERSION as CACHE_VERSION } from './cache/machine/codes.ts'
 import { linesToChange } from './cache/machine/decode.ts'
 import { type CacheMachine, createCacheMachine } from './cache/machine/machine.ts'
-import { type Gate, gateOf, isCacheReply, isFlushed, maySpare } from './cache/machine/replies.ts'
+import { type Gate, gateOf, isCacheReply, isFlushed, keysLeft, maySpare } from './cache/machine/replies.ts'
 import type { CacheObserver } from './cache/machine/table.ts'
 import { type QueueMachine, type QueueMachineOptions, createQueueMachine } from './queue/machine.ts'
 import type { AttachContext, StateMachine } from './raft/machine.ts'
@@ -35,6 +35,8 @@ export interface PartitionCoherence extends CacheObserver {
   preparing(line: LineId): void
   /** A command that would change the line was applied, and may have left it as it was. */
   unchanged(line: LineId): void
+  /** An invalidation that was applied leaves the line to its owner, and comes again. */
+  clearing(line: LineId): void
   /** What an answer waits for before it leaves; null: nothing. */
   gate(gate: Gate): Promise<void> | null
 }
@@ -56,6 +58,11 @@ export function createPartitionMachine({ coherence, ...options }: PartitionMachi
   const spared = (command: Uint8Array): void => {
     for (const line of changedByAny(command)) coherence.unchanged(line)
   }
+  const leftToOwners = (command: Uint8Array, reply: Plain): void => {
+    const keys = new Set(keysLeft(reply))
+    if (keys.size === 0) return
+    for (const line of linesToChange(command)) if (keys.has((parseLine(line) as Line).name)) coherence.clearing(line)
+  }
   const ownerOf = (bytes: Uint8Array): StateMachine => (bytes[0] === CACHE_VERSION ? caches : queues)
   return {
     queues,
@@ -63,7 +70,10 @@ export function createPartitionMachine({ coherence, ...options }: PartitionMachi
     apply(ctx, ticket, command) {
       if (!isMixed(command)) {
         const reply = ownerOf(command).apply(ctx, ticket, command)
-        if (reply !== null && isCacheReply(reply) && maySpare(reply)) spared(command)
+        if (reply !== null && isCacheReply(reply) && maySpare(reply)) {
+          spared(command)
+          leftToOwners(command, reply)
+        }
         return reply
       }
       const reply = transact(queues, caches, ctx, ticket, command)

@@ -15,7 +15,7 @@ import { createHome, isLive } from './home.ts'
 import type { Change } from './home-lines.ts'
 import { change, expectNothing, prepare, receiveGetS, receiveInvAck, sweep, tickLines } from './home-lines.ts'
 import type { Given } from './home-owners.ts'
-import { given, notGiven, receiveGetM, stepIsOver, takeBack } from './home-owners.ts'
+import { clear, given, notGiven, receiveGetM, stepIsOver, takeBack } from './home-owners.ts'
 import { tickOrphans } from './home-orphans.ts'
 import { catchUp, receiveViewAck, startHome, tickOpening } from './home-opening.ts'
 import {
@@ -173,6 +173,11 @@ export class Directory {
   takeBack(line: LineId, now: Millis): void {
     takeBack(this.home, line, now)
     this.wake(now)
+  }
+
+  /** An invalidation was refused likewise, and comes again once the line is given back: nobody is given it meanwhile. */
+  clearing(line: LineId, now: Millis): void {
+    clear(this.home, line, now)
   }
 
   /** A majority answered that `port.confirm(ask)` came from the leader of the newest term it knows. */

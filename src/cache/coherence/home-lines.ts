@@ -84,6 +84,7 @@ function heldBefore(busy: Invalidation | null, now: Millis): Held | null {
 /** A write was applied. */
 export function change(home: Home, { version, cause, own, line: id }: Change, previous: Held, now: Millis): void {
   const { state } = home
+  if (cause === 'invalidate') home.clearing.delete(id)
   const line = state.lines.get(id)
   // What an owner flushes is news to nobody else: nobody else has a copy until its ownership is over.
   if (line === undefined || own !== 0) return

@@ -6,6 +6,8 @@
  *                                                                     │ getS, getM of another: inv; it flushes, then acknowledges,
  *   free ◀──released── port.release ◀── nobody holds it, the log says owned ◀──┘   or its session is over
  *
+ * A line that is to be cleared is given to nobody for a while: who asks for it writes through the log.
+ *
  * Nobody is told anything of a line that the log says is owned: the owner may have newer values, or may have had, and what
  * it flushed is certain only once nothing more can come of it. So questions wait in a queue.
  */
@@ -14,6 +16,9 @@ import type { Home, HomeLine, Owner, Question } from './home.ts'
 import { createLine, isLive, refuse, sessionOf, tell } from './home.ts'
 import { forgetIfIdle, grant, invalidate } from './home-lines.ts'
 import type { LineId, ToHome } from './protocol.ts'
+
+/** Lines that are being cleared at a time. Others may be owned again before they are. */
+const CLEARING_MAX = 65_536
 
 /** What the log gave. */
 export interface Given {
@@ -62,6 +67,10 @@ export function serve(home: Home, id: LineId, line: HomeLine, now: Millis): void
   }
   for (const { node, sid, rid, wants } of line.queue) if (wants === 'S') grant(home, id, line, node, sid, rid)
   line.queue = line.queue.filter(({ wants }) => wants === 'X')
+  if (line.queue.length > 0 && isClearing(home, id, now)) {
+    for (const question of line.queue) tellUnowned(home, id, question)
+    line.queue = []
+  }
   const next = line.queue[0]
   if (next === undefined || invalidate(home, id, line, 'put', now) !== null) return
   line.queue.shift()
@@ -89,11 +98,29 @@ export function given(home: Home, id: LineId, what: Given, now: Millis): void {
 /** It is certain that the ownership was refused. Who asked is told what the line holds, and writes through the log. */
 export function notGiven(home: Home, id: LineId, now: Millis): void {
   const step = home.state.lines.get(id)?.step ?? null
-  if (step !== null && step !== 'release' && sessionOf(home, step.node, step.sid, now) !== null) {
-    const { node, sid, rid } = step
-    tell(home, node, { type: 'dataU', term: home.options.term, sid, rid, line: id, held: home.port.read(id) })
-  }
+  if (step !== null && step !== 'release' && sessionOf(home, step.node, step.sid, now) !== null) tellUnowned(home, id, step)
   stepIsOver(home, id, now)
+}
+
+function tellUnowned(home: Home, id: LineId, { node, sid, rid }: Question): void {
+  tell(home, node, { type: 'dataU', term: home.options.term, sid, rid, line: id, held: home.port.read(id) })
+}
+
+/**
+ * An invalidation was told that the line is owned, and comes again once it is given back. Who writes the line all the time would own it
+ * again by then, each time.
+ */
+export function clear({ clearing, options }: Home, id: LineId, now: Millis): void {
+  clearing.delete(id)
+  for (const [other, until] of clearing) {
+    if (now < until) break
+    clearing.delete(other)
+  }
+  if (clearing.size < CLEARING_MAX) clearing.set(id, now + options.clearMs)
+}
+
+function isClearing({ clearing }: Home, id: LineId, now: Millis): boolean {
+  return now < (clearing.get(id) ?? -Infinity)
 }
 
 /** It is certain that the ownership before is over. */

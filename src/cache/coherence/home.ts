@@ -42,6 +42,8 @@ export interface HomeOptions extends LeaseTimes {
   readonly confirmMs: Millis
   /** A holder without a session for that long is none any more: it would only delay the next home. So long a line waits for its owner. */
   readonly holderIdleMs: Millis
+  /** So long nobody is given a line that an invalidation was told is owned: it waits for an owner that is gone, then comes again. */
+  readonly clearMs: Millis
   /** Lines that are tracked: beyond it, the copies of others are called back. */
   readonly linesMax: number
 }
@@ -55,6 +57,7 @@ export const HOME_DEFAULTS: Omit<HomeOptions, 'term'> = {
   expectMs: 1_000,
   confirmMs: 400,
   holderIdleMs: 60_000,
+  clearMs: 3_000,
   linesMax: 1_000_000,
 }
 
@@ -197,6 +200,8 @@ export interface Home {
   readonly counts: Record<ToHome['type'] | ToNode['type'], number>
   /** Of lines lately invalidated, the oldest first. */
   readonly past: Map<LineId, LastInvalidation>
+  /** Lines that nobody is given for now, and until when; those that are over first. */
+  readonly clearing: Map<LineId, Millis>
   readonly round: Round
 }
 
@@ -227,6 +232,7 @@ export function createHome(options: HomeOptions, port: HomePort): Home {
     state,
     counts: noCounts(),
     past: new Map(),
+    clearing: new Map(),
     round: { hand: null, at: -Infinity, found: false, ending: new Set() },
   }
 }

@@ -179,6 +179,12 @@ export function maySpare(reply: Plain): boolean {
   return kind === REFUSED || kind === OWNED || kind === UNJUDGED || kind === INVALIDATED || (kind === DELETED && existed === false)
 }
 
+/** Those that an invalidation could not take away, for they are owned; of any other reply none. */
+export function keysLeft(reply: Plain): readonly string[] {
+  const [kind, , , keys] = reply as readonly Plain[]
+  return kind === INVALIDATED ? (keys as readonly string[]) : []
+}
+
 export interface Gate {
   /** Changes that the answer tells of: it leaves once no node can serve what was before any of them. */
   readonly versions: readonly number[]

@@ -175,6 +175,10 @@ export class Coherence implements Lines {
     this.homes.get(partition)?.unchanged(line)
   }
 
+  clearing(partition: number, line: LineId): void {
+    this.homes.get(partition)?.clearing(line)
+  }
+
   /** The home is there before any answer of its term can leave (`GroupHost.onChange`). */
   gate(partition: number, gate: Gate): Promise<void> | null {
     // Copies elsewhere may be read, and nobody here hears that they are gone.

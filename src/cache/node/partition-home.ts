@@ -135,6 +135,10 @@ export class PartitionHome {
     this.directory.unchanged(line)
   }
 
+  clearing(line: LineId): void {
+    this.directory.clearing(line, this.#now())
+  }
+
   changed({ line, at, reason, previous, own }: ObservedChange): void {
     this.directory.changed({ line, version: at, cause: reason, own }, previous, this.#now())
     this.watches.moved()
