@@ -45,7 +45,7 @@ export function sweep(table: CacheTable, ctx: ApplyContext, command: SweepComman
     if (command.after === 0) fenceLoads(table, ctx, (load) => load.line.startsWith(lines))
     const cache = table.find(command)
     // All at once, with an entry or without: what an owner deletes and puts again is flushed as if it were new, behind the page or before it.
-    const { keys, more } = command.after === 0 ? ownedBelow(table, lines) : NOTHING_OWNED
+    const { keys, more } = command.after === 0 ? ownedBelow(table, lines) : { keys: [], more: false }
     // What is not told now would not be found later: from the beginning, once these are given back.
     if (more) return sweptNames([], { more, after: 0, below, owned: keys })
     if (cache === null) return sweptNames([], { more: false, after: command.after, below, owned: keys })
@@ -65,8 +65,6 @@ interface OwnedKeys {
   /** There are others. */
   readonly more: boolean
 }
-
-const NOTHING_OWNED: OwnedKeys = { keys: [], more: false }
 
 /** Keys of lines that nodes own, at most a page: of those owned first. */
 function ownedBelow(table: CacheTable, lines: LineId, isMeant: (line: LineId) => boolean = () => true): OwnedKeys {

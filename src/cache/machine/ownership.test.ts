@@ -121,7 +121,12 @@ test('what became owned while a sweep by name was under way is told by its later
   expect(page).toMatchObject({ more: true, owned: [] })
   own(bed)
   const { below, after } = page as Extract<CacheReply, { type: 'swept' }>
-  expect(bed.run({ ...sweep, below, after })).toMatchObject({ removed: 0, more: false, owned: ['a'] })
+  const later = { ...sweep, below, after }
+  expect(bed.run(later)).toMatchObject({ removed: 0, more: false, owned: ['a'] })
+  // Each page tells what it has met, and nothing of others.
+  expect(bed.run(later)).toMatchObject({ removed: 0, more: false, owned: ['a'] })
+  release(bed, 1)
+  expect(bed.run({ ...later, what: { prefix: 'other' } })).toMatchObject({ removed: 0, more: false, owned: [] })
 })
 
 test('owning ends a load', () => {
