@@ -28,8 +28,13 @@ test('every call is answered as it says', async () => {
     const lineWith = (text: string) => answers.find((line) => line.includes(text)) ?? `none with ${text}`
     const told = (header: string) =>
       answers.filter((line) => line.toLowerCase().startsWith(header)).map((line) => line.trim().split(' ')[1])
-    expect(told('tricord-line:').slice(0, 2)).toEqual(['I', 'S'])
-    expect(told('tricord-cache:').slice(0, 2)).toEqual(['miss', 'hit'])
+    expect([told('tricord-line:')[0], told('tricord-cache:')[0]]).toEqual(['I', 'miss'])
+    // Read again it is a hit: at once, unless a lease ran out on a busy machine.
+    const again = async (): Promise<unknown> => {
+      const { headers } = await fetch(`${cluster.nodes[1]?.url}/v1/caches/app/entries/user%2F8`)
+      return [headers.get('tricord-line'), headers.get('tricord-cache')]
+    }
+    await expect.poll(again).toEqual(['S', 'hit'])
     expect(JSON.parse(lineWith('VERSION_MISMATCH'))).toMatchObject({ version: 1 })
     expect(lineWith('"value":')).toBe('{"value":5,"version":1}')
     expect(lineWith('"invalidated":')).toBe('{"invalidated":1}')

@@ -43,22 +43,27 @@ async function putAll(caches: Caches, name: CacheName): Promise<void> {
   expect(written.filter((result) => !('version' in result))).toEqual([])
 }
 
+/** Others had to go; of what is its own to write there is about half; copies have the rest. */
+function isFull({ bytes, evicted, copies, owned }: Kept): boolean {
+  const isShared = owned * VALUE_BYTES > 0.4 * NODE_BYTES && copies * VALUE_BYTES > 0.3 * NODE_BYTES
+  return isShared && bytes > 0.9 * NODE_BYTES && evicted > CACHES * KEYS.length - NODE_BYTES / VALUE_BYTES
+}
+
 test('what is read and what is written alone share one budget, over all caches and partitions', async () => {
   const [writer, reader] = cluster().nodes.map(({ node }) => createCaches(node.system, node.id)) as unknown as [Caches, Caches]
-  for (let nth = 0; nth < CACHES; nth++) {
+  let kept: Kept | undefined
+  // On a busy machine a lease may run out: then all of it is gone, and comes again.
+  for (let nth = 0; nth < CACHES || (nth < 10 * CACHES && !isFull(kept as Kept)); nth++) {
     const [copied, owned] = ['copied', 'owned'].map((what) => ({ namespace: 'default', cache: `${what}-${nth}` })) as [CacheName, CacheName]
     await reader.configure(owned, { durability: 'writeback' }, OPTIONS)
     await putAll(writer, copied)
     expect(await reader.getMany(copied, KEYS, OPTIONS)).toHaveLength(KEYS.length)
     // Copies make room for it.
     await putAll(reader, owned)
-    for (const { bytes } of await readings()) expect(bytes).toBeLessThanOrEqual(NODE_BYTES)
+    const all = await readings()
+    for (const { bytes } of all) expect(bytes).toBeLessThanOrEqual(NODE_BYTES)
+    kept = all[1] as Kept
+    expect(kept.owned * VALUE_BYTES).toBeLessThan(0.6 * NODE_BYTES)
   }
-  const kept = (await readings())[1] as Kept
-  // It is full: of what is its own to write there is about half, and no more; copies have the rest.
-  expect(kept.bytes).toBeGreaterThan(0.9 * NODE_BYTES)
-  expect(kept.evicted).toBeGreaterThan(CACHES * KEYS.length - NODE_BYTES / VALUE_BYTES)
-  expect(kept.owned * VALUE_BYTES).toBeGreaterThan(0.4 * NODE_BYTES)
-  expect(kept.owned * VALUE_BYTES).toBeLessThan(0.6 * NODE_BYTES)
-  expect(kept.copies * VALUE_BYTES).toBeGreaterThan(0.3 * NODE_BYTES)
+  expect(kept).toSatisfy(isFull)
 })
