@@ -24,12 +24,24 @@ test('it is taken, given once, and taken again where there is room for it', asyn
   expect([reserve.there, (await stat(path())).size]).toEqual([true, BYTES])
   expect(await reserve.give()).toBe(true)
   expect([reserve.there, await readdir(directory), await reserve.give()]).toEqual([false, [], false])
-  free--
-  await reserve.take()
-  expect([reserve.there, await readdir(directory)]).toEqual([false, []])
-  free++
   await Promise.all([reserve.take(), reserve.take()])
   expect([reserve.there, (await stat(path())).size]).toEqual([true, BYTES])
+})
+
+test('of little room it takes a part, and leaves as much; of more the rest', async () => {
+  const disk = BYTES
+  const given = new Reserve(path(), BYTES, async () => disk - ((await stat(path()).catch(() => null))?.size ?? 0))
+  for (let looks = 0; looks < 3; looks++) await given.take()
+  expect([given.there, (await stat(path())).size]).toEqual([false, BYTES / 2])
+  expect([await given.give(), await given.give(), await readdir(directory)]).toEqual([true, false, []])
+  await given.take()
+  free = 1.5 * BYTES
+  await reserve.take()
+  expect([reserve.there, (await stat(path())).size]).toEqual([true, BYTES])
+  free = 0
+  const none = new Reserve(`${path()}.none`, BYTES, async () => free)
+  await none.take()
+  expect([none.there, await none.give()]).toEqual([false, false])
 })
 
 test('that of an earlier life counts, and is enlarged', async () => {

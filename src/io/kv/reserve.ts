@@ -3,18 +3,19 @@
  * it gives any: a table of what is in its log, a manifest. Only then does it remove what the failed compaction left behind, which
  * may be all that fills the disk. So a file is kept that can go.
  *
- *   open ──no space──> give ──> open ──> take, now or once there is room
+ *   open ──no space──> give ──> open ──> take, at once or as room comes
+ *
+ * It does not wait until there is plenty: without it the next failure is the last, for a store that cannot be opened gives no
+ * room back, and the log before it cannot let go either. It never has more than it leaves to others, so it may be a part.
  */
 import { type FileHandle, open, stat, unlink } from 'node:fs/promises'
 
-/** Taken only where so many times as much is free. */
-const FREE_TIMES = 3
 const BLOCK = new Uint8Array(256 * 1024)
 
 export interface Room {
   /** False: there was none left to give. */
   give(): Promise<boolean>
-  /** Nothing where it is there already, or room is too scarce. */
+  /** As much as is missing, or as there is room for. */
   take(): Promise<void>
 }
 
@@ -47,8 +48,13 @@ export class Reserve implements Room {
   take(): Promise<void> {
     return this.#inOrder(async () => {
       if (this.#there) return
-      const missing = this.#bytes - (await this.#size())
-      this.#there = missing <= 0 || ((await this.#freeBytes()) >= FREE_TIMES * missing && (await this.#write()))
+      const has = await this.#size()
+      const missing = this.#bytes - has
+      if (missing > 0) {
+        const more = Math.min(missing, Math.floor(((await this.#freeBytes()) - has) / 2))
+        if (more <= 0 || !(await this.#write(more)) || more < missing) return
+      }
+      this.#there = true
     })
   }
 
@@ -69,16 +75,15 @@ export class Reserve implements Room {
     )
   }
 
-  /** What cannot be written whole helps nobody, and takes the room of others. */
-  async #write(): Promise<boolean> {
+  /** Behind what there is. False: others were quicker; what was written stays. */
+  async #write(bytes: number): Promise<boolean> {
     let file: FileHandle | null = null
     try {
-      file = await open(this.#path, 'w')
-      for (let at = 0; at < this.#bytes; at += BLOCK.length) await file.writeFile(BLOCK.subarray(0, this.#bytes - at))
+      file = await open(this.#path, 'a')
+      for (let at = 0; at < bytes; at += BLOCK.length) await file.writeFile(BLOCK.subarray(0, bytes - at))
       await file.sync()
       return true
     } catch {
-      await this.#remove()
       return false
     } finally {
       await file?.close()

@@ -95,6 +95,10 @@ export class Checkpoints {
   }
 
   /** As of the last `weigh`. */
+  get owedBytes(): number {
+    return this.#owedBytes
+  }
+
   get behind(): boolean {
     return this.#owedBytes > OWED_BYTES_MAX
   }

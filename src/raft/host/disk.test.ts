@@ -98,6 +98,41 @@ describe('a disk that is low', () => {
     expect(await cluster.do(one, { add: 1 })).toEqual({ ok: true, reply: 3 })
   })
 
+  test('and scarce, of a follower: its log grows no further while it could shrink; it catches up once there is room', async () => {
+    cluster = new RaftCluster({ nodes: 3, segmentBytes: 4_000, logBytesMax: 2_000, checkpointIntervalMs: 1_000 })
+    const leader = await cluster.found()
+    const [late] = cluster.followers() as [TestNode]
+    await puts(leader, 0, 40)
+    late.disk.freeBytes = 200_000
+    await cluster.clock.until(() => late.host.stats.diskRoom === 'low', 'its host knows')
+    const { walSegments, walBytes } = late.host.stats
+    expect(walSegments).toBeGreaterThan(4)
+    const { last } = late.host.status(GROUP)!
+    await puts(leader, 40, 80)
+    expect(late.host.status(GROUP)!.last - last).toBeLessThan(5)
+    expect(late.host.stats.walBytes - walBytes).toBeLessThan(4_000)
+    // What it can give it gives; then there is nothing to wait for, and it is not left behind for ever.
+    await cluster.clock.until(() => late.host.stats.walSegments <= 4, 'the log has shrunk')
+    await cluster.converge()
+    expect([late.machine.registers.size, late.host.stats.snapshotsReceived]).toEqual([80, 1])
+  })
+
+  test('and scarce takes no snapshot that leaves less than it takes', async () => {
+    cluster = new RaftCluster({ nodes: 3, logBytesMax: 2_000 })
+    const leader = await cluster.found()
+    const [late] = cluster.followers() as [TestNode]
+    late.disk.freeBytes = 10_000
+    cluster.isolate(late, true)
+    await puts(leader, 0, 80)
+    await cluster.clock.until(() => leader.host.status(GROUP)!.first > 30, 'compacted')
+    cluster.isolate(late, false)
+    await cluster.clock.until(() => cluster.log.some((line) => line.includes('given up: the disk is almost full')), 'it is said')
+    expect(late.host.stats.snapshotsReceived).toBe(0)
+    late.disk.freeBytes = 200_000
+    await cluster.converge()
+    expect([late.machine.registers.size, late.host.stats.snapshotsReceived]).toEqual([80, 1])
+  })
+
   test('tells when that changes', async () => {
     cluster = new RaftCluster({ nodes: 1 })
     const node = await cluster.found()

@@ -171,7 +171,7 @@ export class Host implements Actor {
     this.#campaign(now)
     this.#sends.tick(now)
     this.checkpoints.weigh(this.replicas.live())
-    this.shared.disk.tick(ctx, now)
+    this.shared.disk.tick(ctx, now, this.checkpoints.owedBytes)
     this.#noticeRoom()
     this.checkpoints.consider(this.replicas.live(), now)
     this.compactor.tick(this.replicas.live(), ctx, now)

@@ -44,6 +44,8 @@ interface Session {
   readonly prefix: Uint8Array
   readonly digest: RecordDigest
   readonly cold: ColdDigest
+  /** Of the chunks that were stored, or are being so. */
+  bytes: number
   queue: Chunk[]
   /** The next chunk to take from the wire; the next to store. */
   expected: number
@@ -90,6 +92,7 @@ export class SnapshotReceives {
       prefix: prefixOf(group.id, generation),
       digest: new RecordDigest(),
       cold: new ColdDigest(),
+      bytes: 0,
       queue: [],
       expected: 1,
       stored: 0,
@@ -113,6 +116,8 @@ export class SnapshotReceives {
     const chunk = session.queue.shift()
     if (chunk === undefined) return
     session.busy = true
+    if (!this.#shared.disk.mayTake(session.bytes, chunk.bytes.length)) return this.#giveUp(session, 'the disk is almost full')
+    session.bytes += chunk.bytes.length
     const ops = this.#unpack(session, chunk)
     if (ops === null) return this.#giveUp(session, 'a chunk that does not parse')
     if (chunk.last) ops.push({ key: headerKey(session.group.id, session.generation), value: encodeHeader(session.header) })
