@@ -1,6 +1,6 @@
 /**
  * A disk that the store fills to the last byte: a compaction found no room for what it wrote, and left that there. What it left
- * goes at the next opening, for which room is kept.
+ * goes at the next opening, for which room is kept; or ahead of it.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -74,5 +74,17 @@ describe.skipIf(!mayMount())('a disk that the store itself fills', () => {
     await rm(ballast())
     await storage.freeBytes()
     expect(await freeBytes()).toBeGreaterThan(DISK_BYTES - 6 * MIB)
+  })
+
+  test('is opened without any room where that is what was left there: by a compaction that ate what was kept, as it came back', async () => {
+    for (let at = 0; at < RECORDS / 4; at++) await kv.batch([{ key: keyOf(at), value: valueOf(at, 0) }], { sync: false })
+    await kv.compact({})
+    await kv.close()
+    await rm(join(root, 'state.reserve'))
+    const left = join(root, 'state', '999999.ldb')
+    for (let free = await freeBytes(); free > 0; free = await freeBytes()) await writeFile(left, Buffer.alloc(free), { flag: 'a' })
+    kv = await storage.kv('state')
+    expect(Buffer.from((await kv.get(keyOf(1))) ?? [])).toEqual(Buffer.from(valueOf(1, 0)))
+    expect(await freeBytes()).toBeGreaterThan(DISK_BYTES / 2)
   })
 })

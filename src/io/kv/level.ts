@@ -1,7 +1,9 @@
 /** LevelDB behind the Kv interface: writes run on libuv's pool, so the event loop never waits for the disk. */
 import { ClassicLevel } from 'classic-level'
+import { isDiskFull } from './disk-full.ts'
 import type { Kv, KvIterator, KvOp, KvPair, KvRange } from './kv.ts'
 import { LevelCompaction } from './level-compaction.ts'
+import { removeLeftovers } from './level-leftovers.ts'
 
 type Database = ClassicLevel<Uint8Array, Uint8Array>
 
@@ -11,6 +13,15 @@ const FIRST_KEY = new Uint8Array(1)
 const LAST_KEY = new Uint8Array(64).fill(0xff)
 
 export async function openLevelKv(directory: string, writeBufferBytes: number): Promise<Kv> {
+  try {
+    return await open(directory, writeBufferBytes)
+  } catch (error) {
+    if (!isDiskFull(error) || (await removeLeftovers(directory)) === 0) throw error
+    return open(directory, writeBufferBytes)
+  }
+}
+
+async function open(directory: string, writeBufferBytes: number): Promise<Kv> {
   const db: Database = new ClassicLevel(directory, {
     keyEncoding: 'view',
     valueEncoding: 'view',

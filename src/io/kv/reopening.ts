@@ -11,6 +11,7 @@
  */
 import { DiskFullError } from '../storage.ts'
 import { KvDamagedError, damageOf } from './damage.ts'
+import { isDiskFull } from './disk-full.ts'
 import type { Kv, KvIterator, KvOp, KvRange } from './kv.ts'
 import { NO_ROOM, type Room } from './reserve.ts'
 
@@ -32,12 +33,6 @@ async function openIn(room: Room, open: () => Promise<EngineKv>): Promise<Engine
   })
   await room.take()
   return kv
-}
-
-/** Engines tell it in words alone. */
-function isDiskFull(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return /no space left on device|disk quota exceeded|ENOSPC|EDQUOT/i.test(error.message) || isDiskFull(error.cause)
 }
 
 async function told<T>(work: Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 /**
  * Room on the disk for the opening of a store. An engine that found the disk full has to be opened again, which takes room before
- * it gives any: a table of what is in its log, a manifest. Only then does it remove what the failed compaction left behind, which
- * may be all that fills the disk. So a file is kept that can go.
+ * it gives any: a table of what is in its log, a manifest. Only then does it remove what it needs no more. So a file is kept that
+ * can go.
  *
  *   open ──no space──> give ──> open ──> take, at once or as room comes
  *

@@ -1,0 +1,27 @@
+/**
+ * Removes the tables that LevelDB left behind when it found the disk full, and refers to no more: of a compaction, and of each
+ * opening that failed. It would do so itself once it is open; but that takes room, and they may be all that fills the disk.
+ */
+import { readFile, readdir, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { liveTables } from './level-manifest.ts'
+
+const TABLE = /^(\d+)\.ldb$/
+const MANIFEST = /^MANIFEST-\d+\n$/
+
+/** Resolves with how many there were. Of a store that is closed, and only where its manifest is understood. */
+export async function removeLeftovers(directory: string): Promise<number> {
+  const current = await readFile(join(directory, 'CURRENT'), 'latin1').catch(() => '')
+  if (!MANIFEST.test(current)) return 0
+  const manifest = await readFile(join(directory, current.trimEnd())).catch(() => null)
+  const live = manifest === null ? null : liveTables(manifest)
+  if (live === null) return 0
+  let removed = 0
+  for (const name of await readdir(directory)) {
+    const number = TABLE.exec(name)?.[1]
+    if (number === undefined || live.has(Number(number))) continue
+    await unlink(join(directory, name))
+    removed++
+  }
+  return removed
+}
