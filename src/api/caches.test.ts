@@ -340,6 +340,14 @@ describe('one refusal per code', () => {
       'INVALID_ARGUMENT',
       400,
       async () => {
+        await put('r/entries/beyond', '9007199254740993')
+        return post('r/entries/beyond/incr', { by: -2 })
+      },
+    ],
+    [
+      'INVALID_ARGUMENT',
+      400,
+      async () => {
         await put('r/entries/max', String(Number.MAX_SAFE_INTEGER))
         return post('r/entries/max/incr')
       },

@@ -227,7 +227,7 @@ export interface Caches {
   ): Promise<readonly MputResult[]>
   /** Whether there was one. */
   delete(name: EntryName, condition: Condition, options: CacheCallOptions): Promise<{ readonly existed: boolean; readonly version: number }>
-  /** From 0 where there is none. INVALID_ARGUMENT where the value is no integer, or would pass 2^53. */
+  /** From 0 where there is none. INVALID_ARGUMENT where the value is no integer, or it or the sum is beyond +-(2^53 - 1). */
   increment(name: EntryName, by: number, options: CacheCallOptions): Promise<{ readonly value: number; readonly version: number }>
   /** How many entries are gone. */
   invalidate(name: CacheName, what: InvalidateWhat, options: CacheCallOptions): Promise<{ readonly invalidated: number }>

@@ -271,7 +271,7 @@ export class NaiveModel {
     if (this.#isUnjudged(command, command.tags)) return { type: 'unjudged' }
     const current = this.#alive(command, command.tags)
     const text = current === undefined ? '0' : FROM_TEXT.decode(current.value)
-    if (!/^-?\d+$/.test(text)) return refusal('INVALID_ARGUMENT')
+    if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(Number(text))) return refusal('INVALID_ARGUMENT')
     const value = Number(text) + command.by
     if (Math.abs(value) > Number.MAX_SAFE_INTEGER) return refusal('INVALID_ARGUMENT')
     const fresh = { deadline: this.time + (command.ttlMs ?? Infinity), slidingMs: 0, staleMs: 0, tags: command.tags }

@@ -46,7 +46,7 @@ const share = fc.record({
 /** Mostly the cache's own. */
 const itsShare = fc.option(share, { freq: 8 })
 const value = fc.oneof(
-  { weight: 5, arbitrary: fc.constantFrom('', '1', '-7', 'x', 'a value', '9007199254740990') },
+  { weight: 5, arbitrary: fc.constantFrom('', '1', '-7', 'x', 'a value', '9007199254740990', '9007199254740993') },
   { weight: 1, arbitrary: fc.constantFrom('x'.repeat(25), 'x'.repeat(70)) },
 )
 

@@ -18,7 +18,7 @@ export function mismatchOf(condition: Condition, version: number): Refused | nul
 /** `before` null: there is nothing, which counts as 0. */
 export function sumOf(before: Uint8Array | null, by: number): number | Refused {
   const sum = (before === null ? 0 : integerIn(before)) + by
-  if (Number.isNaN(sum)) return invalid('key', 'what it holds is no integer')
+  if (Number.isNaN(sum)) return invalid('key', 'what it holds is no integer from -(2^53 - 1) to 2^53 - 1')
   return Number.isSafeInteger(sum) ? sum : invalid('by', 'the sum is beyond 2^53')
 }
 
@@ -29,8 +29,9 @@ export function bytesOfSum(sum: number): Uint8Array {
   return TO_TEXT.encode(String(sum))
 }
 
-/** NaN: it is none. */
+/** NaN: it is none, or one that a number may not hold as it stands there. */
 function integerIn(value: Uint8Array): number {
   const text = value.length > INTEGER_BYTES_MAX ? '' : FROM_TEXT.decode(value)
-  return INTEGER.test(text) ? Number(text) : Number.NaN
+  const integer = INTEGER.test(text) ? Number(text) : Number.NaN
+  return Number.isSafeInteger(integer) ? integer : Number.NaN
 }

@@ -73,9 +73,22 @@ test('counting', () => {
   bed.put('n', '9007199254740990')
   expect(bed.increment('n', 1)).toMatchObject({ value: 9_007_199_254_740_991 })
   expect(bed.increment('n', 1)).toMatchObject({ code: 'INVALID_ARGUMENT', details: { errors: [{ path: 'by' }] } })
-  for (const text of ['', 'x', '1.5', '01', '+1', '1e3', ' 1', '99999999999999999', '-']) {
+  for (const text of ['', 'x', '1.5', '1.0', '01', '+1', '1e3', ' 1', '99999999999999999', '-']) {
     bed.put('n', text)
     expect(bed.increment('n', 1), text).toMatchObject({ code: 'INVALID_ARGUMENT', details: { errors: [{ path: 'key' }] } })
+  }
+})
+
+test('what is beyond the integers that are exact is not counted on from, even back among them', () => {
+  const bed = new Bed()
+  bed.put('n', '-9007199254740991')
+  expect(bed.increment('n', 2)).toMatchObject({ value: -9_007_199_254_740_989 })
+  // As a number each of them is an even one.
+  for (const text of ['9007199254740992', '9007199254740993', '9999999999999999', '-9007199254740993']) {
+    bed.put('n', text)
+    const errors = [{ path: 'key', message: 'what it holds is no integer from -(2^53 - 1) to 2^53 - 1' }]
+    for (const by of [-2, 2]) expect(bed.increment('n', by), text).toMatchObject({ code: 'INVALID_ARGUMENT', details: { errors } })
+    expect(bed.get('n')).toBe(text)
   }
 })
 
