@@ -13,6 +13,7 @@ import { CACHE } from './kinds.ts'
 import { Ghosts } from './ghosts.ts'
 import { AgeList } from './list.ts'
 import { type EvictionPolicy, Lru } from './policy.ts'
+import { NEARLY_FULL } from './room.ts'
 import { S3Fifo } from './s3-fifo.ts'
 import { Stored } from './stored.ts'
 import type { CacheTable } from './table.ts'
@@ -74,6 +75,12 @@ export class Cache extends Stored implements Ordered {
   /** It is empty, and goes: so do the records of its policy. */
   forget(): void {
     this.policy.forget()
+  }
+
+  /** Before long something has to go. */
+  get isNearlyFull(): boolean {
+    const { bytes, entries } = this.share
+    return this.policy.size > 1 && (this.bytes >= bytes * NEARLY_FULL || this.entries.size >= entries * NEARLY_FULL)
   }
 
   /** It holds more than its share, and something can go. One entry always stays. */

@@ -94,6 +94,8 @@ export interface CacheMachine extends StateMachine {
   changesSince(at: number): readonly Change[] | null
   /** Why one of these would find no room, though nothing else stood in its way; null: each of them finds some. */
   refusalOfPuts(puts: readonly PutCommand[]): Refused | null
+  /** What the lines of those caches' entries begin with that will have to let something go before long. */
+  nearlyFull(): readonly LineId[]
   /** What the entries of all caches may take in memory, as the log says; ROOM_UNBOUNDED: whatever there is. */
   readonly roomBytes: number
   stats(): CacheMachineStats
@@ -161,6 +163,7 @@ export function createCacheMachine({ observer }: CacheMachineOptions = {}): Cach
     },
     changesSince: (at) => table.journal.since(at),
     refusalOfPuts: (puts) => refusalOfPuts(table, puts),
+    nearlyFull: () => table.nearlyFull().map(({ linePrefix }) => linePrefix),
     get roomBytes() {
       return table.room.bytesMax
     },

@@ -270,3 +270,34 @@ describe('how much there may be', () => {
     expect(new Bed().copy().machine.roomBytes).toBe(ROOM_UNBOUNDED)
   })
 })
+
+describe('what is nearly full', () => {
+  const prefix = (cache: string): string => entryLine(NAME.namespace, cache, '')
+
+  test.each([
+    ['entries', { ...SHARE, entries: 8 }, 1],
+    ['bytes', { ...SHARE, bytes: 8_000 }, 1_000],
+  ])('a cache with three quarters of its %s, until it has fewer', (_, share, bytes) => {
+    const bed = new Bed()
+    const full = () => bed.machine.nearlyFull()
+    // A key is a byte, too.
+    const value = new Uint8Array(bytes - 1)
+    for (const key of LETTERS.slice(0, 5)) put(bed, 'a', key, { share, value })
+    put(bed, 'b', 'only', { share: { ...SHARE, entries: 1 } })
+    expect(full()).toEqual([])
+    put(bed, 'a', LETTERS[5] as string, { share, value })
+    expect(full()).toEqual([prefix('a')])
+    expect(bed.copy().machine.nearlyFull()).toEqual([prefix('a')])
+    bed.delete('a', { cache: 'a' })
+    expect(full()).toEqual([])
+  })
+
+  test('the fattest of all, where that is three quarters of the room', () => {
+    const bed = bedOf(20 * ONE)
+    for (const key of LETTERS.slice(0, 6)) put(bed, 'x', key)
+    for (const key of LETTERS.slice(0, 8)) put(bed, 'y', key)
+    expect(bed.machine.nearlyFull()).toEqual([])
+    put(bed, 'x', 'z')
+    expect(bed.machine.nearlyFull()).toEqual([prefix('y')])
+  })
+})

@@ -29,6 +29,9 @@ export const HEAVIEST_BYTES = 1_153_434
 /** Of what there may be: no line is given to a node where more than that would be pinned. */
 const PINNED_PART_MAX = 0.5
 
+/** Of what there may be, or of a cache's share: somebody is about to ask what is used. */
+export const NEARLY_FULL = 0.75
+
 /** Without a bound: so it is until somebody says something. */
 export const ROOM_UNBOUNDED = VERSION_MAX
 
@@ -73,6 +76,10 @@ export class Room {
   /** There is too much, and something can go. */
   get isOver(): boolean {
     return this.bytes > this.bytesMax && this.fattest() !== null
+  }
+
+  get isNearlyFull(): boolean {
+    return this.bytes >= this.bytesMax * NEARLY_FULL
   }
 
   /** The cache with most that can go; null: nothing can. */

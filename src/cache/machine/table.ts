@@ -74,6 +74,8 @@ export class CacheTable {
   readonly room = new Room(this.tags)
   readonly expiry = new Deadlines<Entry>()
   readonly #crowded = new Set<Cache>()
+  /** And others that were once. */
+  readonly #nearlyFull = new Set<Cache>()
   readonly #types = new Map<string, string>()
   journal = new Journal(JOURNAL_CHANGES, 0)
   lastVersion = 0
@@ -138,6 +140,7 @@ export class CacheTable {
       this.byNumber.delete(cache.number)
       if (this.#lastFound === cache) this.#lastFound = null
       this.#crowded.delete(cache)
+      this.#nearlyFull.delete(cache)
       this.room.leave(cache)
       cache.forget()
       this.changes.removed(cache)
@@ -348,12 +351,21 @@ export class CacheTable {
   /** To be called where a cache may hold more than its share, or less. */
   look(cache: Cache): void {
     if (cache.isCrowded) this.#crowded.add(cache)
+    if (cache.isNearlyFull) this.#nearlyFull.add(cache)
   }
 
   /** Caches that hold more than their share, in the order of their numbers. */
   crowded(): readonly Cache[] {
     for (const cache of this.#crowded) if (!cache.isCrowded) this.#crowded.delete(cache)
     return this.#crowded.size === 0 ? NONE : [...this.#crowded].sort((a, b) => a.number - b.number)
+  }
+
+  /** Caches of which something will have to go before long. */
+  nearlyFull(): readonly Cache[] {
+    for (const cache of this.#nearlyFull) if (!cache.isNearlyFull) this.#nearlyFull.delete(cache)
+    const fattest = this.room.isNearlyFull ? this.room.fattest() : null
+    if (fattest === null || this.#nearlyFull.has(fattest)) return this.#nearlyFull.size === 0 ? NONE : [...this.#nearlyFull]
+    return [...this.#nearlyFull, fattest]
   }
 
   nextDeadline(): Millis {

@@ -16,7 +16,7 @@ import { CACHE_PATH } from '../calls.ts'
 import type { ControllerCounts } from '../coherence/controller-port.ts'
 import type { Wanted } from '../coherence/borrowers.ts'
 import type { Copy } from '../coherence/copies.ts'
-import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
+import type { Held, LineId, ToHome } from '../coherence/protocol.ts'
 import { parseLine } from '../line-id.ts'
 import type { CacheReply } from '../machine/commands.ts'
 import type { CacheMachine } from '../machine/machine.ts'
@@ -35,10 +35,11 @@ import { Loans } from './loans.ts'
 import { PartitionCopies, type WriteOwned } from './partition-copies.ts'
 import { PartitionHome, trackedLinesMax } from './partition-home.ts'
 import { type Bounced, PingPong } from './ping-pong.ts'
+import { Reads } from './reads.ts'
 import { Tally } from './tally.ts'
 import { Touches } from './touches.ts'
 import { Wakeup } from './wakeup.ts'
-import { decodeMessage, encodeMessage, typeOf } from './wire.ts'
+import { type FromHome, decodeMessage, encodeMessage, typeOf } from './wire.ts'
 import type { Writes } from './writes.ts'
 
 const NEVER = new Promise<void>(() => {})
@@ -69,6 +70,7 @@ export class Coherence implements Lines {
   /** Acknowledged writes of owners (`writeback`) that were gone before they were flushed. */
   lostWrites = 0
   readonly #flushes: Flushes
+  readonly #reads: Reads
   readonly #pingPong = new PingPong()
   readonly #invalidations: Invalidations
   readonly #rooms = new Map<number, HomeRoom>()
@@ -99,6 +101,7 @@ export class Coherence implements Lines {
     // Leases of clients are not to end early.
     this.loans = new Loans(deps.system.clock, deps.lendMark)
     this.touches = new Touches(this.#clock, deps.writes)
+    this.#reads = new Reads(this.#clock, deps.writes)
     this.#lookAtRooms = new Wakeup(deps.system.clock, () => this.#rooms.forEach((room) => room.look()))
     deps.room.onChange(() => this.#closed || this.#lookAtRooms.by(deps.system.clock.now()))
     deps.host.onChange((group) => this.#groupChanged(group))
@@ -204,8 +207,11 @@ export class Coherence implements Lines {
     this.homes.get(partition)?.receive(from, decoded.message)
   }
 
-  #toCopies(partition: number, from: NodeId, message: ToNode): void {
+  #toCopies(partition: number, from: NodeId, message: FromHome): void {
     const copies = this.#copiesOf(partition)
+    // A home that has just begun asks for nothing yet.
+    if (message.type === 'opened') this.#tellReads(partition, [])
+    if (message.type === 'tellReads') return this.#tellReads(partition, message.prefixes)
     const { counts } = copies.controller
     const before = counts.falseInv
     copies.receive(from, message)
@@ -214,9 +220,15 @@ export class Coherence implements Lines {
     this.tally.of(message.line).falseInvalidations += counts.falseInv - before
   }
 
+  #tellReads(partition: number, prefixes: readonly LineId[]): void {
+    this.#copiesOf(partition).tellsReads = prefixes.length > 0
+    this.#reads.ask(partition, prefixes)
+  }
+
   close(): void {
     this.#closed = true
     this.touches.close()
+    this.#reads.close()
     this.#flushes.close()
     for (const home of this.homes.values()) home.close()
     this.homes.clear()
@@ -289,6 +301,7 @@ export class Coherence implements Lines {
         onLost: (line, count) => this.#lost(line, count),
         callBack: (line, lender) => this.loans.callBack(line, lender),
         onSlidingRead: (line, slidingMs) => this.touches.read(partition, line, slidingMs),
+        onTold: (line) => this.#reads.read(partition, line),
       })
       this.copies.set(partition, copies)
       if (this.#closed) copies.close()
@@ -320,7 +333,7 @@ export class Coherence implements Lines {
     return nth
   }
 
-  #send(to: NodeId, partition: number, message: ToHome | ToNode): void {
+  #send(to: NodeId, partition: number, message: ToHome | FromHome): void {
     this.#deps.system.send(actorId(to, CACHE_PATH), typeOf(message), encodeMessage(partition, message))
   }
 
@@ -340,7 +353,7 @@ export class Coherence implements Lines {
     this.#rooms.delete(partition)
     const machine = term === null ? null : this.#deps.machineOf(partition)
     if (term === null || machine === null) return
-    const send = (to: NodeId, message: ToNode): void => {
+    const send = (to: NodeId, message: FromHome): void => {
       if (message.type === 'inv' || message.type === 'recall') this.#pingPong.invalidated(message.line, message.t, to, this.#clock.now())
       this.#send(to, partition, message)
     }

@@ -48,6 +48,7 @@ function bed(bytesMax = 1_000_000) {
     onLost: (_, count) => void lost.push(count),
     callBack: () => {},
     onSlidingRead: () => {},
+    onTold: () => {},
   })
   const asked = (): { rid: number } => {
     const last = sent.findLast(({ type }) => type === 'getM')

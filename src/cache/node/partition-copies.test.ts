@@ -14,6 +14,7 @@ async function copiesWithOne(held = HELD) {
   const clock = new ManualClock()
   const sent: ToHome[] = []
   const told: [LineId, number][] = []
+  const read: LineId[] = []
   const store = new LineStore<Copy>({ bytesMax: 1_000_000, onCount: () => {} })
   const copies = new PartitionCopies({
     partition: 3,
@@ -27,6 +28,7 @@ async function copiesWithOne(held = HELD) {
     onLost: () => {},
     callBack: () => {},
     onSlidingRead: (line, slidingMs) => void told.push([line, slidingMs]),
+    onTold: (line) => void read.push(line),
   })
   const first = copies.read('line', 1_000)
   const [open] = sent
@@ -36,7 +38,7 @@ async function copiesWithOne(held = HELD) {
   if (getS?.type !== 'getS') throw new Error('nothing is asked for')
   copies.receive('n1', { type: 'dataS', term: 1, sid: 1, rid: getS.rid, line: 'line', g: 1, held })
   expect(await first).toEqual(held)
-  return { clock, copies, sent, told, hit: () => copies.hit('line', store.get('line')) }
+  return { clock, copies, sent, told, read, hit: () => copies.hit('line', store.get('line')) }
 }
 
 test('a copy is not read after the machine was suspended for longer than the lease', async () => {
@@ -83,6 +85,23 @@ test('each read of what slides is told, the first one as well, of which there is
     ['line', 800],
   ])
   copies.close()
+})
+
+test('what is read is told while the home asks for it, as it comes and from the copy; what is not there is not', async () => {
+  const { copies, told, read, hit } = await copiesWithOne({ ...HELD, slidingMs: 0 })
+  expect(hit()).not.toBe(null)
+  expect(read).toEqual([])
+  copies.tellsReads = true
+  expect(hit()).not.toBe(null)
+  void copies.read('line', 1_000)
+  expect(read).toEqual(['line', 'line'])
+  expect(told).toEqual([])
+  copies.close()
+  const other = await copiesWithOne({ ...HELD, value: null, ttlLeftMs: null, slidingMs: 0 })
+  other.copies.tellsReads = true
+  expect(other.hit()).not.toBe(null)
+  expect(other.read).toEqual([])
+  other.copies.close()
 })
 
 test('a node that has stopped asks nobody for anything, and nobody who reads is kept waiting', async () => {

@@ -49,6 +49,8 @@ export interface CopiesDeps {
   readonly callBack: (line: LineId, lender: Lender) => void
   /** What lives longer by being read was read. */
   readonly onSlidingRead: (line: LineId, slidingMs: Millis) => void
+  /** The home wants to know what is read, and something was. */
+  readonly onTold: (line: LineId) => void
 }
 
 interface Asked {
@@ -59,6 +61,8 @@ interface Asked {
 
 export class PartitionCopies implements Lender {
   readonly controller: Controller
+  /** What the home asked for last. */
+  tellsReads = false
   readonly #deps: CopiesDeps
   readonly #wakeup: Wakeup
   readonly #asked = new Map<number, Asked>()
@@ -91,17 +95,16 @@ export class PartitionCopies implements Lender {
     if (copy === undefined) return null
     const now = this.#deps.clock.now()
     if (!this.controller.hit(copy, now)) return null
-    if (copy.held.slidingMs > 0) this.#deps.onSlidingRead(line, copy.held.slidingMs)
+    this.#wasRead(line, copy.held)
     return copy.until === Infinity ? copy : { held: heldAt(copy, now), state: copy.state }
   }
 
   read(line: LineId, timeoutMs: Millis): Held | Promise<Held> {
-    const { clock, onSlidingRead } = this.#deps
-    const now = clock.now()
+    const now = this.#deps.clock.now()
     const ticket = ++this.#ticket
     const copy = this.controller.load(line, ticket, now + timeoutMs, now)
     if (copy !== null) {
-      if (copy.held.slidingMs > 0) onSlidingRead(line, copy.held.slidingMs)
+      this.#wasRead(line, copy.held)
       return heldAt(copy, now)
     }
     return this.#answerTo(ticket, line)
@@ -247,8 +250,13 @@ export class PartitionCopies implements Lender {
     const ttlLeftMs = until === Infinity ? null : Math.max(0, until - this.#deps.clock.now())
     const asked = this.#take(ticket)
     if (asked === undefined) return
-    if (held.slidingMs > 0) this.#deps.onSlidingRead(asked.line, held.slidingMs)
+    this.#wasRead(asked.line, held)
     asked.resolve(ttlLeftMs === held.ttlLeftMs ? held : { ...held, ttlLeftMs }, isRefused)
+  }
+
+  #wasRead(line: LineId, { value, slidingMs }: Held): void {
+    if (slidingMs > 0) this.#deps.onSlidingRead(line, slidingMs)
+    else if (this.tellsReads && value !== null) this.#deps.onTold(line)
   }
 
   #take(ticket: number): Asked | undefined {

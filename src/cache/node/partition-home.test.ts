@@ -5,7 +5,7 @@ import { TricordError } from '../../base/errors.ts'
 import { LatencyHistogram } from '../../base/latency-histogram.ts'
 import { SuspendAwareClock } from '../../io/suspend-aware-clock.ts'
 import { HOME_DEFAULTS } from '../coherence/home.ts'
-import type { ToNode } from '../coherence/protocol.ts'
+import { type FromHome, PREFIXES_MAX } from './wire.ts'
 import { entryLine } from '../line-id.ts'
 import type { CacheCommand } from '../machine/commands.ts'
 import type { CacheMachine } from '../machine/machine.ts'
@@ -25,9 +25,9 @@ const HELD: Submit = () => Promise.resolve({ type: 'held' })
 /** `machine`: what it answers where there is something. */
 function bed(submit = HELD, machine: Partial<Record<keyof CacheMachine, unknown>> = {}) {
   const clock = new ManualClock()
-  const sent: ToNode[] = []
+  const sent: FromHome[] = []
   const lines = { read: () => NOTHING_HELD, eachOwned: () => [].values(), ownerOf: () => null }
-  const empty = { ...lines, holders: () => [], unswept: () => [] }
+  const empty = { ...lines, holders: () => [], unswept: () => [], nearlyFull: () => [] }
   const home = new PartitionHome(0, TERM, { ...empty, ...machine } as unknown as CacheMachine, {
     clock: new SuspendAwareClock(clock),
     host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },
@@ -122,7 +122,7 @@ test('a node that the log takes for no holder, for there are too many, has no se
 test('a write that is refused leaves its line to whoever reads it next', async () => {
   const { home, sent, sid } = await homeWithCopy()
   const line = entryLine('default', 'c', 'refused')
-  const read = (rid: number): ToNode['type'] | undefined => {
+  const read = (rid: number): FromHome['type'] | undefined => {
     home.receive('n2', { type: 'getS', term: TERM, sid, rid, line })
     return sent.at(-1)?.type
   }
@@ -286,5 +286,29 @@ test('a home that does not speak yet lets no answer pass, one that only tells wh
   home.receive('n2', { type: 'viewAck', term: TERM })
   await clock.settle()
   expect(passed).toBe(2)
+  home.close()
+})
+
+test('with each word that a session goes on, a home says whose reads it wants to hear of, and once that it wants none any more', async () => {
+  const full: string[] = ['e1', 'e2']
+  const { clock, home, sent } = bed(HELD, { nearlyFull: () => [...full] })
+  home.receive('n2', { type: 'open', n: 1, first: 1 })
+  await clock.settle()
+  const opened = sent.find(({ type }) => type === 'opened')
+  if (opened?.type !== 'opened') throw new Error('no session')
+  const told = (): readonly FromHome[] => sent.splice(0).filter(({ type }) => type === 'tellReads')
+  expect(told()).toEqual([{ type: 'tellReads', prefixes: ['e1', 'e2'] }])
+  let n = 1
+  const renew = async (): Promise<readonly FromHome[]> => {
+    home.receive('n2', { type: 'renew', term: TERM, sid: opened.sid, n: ++n })
+    await clock.settle()
+    return told()
+  }
+  expect(await renew()).toEqual([{ type: 'tellReads', prefixes: ['e1', 'e2'] }])
+  full.length = 0
+  expect(await renew()).toEqual([{ type: 'tellReads', prefixes: [] }])
+  expect(await renew()).toEqual([])
+  full.push(...Array.from({ length: PREFIXES_MAX + 1 }, (_, nth) => `e${nth}`))
+  expect(await renew()).toMatchObject([{ prefixes: { length: PREFIXES_MAX } }])
   home.close()
 })

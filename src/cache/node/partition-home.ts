@@ -21,6 +21,7 @@ import type { Gate } from '../machine/replies.ts'
 import type { ObservedChange } from '../machine/table.ts'
 import { HomeSweeps, type HomeSweepsDeps } from './home-sweeps.ts'
 import { HomeWatches } from './home-watches.ts'
+import { type FromHome, PREFIXES_MAX } from './wire.ts'
 import { Wakeup } from './wakeup.ts'
 import type { Done, Writes } from './writes.ts'
 
@@ -39,7 +40,7 @@ export interface HomeDeps {
   readonly clock: SuspendAwareClock
   readonly host: Pick<GroupHost, 'confirm' | 'time'>
   readonly writes: Writes
-  readonly send: (to: NodeId, message: ToNode) => void
+  readonly send: (to: NodeId, message: FromHome) => void
   /** Answers waited so long at the gate. */
   readonly gateWaits: LatencyHistogram
   readonly sweep: HomeSweepsDeps['sweep']
@@ -76,6 +77,8 @@ export class PartitionHome {
   /** Those who wait for the home to speak. */
   #opening: (() => void)[] = []
   readonly #settling = new Map<number, (() => void)[]>()
+  /** Nodes that tell what is read there. */
+  readonly #asked = new Set<NodeId>()
   #ended = false
   /** Nodes that were let go. */
   #unholds = 0
@@ -94,7 +97,7 @@ export class PartitionHome {
     this.directory = new Directory(
       { ...HOME_DEFAULTS, term, linesMax: deps.linesMax },
       {
-        send: (to, message) => deps.send(to, message),
+        send: (to, message) => this.#send(to, message),
         read: (line) => machine.read(line, this.#time()),
         hold: (node) => this.#hold(node),
         unhold: (node) => this.#unhold(node, ++this.#unholds),
@@ -206,6 +209,16 @@ export class PartitionHome {
 
   #time(): number {
     return this.#deps.host.time(this.#group)
+  }
+
+  /** With every word that a session goes on, what the home wants to hear of it. */
+  #send(to: NodeId, message: ToNode): void {
+    this.#deps.send(to, message)
+    if (message.type !== 'opened' && message.type !== 'renewed') return
+    const prefixes = this.#machine.nearlyFull().slice(0, PREFIXES_MAX)
+    if (prefixes.length > 0) this.#asked.add(to)
+    else if (!this.#asked.delete(to)) return
+    this.#deps.send(to, { type: 'tellReads', prefixes })
   }
 
   #tick(): void {

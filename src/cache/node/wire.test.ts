@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Plain } from '../../actors/envelope.ts'
-import type { Held, ToHome, ToNode } from '../coherence/protocol.ts'
-import { decodeMessage, encodeMessage } from './wire.ts'
+import type { Held, ToHome } from '../coherence/protocol.ts'
+import { type FromHome, PREFIXES_MAX, decodeMessage, encodeMessage } from './wire.ts'
 
 const held = (tags: number): Held => ({
   version: 7,
@@ -13,7 +13,7 @@ const held = (tags: number): Held => ({
   slidingMs: 0,
   tags: Array.from({ length: tags }, (_, nth) => [`t${nth}`, nth] as const),
 })
-const MESSAGES: readonly (ToHome | ToNode)[] = [
+const MESSAGES: readonly (ToHome | FromHome)[] = [
   { type: 'open', n: 3, first: 2 },
   { type: 'getM', term: 1, sid: 2, rid: 3, line: 'l' },
   { type: 'dataS', term: 1, sid: 2, rid: 3, line: 'l', g: 4, held: held(64) },
@@ -21,6 +21,8 @@ const MESSAGES: readonly (ToHome | ToNode)[] = [
   { type: 'dataX', term: 1, sid: 2, rid: 3, line: 'l', g: 4, held: held(1), own: 5, versionFirst: 6, versionMax: 7 },
   { type: 'recall', term: 1, t: 2, gx: 3, line: 'l' },
   { type: 'left', term: 1, n: 2 },
+  { type: 'tellReads', prefixes: [] },
+  { type: 'tellReads', prefixes: ['e7.1.defaulta', 'e7.1.defaultb'] },
 ]
 
 test('messages survive the way', () => {
@@ -30,6 +32,12 @@ test('messages survive the way', () => {
 test('an entry of more tags than any has is none', () => {
   const message = { type: 'dataS', term: 1, sid: 2, rid: 3, line: 'l', g: 4, held: held(65) } as const
   expect(decodeMessage(encodeMessage(5, message))).toBeNull()
+})
+
+test('of more caches than are told of nothing is heard', () => {
+  const of = (count: number) => encodeMessage(5, { type: 'tellReads', prefixes: Array.from({ length: count }, (_, nth) => `e${nth}`) })
+  expect(decodeMessage(of(PREFIXES_MAX))).not.toBeNull()
+  expect(decodeMessage(of(PREFIXES_MAX + 1))).toBeNull()
 })
 
 test('whatever else comes is no message, or one that can be said again', () => {

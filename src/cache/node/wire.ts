@@ -6,21 +6,31 @@ import type { Plain } from '../../actors/envelope.ts'
 import type { Held, LineId, ToHome, ToNode } from '../coherence/protocol.ts'
 
 export const COHERENCE_WIRE = {
-  cache_read: 'node <-> home: [partition, kind, …]; open, renew, getS; opened, renewed, closed, dataS (a copy), dataU (a value for once)',
+  cache_read:
+    'node <-> home: [partition, kind, …]; open, renew, getS; opened, renewed, closed, dataS (a copy), dataU (a value for once), tellReads',
   cache_write: 'node <-> home: [partition, kind, …]; getM; dataX (the line is the node’s to write)',
   cache_invalidate:
     'home <-> node: [partition, kind, …]; inv, recall, view (drop what older terms granted), left; invAck, viewAck, leave (the node stops)',
 } as const
 
+/** A home to a node with a session: say what is read of the caches whose lines begin so, and of nothing else. */
+export interface TellReads {
+  readonly type: 'tellReads'
+  readonly prefixes: readonly LineId[]
+}
+
+export type FromHome = ToNode | TellReads
+
 export type CoherenceType = keyof typeof COHERENCE_WIRE
 
-const TYPES: Readonly<Record<ToHome['type'] | ToNode['type'], CoherenceType>> = {
+const TYPES: Readonly<Record<ToHome['type'] | FromHome['type'], CoherenceType>> = {
   open: 'cache_read',
   renew: 'cache_read',
   getS: 'cache_read',
   opened: 'cache_read',
   renewed: 'cache_read',
   closed: 'cache_read',
+  tellReads: 'cache_read',
   dataS: 'cache_read',
   dataU: 'cache_read',
   getM: 'cache_write',
@@ -35,7 +45,7 @@ const TYPES: Readonly<Record<ToHome['type'] | ToNode['type'], CoherenceType>> = 
 }
 
 /** Members of each kind, in their order on the wire. */
-const MEMBERS: Readonly<Record<ToHome['type'] | ToNode['type'], readonly string[]>> = {
+const MEMBERS: Readonly<Record<ToHome['type'] | FromHome['type'], readonly string[]>> = {
   open: ['n', 'first'],
   renew: ['term', 'sid', 'n'],
   getS: ['term', 'sid', 'rid', 'line'],
@@ -46,6 +56,7 @@ const MEMBERS: Readonly<Record<ToHome['type'] | ToNode['type'], readonly string[
   opened: ['term', 'sid', 'n', 'leaseMs'],
   renewed: ['term', 'sid', 'n', 'leaseMs'],
   closed: ['term', 'sid'],
+  tellReads: ['prefixes'],
   dataS: ['term', 'sid', 'rid', 'line', 'g', 'held'],
   dataU: ['term', 'sid', 'rid', 'line', 'held'],
   dataX: ['term', 'sid', 'rid', 'line', 'g', 'held', 'own', 'versionFirst', 'versionMax'],
@@ -56,12 +67,14 @@ const MEMBERS: Readonly<Record<ToHome['type'] | ToNode['type'], readonly string[
 }
 const TO_HOME: ReadonlySet<string> = new Set(['open', 'renew', 'getS', 'getM', 'invAck', 'viewAck', 'leave'])
 const TAGS_MAX = 64
+/** Of one partition. What is read of more caches than that is not told. */
+export const PREFIXES_MAX = 64
 
-export function typeOf(message: ToHome | ToNode): CoherenceType {
+export function typeOf(message: ToHome | FromHome): CoherenceType {
   return TYPES[message.type]
 }
 
-export function encodeMessage(partition: number, message: ToHome | ToNode): Plain {
+export function encodeMessage(partition: number, message: ToHome | FromHome): Plain {
   const members = message as unknown as Readonly<Record<string, Plain | Held>>
   const tuple: Plain[] = [partition, message.type]
   for (const name of MEMBERS[message.type]) tuple.push(name === 'held' ? encodeHeld(members[name] as Held) : (members[name] as Plain))
@@ -70,7 +83,7 @@ export function encodeMessage(partition: number, message: ToHome | ToNode): Plai
 
 export type Decoded =
   | { readonly partition: number; readonly to: 'home'; readonly message: ToHome }
-  | { readonly partition: number; readonly to: 'node'; readonly message: ToNode }
+  | { readonly partition: number; readonly to: 'node'; readonly message: FromHome }
 
 /** Null: it is none. */
 export function decodeMessage(payload: Plain): Decoded | null {
@@ -86,11 +99,12 @@ export function decodeMessage(payload: Plain): Decoded | null {
     message[name] = value
   }
   if (TO_HOME.has(type)) return { partition, to: 'home', message: message as unknown as ToHome }
-  return { partition, to: 'node', message: message as unknown as ToNode }
+  return { partition, to: 'node', message: message as unknown as FromHome }
 }
 
 function checked(name: string, value: Plain): Plain {
   if (name === 'line') return typeof value === 'string' ? value : null
+  if (name === 'prefixes') return arePrefixes(value) ? value : null
   return isCount(value) ? value : null
 }
 
@@ -113,6 +127,10 @@ function areTags(tags: Plain | undefined): tags is readonly (readonly [LineId, n
     tags.length <= TAGS_MAX &&
     (tags as readonly Plain[]).every((tag) => Array.isArray(tag) && tag.length === 2 && typeof tag[0] === 'string' && isCount(tag[1]))
   )
+}
+
+function arePrefixes(value: Plain): boolean {
+  return Array.isArray(value) && value.length <= PREFIXES_MAX && (value as readonly Plain[]).every((prefix) => typeof prefix === 'string')
 }
 
 function isCount(value: Plain | undefined): value is number {
