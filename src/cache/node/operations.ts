@@ -1,24 +1,23 @@
 /**
- * What a node does for those who ask its cache. A read looks at the entry first and at the lines that keep it alive
- * afterwards, so it is linearizable as of the moment of the entry. A write looks at the configuration and the tags, then goes
- * through the log of the key's partition; its answer waits at the gate of the home until no node can serve what was before.
+ * What a node does for those who ask its cache. A read looks at the entry and at the lines that keep it alive (`seen.ts`). A write
+ * looks at the configuration and the tags, then goes through the log of the key's partition; its answer waits at the gate of the home
+ * until no node can serve what was before.
  *
- *   get   entry ─▶ its tags and levels          dead by one of them: as if it were not there
+ *   get   entry ─▶ its tags and levels
  *   put   config ─▶ tags and levels ─▶ log ─▶ gate ─▶ answer
  */
 import { TricordError } from '../../base/errors.ts'
 import { type Eventually, after } from '../../base/eventually.ts'
 import type { Millis } from '../../base/ids.ts'
 import { refusalOf, unreadable } from '../../raft/unreadable.ts'
-import type { Held, LineId } from '../coherence/protocol.ts'
+import type { LineId } from '../coherence/protocol.ts'
 import { configLine, levelLine, lineOf, tagLine } from '../line-id.ts'
 import { encodeCommand } from '../machine/codec.ts'
-import type { DeleteCommand, IncrementCommand, LineVersion, LoadCommand, PutCommand } from '../machine/commands.ts'
+import type { DeleteCommand, IncrementCommand, LoadCommand, PutCommand } from '../machine/commands.ts'
 import {
   CACHE_LIMITS,
   type CacheCallOptions,
   type CacheConfig,
-  type CacheEntry,
   type CacheName,
   type CacheRead,
   type CacheWritten,
@@ -33,6 +32,7 @@ import { giveBack } from './invalidations.ts'
 import type { Lines } from './lines.ts'
 import type { WriteOwned } from './partition-copies.ts'
 import { writeLocally } from './local-write.ts'
+import { foundAt, seenOf, versionsOf } from './seen.ts'
 import type { Tally } from './tally.ts'
 import { type Done, type Writes, ofPart } from './writes.ts'
 
@@ -40,8 +40,6 @@ import { type Done, type Writes, ofPart } from './writes.ts'
 const OWNED_MAX = 5
 /** Tries to write what is given other tags each time it was looked at. */
 const UNJUDGED_MAX = 16
-/** Looks for an entry that was dead by a tag each time, and replaced. */
-const REPLACED_MAX = 16
 
 export interface HowToLoad {
   readonly waitMs: Millis
@@ -49,16 +47,6 @@ export interface HowToLoad {
   readonly tags: readonly string[]
 }
 
-/** As of a moment: the entry, where it lives; else what was there, dead by a tag. */
-interface Seen {
-  readonly entry: CacheEntry | null
-  /** Version of what is there though it is dead; 0: nothing. */
-  readonly dead: number
-  /** What it is dead by, as it is now. */
-  readonly killer: LineVersion | null
-}
-
-const NOTHING_SEEN: Seen = { entry: null, dead: 0, killer: null }
 /** As a command is before it was looked whether what it meets is alive. */
 const UNSEEN = { dead: 0, known: null, own: 0 } as const
 
@@ -81,12 +69,12 @@ export class Operations {
     if (hit === null) {
       counts.misses += 1
       return after(this.#lines.read(line, timeoutMs), (held) =>
-        after(this.#foundAt(line, held, timeoutMs), ({ entry }) => ({ entry, line: 'I', hit: false })),
+        after(foundAt(this.#lines, line, held, timeoutMs), ({ entry }) => ({ entry, line: 'I', hit: false })),
       )
     }
     counts.hits += 1
     const { held, state } = hit
-    const seen = this.#foundAt(line, held, timeoutMs)
+    const seen = foundAt(this.#lines, line, held, timeoutMs)
     if (seen instanceof Promise) return seen.then(({ entry }) => ({ entry, line: state, hit: true }))
     return { entry: seen.entry, line: state, hit: true }
   }
@@ -133,7 +121,7 @@ export class Operations {
       contentType: value.contentType,
       ttlMs: lifeOf(value, config),
       slidingMs: value.slidingMs,
-      tags: await this.#versions(lines, timeoutMs),
+      tags: await versionsOf(this.#lines, lines, timeoutMs),
       condition,
       loadToken: loadToken === null ? null : tokenOf(loadToken),
       share: this.#writes.shareOf(config, version),
@@ -156,7 +144,7 @@ export class Operations {
       ...entryNameOf(name),
       by,
       ttlMs: config.ttlMs === 0 ? null : config.ttlMs,
-      tags: await this.#versions(levelLines(name, config), options.timeoutMs),
+      tags: await versionsOf(this.#lines, levelLines(name, config), options.timeoutMs),
       share: this.#writes.shareOf(config, version),
       ...UNSEEN,
     } as const
@@ -185,7 +173,7 @@ export class Operations {
     const line = lineOf(name)
     const hit = this.#lines.hit(line)
     const held = hit === null ? await this.#lines.read(line, timeoutMs) : hit.held
-    const { entry, dead } = await this.#foundAt(line, held, timeoutMs)
+    const { entry, dead } = await foundAt(this.#lines, line, held, timeoutMs)
     return [entry === null ? null : { entry, line: hit?.state ?? 'I', hit: hit !== null }, dead, hit !== null]
   }
 
@@ -193,7 +181,7 @@ export class Operations {
     const { timeoutMs } = options
     const [config] = await this.config(name, timeoutMs)
     const lines = [...levelLines(name, config), ...tags.map((tag) => tagLine(name.namespace, name.cache, tag))]
-    const versions = await this.#versions(lines, timeoutMs)
+    const versions = await versionsOf(this.#lines, lines, timeoutMs)
     const command = { type: 'cache_load', ...entryNameOf(name), waitMs, staleOk, tags: versions, dead } as const
     return this.#throughLog(command, { ...options, timeoutMs: timeoutMs + waitMs })
   }
@@ -217,7 +205,7 @@ export class Operations {
       if (held.slidingMs > 0) return null
       // What was asked for counts for what it was asked of: a tag that is being invalidated is not kept, and is never at hand.
       if (looked?.version === held.version) return writeLocally(held, { ...command, dead: looked.dead }, version)
-      const seen = this.#seen(held, options.timeoutMs)
+      const seen = seenOf(this.#lines, held, options.timeoutMs)
       if (seen instanceof Promise) return seen.then(({ dead }) => void (looked = { version: held.version, dead }))
       return writeLocally(held, { ...command, dead: seen.dead }, version)
     }
@@ -253,53 +241,10 @@ export class Operations {
     const isAsked = command.type !== 'cache_put' || command.condition !== null
     if (!isAsked && this.#lines.stateOf(line) === 'I') return { dead: 0, known: null }
     const held = await this.#lines.read(line, timeoutMs)
-    const { dead, killer } = await this.#seen(held, timeoutMs)
+    const { dead, killer } = await seenOf(this.#lines, held, timeoutMs)
     // What is alive carries its tags as they are.
     return { dead, known: !isAsked ? null : killer === null ? held.tags : [killer] }
   }
-
-  /**
-   * What was there alive at one moment of this read; or the version of what was there dead. What is found dead may have been
-   * replaced before its tag was invalidated: then there was something alive all the time, and it is looked for again.
-   */
-  #foundAt(line: LineId, held: Held, timeoutMs: Millis, triesLeft = REPLACED_MAX): Eventually<Seen> {
-    const first = this.#seen(held, timeoutMs)
-    // What every hit takes: without a function made for each.
-    if (!(first instanceof Promise) && first.dead === 0) return first
-    return after(first, (seen) => {
-      if (seen.dead === 0) return seen
-      if (triesLeft === 0)
-        throw new TricordError('OVERLOADED', 'the key is written and invalidated faster than it is read', { retryAfterMs: 0 })
-      const again = this.#lines.read(line, timeoutMs)
-      return after(again, (now) => (now.version === held.version ? seen : this.#foundAt(line, now, timeoutMs, triesLeft - 1)))
-    })
-  }
-
-  #seen(held: Held, timeoutMs: Millis): Eventually<Seen> {
-    if (held.value === null) return NOTHING_SEEN
-    return this.#alive(held, 0, timeoutMs)
-  }
-
-  #alive(held: Held, from: number, timeoutMs: Millis): Eventually<Seen> {
-    for (let at = from; at < held.tags.length; at++) {
-      const [line, version] = held.tags[at] as LineVersion
-      const tag = this.#lines.read(line, timeoutMs)
-      if (tag instanceof Promise)
-        return tag.then((now) => (now.version === version ? this.#alive(held, at + 1, timeoutMs) : deadBy(held, [line, now.version])))
-      if (tag.version !== version) return deadBy(held, [line, tag.version])
-    }
-    const { version, value, contentType, ttlLeftMs } = held
-    return { entry: { version, value: value as Uint8Array, contentType, ttlLeftMs }, dead: 0, killer: null }
-  }
-
-  async #versions(lines: readonly LineId[], timeoutMs: Millis): Promise<readonly LineVersion[]> {
-    if (lines.length === 0) return []
-    return Promise.all(lines.map(async (line): Promise<LineVersion> => [line, (await this.#lines.read(line, timeoutMs)).version]))
-  }
-}
-
-function deadBy({ version }: Held, killer: LineVersion): Seen {
-  return { entry: null, dead: version, killer }
 }
 
 /** Of a load that found nothing alive. */
