@@ -12,7 +12,7 @@ const LOW_BYTES = 20 * 1024 * 1024
 const BODY = randomBytes(18 * 1024).toString('base64')
 const BATCH = 8
 /** Of bodies, beyond what the smaller disks have. */
-const BYTES = 4 * DISK_BYTES
+const BYTES = 2 * DISK_BYTES
 
 describe.skipIf(!mayMount())('two small disks and a large one', () => {
   let disks: SmallDisks
