@@ -3,9 +3,9 @@
  * on full disks can neither commit nor elect, so that not even what would make room got through.
  */
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import { type Answer, type NodeProcess, call } from './processes.ts'
-import { DISK_BYTES, type SmallDisks, mayMount, startOnSmallDisks } from './small-disk.ts'
+import { DISK_BYTES, type SmallDisks, findings, mayMount, startOnSmallDisks } from './small-disk.ts'
 
 const LOW_BYTES = 20 * 1024 * 1024
 /** The store compresses what it can. */
@@ -20,6 +20,7 @@ describe.skipIf(!mayMount())('two small disks and a large one', () => {
     const sets = ['storage.engine=leveldb', `storage.disk_low_bytes=${LOW_BYTES}`, 'consensus.log_bytes_max=1048576']
     disks = await startOnSmallDisks(sets, [DISK_BYTES, DISK_BYTES, 16 * DISK_BYTES])
   })
+  beforeEach(() => onTestFailed(async () => console.error(await findings(disks))))
   afterAll(() => disks.stop())
 
   const node = (at: number): NodeProcess => disks.cluster.nodes[at] as NodeProcess

@@ -4,9 +4,9 @@
  */
 import { randomBytes } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import { type Answer, type NodeProcess, call } from './processes.ts'
-import { type SmallDisks, mayMount, startOnSmallDisks } from './small-disk.ts'
+import { type SmallDisks, findings, mayMount, startOnSmallDisks } from './small-disk.ts'
 
 const LOW_BYTES = 20 * 1024 * 1024
 /** The store compresses what it can. */
@@ -29,6 +29,7 @@ describe.skipIf(!mayMount()).each(ENGINES)('disks that queues fill, with %s', (e
     const sets = [`storage.engine=${engine}`, `storage.disk_low_bytes=${LOW_BYTES}`, 'consensus.log_bytes_max=1048576']
     disks = await startOnSmallDisks(sets)
   })
+  beforeEach(() => onTestFailed(async () => console.error(await findings(disks))))
   afterAll(() => disks.stop())
 
   const post = (queue: string, action: string, body: unknown): Promise<Answer> =>
@@ -93,7 +94,7 @@ describe.skipIf(!mayMount()).each(ENGINES)('disks that queues fill, with %s', (e
       const more = await fillQueue('again')
       expect(more.refusal).toMatchObject({ status: 507, body: { code: 'DISK_LOW' } })
       again += more.count
-      if (again < count) await expect.poll(async () => (await one('again')).status, { timeout: 60_000, interval: 250 }).toBe(201)
+      if (again < count) await expect.poll(() => one('again'), { timeout: 60_000, interval: 250 }).toMatchObject({ status: 201 })
     }
     expect(disks.cluster.nodes.map(({ pid }) => pid)).toEqual(pids)
   }, 240_000)

@@ -10,6 +10,7 @@ import type { NodeProcess, ProcessCluster } from './processes.ts'
 import { startProcesses } from './processes.ts'
 
 export const DISK_BYTES = 48 * 1024 * 1024
+const STDERR_LINES = 40
 
 export function mayMount(): boolean {
   try {
@@ -45,6 +46,25 @@ export async function startOnSmallDisks(sets: readonly string[], diskBytes: read
       await cluster.stop()
     },
   }
+}
+
+/** For who has to find out why a test of full disks failed: of each node its room, its groups, and what it said last. */
+export async function findings({ cluster }: SmallDisks): Promise<string> {
+  const said = cluster.nodes.map(async (node) => {
+    const get = async (path: string): Promise<string> => {
+      const response = await fetch(`${node.url}${path}`, { signal: AbortSignal.timeout(5_000) })
+      return response.text()
+    }
+    const [{ bavail, bsize }, metrics, status] = await Promise.all([
+      statfs(node.data),
+      get('/metrics').catch(String),
+      get('/cluster/status').catch(String),
+    ])
+    const gauges = metrics.split('\n').filter((line) => /^tricord_(disk|wal_(segments|queued)|raft_(applied|commit|is_leader))/.test(line))
+    const lines = node.stderr.split('\n').slice(-STDERR_LINES)
+    return [`${node.id}: ${bavail * bsize} bytes free`, status, ...gauges, ...lines].join('\n')
+  })
+  return (await Promise.all(said)).join('\n\n')
 }
 
 const ballast = ({ data }: NodeProcess): string => join(data, 'ballast')
