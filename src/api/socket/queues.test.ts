@@ -172,11 +172,12 @@ test('a peer that does not read holds nothing that others could have', async () 
   const data = 'x'.repeat(200_000)
   const count = 150
   for (let i = 0; i < count; i++) await enqueue('slow', { data })
-  await slow.result('queue.subscribe', { queue: 'slow', credit: count })
+  const visibilityMs = 600_000
+  await slow.result('queue.subscribe', { queue: 'slow', credit: count, visibilityMs })
   slow.socket.pause()
   // Whatever the socket's buffers took is leased; the rest is not.
   const other = await connect(1)
-  await other.result('queue.subscribe', { queue: 'slow', credit: 1 })
+  await other.result('queue.subscribe', { queue: 'slow', credit: 1, visibilityMs })
   expect((await drainOf(other, 1))[0]).toMatchObject({ attempt: 1 })
   expect((await counts('slow'))['ready']).toBeGreaterThan(0)
   slow.socket.resume()
