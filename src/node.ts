@@ -85,7 +85,7 @@ export async function createNode(config: Config, identity: Identity, ports: Port
       coherence: {
         changed: (change) => caches?.coherence.changed(partition, change),
         swept: (line) => caches?.coherence.swept(partition, line),
-        preparing: (line) => caches?.coherence.preparing(partition, line),
+        preparing: (line, cause) => caches?.coherence.preparing(partition, line, cause),
         unchanged: (line) => caches?.coherence.unchanged(partition, line),
         clearing: (line) => caches?.coherence.clearing(partition, line),
         // Before the coherence is there no answer leaves.

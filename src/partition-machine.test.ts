@@ -71,7 +71,7 @@ class Bed implements ApplyContext {
       coherence: {
         changed: (change) => void this.changed.push(change.line),
         swept: () => {},
-        preparing: (line) => void this.prepared.push(line),
+        preparing: (line, cause) => void this.prepared.push(`${cause} ${line}`),
         unchanged: (line) => void this.spared.push(line),
         clearing: (line) => void this.clearing.push(line),
         gate: (gate) => {
@@ -192,6 +192,20 @@ const drop = (...keys: string[]): CacheCommand => ({ type: 'cache_invalidate_key
 const seen = (known: PutCommand['known']): Partial<PutCommand> => ({ condition: 'present', known })
 const TAG = tagLine(CACHE.namespace, CACHE.cache, 't')
 
+test.each<[CacheCommand, string, readonly string[]]>([
+  [put('a', '1'), 'put', [line('a')]],
+  [put('a', '1', { known: [] }), 'put', [line('a')]],
+  [increment('a'), 'put', [line('a')]],
+  [remove('a', null), 'delete', [line('a')]],
+  [{ ...remove('a', 7), known: [] } as CacheCommand, 'delete', [line('a')]],
+  [drop('a', 'b'), 'invalidate', [line('a'), line('b')]],
+  [{ type: 'cache_bump', lines: [TAG] }, 'invalidate', [TAG]],
+])('what is proposed is told with what it means to do: %j', (command, cause, lines) => {
+  const bed = new Bed()
+  bed.machine.preparing?.(encodeCache(command))
+  expect(bed.prepared).toEqual(lines.map((each) => `${cause} ${each}`))
+})
+
 describe('a line that a command meant to change and did not is told', () => {
   test.each<[string, CacheCommand, readonly string[]]>([
     ['a put', put('a', '2'), []],
@@ -243,7 +257,7 @@ describe('a transaction of both', () => {
     const bed = new Bed()
     const command = mixed([put('a', '1'), enqueue('m'), put('b', '2'), fence(7), put('a', '3')])
     bed.machine.preparing?.(command)
-    expect(bed.prepared).toEqual([line('a'), line('b'), line('a')])
+    expect(bed.prepared).toEqual([`put ${line('a')}`, `put ${line('b')}`, `put ${line('a')}`])
     const reply = bed.run(command)
     expect([bed.read('a'), bed.read('b')]).toEqual(['3', '2'])
     let open = (): void => {}

@@ -11,10 +11,11 @@ import type { Millis } from './base/ids.ts'
 import type { LineId } from './cache/coherence/protocol.ts'
 import { type Line, lineOf, parseLine } from './cache/line-id.ts'
 import { VERSION as CACHE_VERSION } from './cache/machine/codes.ts'
-import { linesToChange } from './cache/machine/decode.ts'
+import { changeMeant, linesToChange } from './cache/machine/decode.ts'
 import { type CacheMachine, createCacheMachine } from './cache/machine/machine.ts'
 import { type Gate, gateOf, isCacheReply, isFlushed, keysLeft, maySpare } from './cache/machine/replies.ts'
 import type { CacheObserver } from './cache/machine/table.ts'
+import type { ChangeReason } from './cache/types.ts'
 import { type QueueMachine, type QueueMachineOptions, createQueueMachine } from './queue/machine.ts'
 import type { AttachContext, StateMachine } from './raft/machine.ts'
 import {
@@ -31,8 +32,8 @@ const NO_LINES: readonly LineId[] = []
 
 /** The coherence of the node, as the machine of one partition sees it. No part of the state. */
 export interface PartitionCoherence extends CacheObserver {
-  /** A command that would change the line was proposed. */
-  preparing(line: LineId): void
+  /** A command that would change the line was proposed, and how it would. */
+  preparing(line: LineId, cause: ChangeReason): void
   /** A command that would change the line was applied, and may have left it as it was. */
   unchanged(line: LineId): void
   /** An invalidation that was applied leaves the line to its owner, and comes again. */
@@ -81,7 +82,8 @@ export function createPartitionMachine({ coherence, ...options }: PartitionMachi
       return reply
     },
     preparing(command) {
-      for (const line of changedByAny(command)) coherence.preparing(line)
+      const cause = changeMeant(command)
+      for (const line of changedByAny(command)) coherence.preparing(line, cause)
     },
     // A ticket is unique in the group: the machine that does not know it does nothing.
     cancel: (ctx, ticket) => both.forEach((machine) => machine.cancel(ctx, ticket)),

@@ -173,6 +173,16 @@ describe('copies', () => {
     expect(await causes('deleted')).toEqual(['delete', 0])
     expect(await done(on(a).invalidate(named(''), { tags: ['t'] }, OPTIONS))).toEqual({ invalidated: 1 })
     expect(await causes('tagged')).toEqual(['invalidate', 0])
+    // Copies of the home alone are gone before the write is in the log.
+    for (const [key, change] of [
+      ['deleted', () => on(a).delete(named('deleted'), null, OPTIONS)],
+      ['invalidated', () => on(a).invalidate(named(''), { keys: ['invalidated'] }, OPTIONS)],
+    ] as const) {
+      await put(a, key, 'v')
+      await get(h, key)
+      await done<unknown>(change())
+      expect(await causes(key)).toEqual([key === 'deleted' ? 'delete' : 'invalidate', 0])
+    }
     await cluster.clock.pass(1_500)
     expect(await causes('short')).toEqual(['expire', 0])
     await put(h, 'old', 'v')

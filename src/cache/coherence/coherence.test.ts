@@ -154,7 +154,7 @@ describe('copies', () => {
   test('a write that was prepared settles at once', () => {
     const bench = started('a')
     bench.read('a')
-    bench.directory.preparing(LINE, bench.now)
+    bench.directory.preparing(LINE, 'put', bench.now)
     bench.run()
     expect(bench.read('a')).toBe(1)
     expect(bench.nodes.get('a')?.stateOf(LINE, bench.now)).toBe('I')
@@ -163,10 +163,20 @@ describe('copies', () => {
     expect(bench.nodes.get('a')?.stateOf(LINE, bench.now)).toBe('S')
   })
 
+  test('an invalidation that is over before its write is applied says what the write was', () => {
+    for (const cause of ['put', 'delete', 'invalidate'] as const) {
+      const bench = started('a')
+      bench.read('a')
+      bench.directory.preparing(LINE, cause, bench.now)
+      bench.run()
+      expect(bench.directory.view(LINE)).toMatchObject({ busy: false, last: { cause } })
+    }
+  })
+
   test('a write that was prepared and never came leaves nothing behind', () => {
     const bench = started('a')
     bench.read('a')
-    bench.directory.preparing(LINE, bench.now)
+    bench.directory.preparing(LINE, 'put', bench.now)
     bench.pass(HOME_DEFAULTS.expectMs + 100)
     expect(bench.read('a')).toBe(1)
     expect(bench.nodes.get('a')?.stateOf(LINE, bench.now)).toBe('S')

@@ -9,7 +9,7 @@
  * before anything else that was applied with it can be read.
  */
 import type { Millis, NodeId } from '../../base/ids.ts'
-import type { LineState } from '../types.ts'
+import type { ChangeReason, LineState } from '../types.ts'
 import type { Home, HomeOptions, HomePort, LastInvalidation } from './home.ts'
 import { createHome, isLive } from './home.ts'
 import type { Change } from './home-lines.ts'
@@ -91,8 +91,8 @@ export class Directory {
   }
 
   /** A write of the line was proposed by this home. A hint: it shortens the way to the answer. */
-  preparing(line: LineId, now: Millis): void {
-    prepare(this.home, line, now)
+  preparing(line: LineId, cause: ChangeReason, now: Millis): void {
+    prepare(this.home, line, cause, now)
     this.wake(now)
   }
 

@@ -200,7 +200,7 @@ class Cluster {
     if (home === null) return
     const rate = this.homes.get(term)?.rate ?? 1
     const begun = this.newest
-    if (this.random.below(2) === 0) home.preparing(LINE, this.clock(rate))
+    if (this.random.below(2) === 0) home.preparing(LINE, 'put', this.clock(rate))
     this.propose({ write: { begun } }, (index) => {
       const version = this.versionAt(index)
       home.changed({ line: LINE, version, cause: 'put', own: 0 }, nothingAt(version - 1), this.clock(rate))

@@ -60,13 +60,13 @@ function isGuarded(line: HomeLine, now: Millis): boolean {
 }
 
 /** A write of it was proposed here: its copies may go now, beside the replication. */
-export function prepare(home: Home, id: LineId, now: Millis): void {
+export function prepare(home: Home, id: LineId, cause: ChangeReason, now: Millis): void {
   const line = home.state.lines.get(id)
   if (line === undefined) return
   line.expectUntil = now + home.options.expectMs
   home.state.active.add(id)
   // What the owner has is newer than any write through the log, which is refused.
-  if (line.busy === null && line.owner === null) invalidate(home, id, line, 'put', now)
+  if (line.busy === null && line.owner === null) invalidate(home, id, line, cause, now)
 }
 
 /** What was proposed changed nothing. */

@@ -2,7 +2,7 @@
 import { type Refused, invalid } from '../../base/refusal.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { entryLine, lineOf } from '../line-id.ts'
-import { CACHE_LIMITS, type CacheName, type Condition, type EntryName } from '../types.ts'
+import { CACHE_LIMITS, type CacheName, type ChangeReason, type Condition, type EntryName } from '../types.ts'
 import {
   ABSENT,
   ANY,
@@ -35,6 +35,13 @@ import {
 import { readConfig } from './config.ts'
 
 const NODE_LENGTH_MAX = 128
+/** Of kinds that do not put. */
+const CHANGES: ReadonlyMap<number, ChangeReason> = new Map([
+  [KINDS.cache_delete, 'delete'],
+  [KNOWING_KINDS.cache_delete, 'delete'],
+  [KINDS.cache_invalidate_keys, 'invalidate'],
+  [KINDS.cache_bump, 'invalidate'],
+])
 const NO_LINES: readonly LineId[] = []
 
 /** Reads a command, or says why it is none. Values are views of `bytes`. */
@@ -51,6 +58,11 @@ export function linesToChange(bytes: Uint8Array): readonly LineId[] {
   const kind = input.u8() === VERSION ? input.u8() : 0
   const lines = linesIn(input, kind)
   return input.failed ? NO_LINES : lines
+}
+
+/** What becomes of the lines of `linesToChange`; of a transaction they are put. */
+export function changeMeant(bytes: Uint8Array): ChangeReason {
+  return (bytes[0] === VERSION && CHANGES.get(bytes[1] as number)) || 'put'
 }
 
 function linesIn(input: CacheCommandReader, kind: number): readonly LineId[] {

@@ -22,7 +22,7 @@ import type { CacheReply } from '../machine/commands.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import type { Gate } from '../machine/replies.ts'
 import type { ObservedChange } from '../machine/table.ts'
-import type { LineState } from '../types.ts'
+import type { ChangeReason, LineState } from '../types.ts'
 import type { WatchAnswer, WatchQuestion } from '../watch/words.ts'
 import { Flushes } from './flushes.ts'
 import { HomeRoom, type PartitionRoom } from './home-room.ts'
@@ -170,8 +170,8 @@ export class Coherence implements Lines {
     this.homes.get(partition)?.swept(line)
   }
 
-  preparing(partition: number, line: LineId): void {
-    this.homes.get(partition)?.preparing(line)
+  preparing(partition: number, line: LineId, cause: ChangeReason): void {
+    this.homes.get(partition)?.preparing(line, cause)
   }
 
   unchanged(partition: number, line: LineId): void {

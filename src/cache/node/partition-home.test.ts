@@ -127,7 +127,7 @@ test('a write that is refused leaves its line to whoever reads it next', async (
     return sent.at(-1)?.type
   }
   expect(read(2)).toBe('dataS')
-  home.preparing(line)
+  home.preparing(line, 'put')
   const inv = sent.at(-1)
   if (inv?.type !== 'inv') throw new Error('no invalidation')
   // What was begun comes to its end.

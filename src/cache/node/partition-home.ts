@@ -19,6 +19,7 @@ import type { OwnCommand, ReleaseCommand } from '../machine/commands.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import type { Gate } from '../machine/replies.ts'
 import type { ObservedChange } from '../machine/table.ts'
+import type { ChangeReason } from '../types.ts'
 import { HomeSweeps, type HomeSweepsDeps } from './home-sweeps.ts'
 import { HomeWatches } from './home-watches.ts'
 import { type FromHome, PREFIXES_MAX } from './wire.ts'
@@ -129,8 +130,8 @@ export class PartitionHome {
     this.#look()
   }
 
-  preparing(line: LineId): void {
-    this.directory.preparing(line, this.#now())
+  preparing(line: LineId, cause: ChangeReason): void {
+    this.directory.preparing(line, cause, this.#now())
     this.#look()
   }
 

@@ -238,7 +238,7 @@ export class Model {
       this.home(begun, home, `home ${home + 1} proposes ${entry.type} ${op}`, (before) =>
         stepHome(before, this.rules, now, (directory, own) => {
           own.log.push(entry)
-          if (this.settings.preparing) directory.preparing(LINE, now)
+          if (this.settings.preparing) directory.preparing(LINE, 'put', now)
         }),
       )
       if (state === NONE) op = op < writes ? writes - 1 : writes + looks
