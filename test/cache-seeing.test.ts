@@ -192,6 +192,10 @@ describe('copies', () => {
     expect(await line(b, 'old')).toMatchObject({ version: 0, busy: true, waitsFor: [b] })
     await cluster.clock.pass(20)
     expect(await causes('old')).toEqual(['evict', 0])
+    // The two clocks are not read in one instant, and the wall may be set: what was told stays as it is.
+    const { lastInvalidation } = await line(b, 'old')
+    cluster.clock.suspend(1)
+    expect((await line(b, 'old')).lastInvalidation).toEqual(lastInvalidation)
     expect(await status(b)).toMatchObject({ entries: 3, evictions: 1, bytes: 6, config: { entriesMax: 3 } })
     const messagesNow = await messages(h)
     expect(messagesNow['inv']).toBe(messagesNow['invAck'])

@@ -88,6 +88,8 @@ export interface InspectorDeps {
 
 export class Inspector {
   readonly #deps: InspectorDeps
+  /** When invalidations began, by the wall as it was when they were looked at first: looked at again, it would be another time. */
+  readonly #walls = new WeakMap<LastInvalidation, Millis>()
 
   constructor(deps: InspectorDeps) {
     this.#deps = deps
@@ -163,12 +165,11 @@ export class Inspector {
   }
 
   look(line: string): Look {
-    const { coherence, writes, system } = this.#deps
+    const { coherence, writes } = this.#deps
     const home = coherence.homes.get(writes.partitionOf(line))
     const state = coherence.stateOf(line)
     if (home === undefined || !home.directory.isOpen) return { state, home: null }
     const { busy, waits, last } = home.directory.view(line)
-    const wall = (at: Millis): Millis => Math.round(system.clock.wall() - (system.clock.now() - at))
     return {
       state,
       home: {
@@ -176,9 +177,16 @@ export class Inspector {
         version: home.versionOf(line),
         busy,
         waitsFor: waits,
-        last: last && { cause: last.cause, wall: wall(last.startedAt), ackMs: last.ackMs, acks: last.acks },
+        last: last && { cause: last.cause, wall: this.#wallOf(last), ackMs: last.ackMs, acks: last.acks },
       },
     }
+  }
+
+  #wallOf(last: LastInvalidation): Millis {
+    const { clock } = this.#deps.system
+    const wall = this.#walls.get(last) ?? Math.round(clock.wall() - (clock.now() - last.startedAt))
+    this.#walls.set(last, wall)
+    return wall
   }
 
   // Gathering.
