@@ -26,6 +26,7 @@ test('no hit is older than what was told before', async () => {
   const [first, second, reader] = [await connect(0), await connect(1), await connect(1)]
   const sockets = [first, second, reader]
   let [writes, isOver] = [0, false]
+  let [goal, reached] = [0, (): void => {}]
   const pick = (): string => `k${Math.floor(KEYS * random.next() ** 2)}`
 
   const write = async (socket: SocketClient): Promise<void> => {
@@ -36,6 +37,7 @@ test('no hit is older than what was told before', async () => {
       if (answer['ok'] !== true) continue
       know(key, (answer['result'] as { version: number }).version)
       writes += 1
+      if (writes === goal) reached()
     }
   }
   const readElsewhere = async (): Promise<void> => {
@@ -71,9 +73,10 @@ test('no hit is older than what was told before', async () => {
     }
   }
   const running = [write(first), write(second), readElsewhere(), invalidate(), ...near.map(serve)]
+  const ended = Promise.all(running)
   const until = async (more: number): Promise<void> => {
-    const goal = writes + more
-    while (writes < goal) await Promise.race([Promise.all(running), nextTurn()])
+    goal = writes + more
+    await Promise.race([ended, new Promise<void>((resolve) => (reached = resolve))])
   }
   await until(400)
   await cluster.nodes[2]!.stop()
@@ -87,7 +90,7 @@ test('no hit is older than what was told before', async () => {
   const kept = [near[0]!, near[2]!]
   while (kept.some(({ hits, events }) => hits <= HITS_MIN || events.length <= EVENTS_MIN)) await until(50)
   isOver = true
-  await Promise.all(running)
+  await ended
   for (const { hits, misses, events, resets } of kept) {
     process.stdout.write(`lent: ${hits} hits, ${misses} misses, ${events.length} called back, ${resets} resets\n`)
   }

@@ -35,6 +35,6 @@ describe('mutants', () => {
     async (mutant) => {
       expect(await kill(mutant)).toMatchObject({ killed: true })
     },
-    120_000,
+    240_000,
   )
 })

@@ -277,5 +277,5 @@ test.each(ROWS)(
       await bed.stop()
     }
   },
-  120_000,
+  240_000,
 )
