@@ -1,10 +1,10 @@
 /** One row of the bench of caches: a load on a cluster, what it took, and whether all that was seen is coherent. */
 import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { type Verdict, checkHistory } from './cache-history.ts'
 import type { CacheOutcome, CacheTask } from './cache-load.ts'
 import type { BenchCluster } from './cluster.ts'
+import { outcomeOf } from './outcome.ts'
 
 const GENERATOR = fileURLToPath(new URL('./cache-generator.js', import.meta.url))
 
@@ -97,18 +97,10 @@ export class CacheRows {
         if (kind === 'node') return (await this.#cluster.tell(at, task)) as CacheOutcome
         const child = fork(GENERATOR, { serialization: 'advanced' })
         child.send(task)
-        const [outcome] = (await Promise.race([once(child, 'message'), failed(child)])) as [CacheOutcome]
-        return outcome
+        return outcomeOf<CacheOutcome>(child)
       }),
     )
   }
-}
-
-async function failed(child: ReturnType<typeof fork>): Promise<never> {
-  await once(child, 'exit')
-  // What it said before it ended is on its way.
-  await new Promise((resolve) => setTimeout(resolve, 1_000))
-  throw new Error('a generator failed')
 }
 
 /** Of the answered calls, sorted. */

@@ -5,11 +5,11 @@
  * `--only NAME` of a load, or `memory`: what a backlog takes (`--backlog N`); `--rate N`: a row more at so many calls a second; `--seconds N`, `--json FILE`, `--profiles DIRECTORY`.
  */
 import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type BenchCluster, startBenchCluster } from './cluster.ts'
 import { describeMachine } from './machine.ts'
+import { outcomeOf } from './outcome.ts'
 import type { QueueOutcome, QueueTask } from './queue-generator.ts'
 
 const GENERATOR = fileURLToPath(new URL('./queue-generator.js', import.meta.url))
@@ -210,17 +210,9 @@ function generate(cluster: BenchCluster, one: Load, queues: readonly string[], s
         count: share(count, at),
       }
       const child = fork(GENERATOR, [JSON.stringify(task)], { serialization: 'advanced' })
-      const [outcome] = (await Promise.race([once(child, 'message'), failed(child)])) as [QueueOutcome]
-      return outcome
+      return outcomeOf<QueueOutcome>(child)
     }),
   )
-}
-
-async function failed(child: ReturnType<typeof fork>): Promise<never> {
-  await once(child, 'exit')
-  // What it said before it ended is on its way.
-  await new Promise((resolve) => setTimeout(resolve, 1_000))
-  throw new Error('a generator failed')
 }
 
 function quantiles(values: number[]): readonly [number, number] {
