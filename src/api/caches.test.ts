@@ -179,6 +179,8 @@ describe('stories', () => {
     expect([granted.status, granted.body]).toEqual([202, { loadToken: expect.any(String), leaseMs: expect.any(Number) }])
     const waiting = at(2, 'POST', 'load/entries/k/load', '{"waitMs":20000}', JSON_TYPE)
     expect(await post('load/entries/k/load')).toMatchObject({ status: 409, body: { code: 'OWNER_BUSY' } })
+    const refused = { 'if-match': '"7"', 'idempotency-key': 'refused' }
+    for (const _ of [1, 2]) expect((await put(`load/entries/k?loadToken=${granted.body['loadToken']}`, 'x', refused)).status).toBe(412)
     expect((await put(`load/entries/k?loadToken=${granted.body['loadToken']}`, 'loaded')).status).toBe(201)
     const waited = await waiting
     expect([waited.status, String(waited.bytes), waited.headers.has('etag')]).toEqual([200, 'loaded', true])

@@ -243,10 +243,7 @@ export class NaiveModel {
       const byLoad = command.loadToken === null ? null : (load as NaiveLoad)
       const current = this.#alive(command, command.tags)
       const wrong = mismatch(command.condition, current)
-      if (wrong !== null) {
-        if (byLoad !== null) this.#passOn(line)
-        return wrong
-      }
+      if (wrong !== null) return wrong
       const life = command.ttlMs ?? (command.slidingMs > 0 ? (command.slidingMs * 9) / 8 : Infinity)
       const known = new Map(byLoad?.tags ?? [])
       const { value, contentType, slidingMs } = command

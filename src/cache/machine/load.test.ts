@@ -126,13 +126,18 @@ test('who waits since an invalidation is not given what was loaded before it', (
   expect(bed.get('a')).toBe('newest')
 })
 
-test('a put that is refused ends the load', () => {
+test('a put whose condition does not hold leaves the load as it is: its token counts, and who waits goes on waiting', () => {
   const bed = new Bed()
   bed.granted('a')
   bed.load('a', { waitMs: 1_000 })
-  expect(bed.put('a', '1', { loadToken: 1, condition: 'present' })).toMatchObject({ code: 'VERSION_MISMATCH' })
-  expect(bed.settledLog).toMatchObject([{ ticket: 2, reply: { type: 'load', token: 2 } }])
-  expect(bed.put('a', '1', { loadToken: 2 })).toMatchObject({ type: 'put' })
+  for (const condition of ['present', 7] as const) {
+    expect(bed.put('a', '1', { loadToken: 1, condition })).toMatchObject({ code: 'VERSION_MISMATCH' })
+    expect(bed.settledLog).toEqual([])
+  }
+  expect(bed.load('a')).toMatchObject(BUSY)
+  expect(bed.put('a', '1', { loadToken: 1, condition: 'absent' })).toMatchObject({ type: 'put' })
+  expect(bed.settledLog).toMatchObject([{ ticket: 2, reply: { type: 'found' } }])
+  expect(bed.put('a', '1', { loadToken: 1 })).toMatchObject(STALE_TOKEN)
 })
 
 test('what is dead by its tags is loaded anew', () => {

@@ -3,7 +3,8 @@
  *
  *   nothing there ──▶ token, lease ──put with it──▶ who waits finds the value
  *                        │ another write of the key: the token is void, who waits finds that value
- *                        │ deleted, invalidated, refused, or the lease is over: the token is void, the next in line gets one
+ *                        │ put with a condition that does not hold: as if nothing came
+ *                        │ deleted, invalidated, no room, or the lease is over: the token is void, the next in line gets one
  */
 import type { Plain } from '../../actors/envelope.ts'
 import { type Refused, refuse } from '../../base/refusal.ts'

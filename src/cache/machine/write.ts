@@ -36,16 +36,17 @@ export function putEntry(table: CacheTable, ctx: ApplyContext, command: PutComma
   if (current === UNJUDGED) return unjudged()
   const load = command.loadToken === null ? null : loadOf(table, command)
   if (load !== null && 'code' in load) return refused(load, [line])
+  const wrong = mismatch(command, command.condition, current)
+  // Before the load is over: what is refused by its condition is no write, and its token counts as before.
+  if (wrong !== null) return wrong
   const reply = putWith(table, ctx, command, current, load)
-  // Who was to load it has failed.
+  // Who was to load it finds no room for it.
   if (load !== null && table.loads.find(line) === load) passOn(table, ctx, line)
   return reply
 }
 
 function putWith(table: CacheTable, ctx: ApplyContext, command: PutCommand, current: Entry | null, load: Load | null): Plain {
   const there = table.entry(command)
-  const wrong = mismatch(command, command.condition, current)
-  if (wrong !== null) return wrong
   const { contentType, ttlMs, slidingMs } = command
   const deadline = deadlineOf(ttlMs, slidingMs, ctx.time)
   const staleMs = load === null ? 0 : Math.min(ttlMs ?? slidingMs, MACHINE_LIMITS.staleMsMax)
