@@ -77,8 +77,12 @@ class ReopeningKv implements Kv {
     return this.#write((kv) => kv.clear(range))
   }
 
-  /** Beside the writes, which would else wait for it. */
+  /** Beside the writes, which would else wait for it. A store that is broken is opened again: there may be no write that would. */
   async compact(range: KvRange, wanted: () => boolean = () => true): Promise<boolean> {
+    if (this.#broken) {
+      await this.#queue(() => told(this.#whole()))
+      return false
+    }
     const kv = this.#kv
     const usable = (): boolean => this.#isOpen && !this.#broken && this.#kv === kv
     if (!usable()) return false

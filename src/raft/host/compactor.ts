@@ -5,6 +5,10 @@
  *   cleared: the range of a replica or generation that went ─────────────────────────────┐
  *   deleted since the last time, over all groups ──more than may lie──> the worst group ─┼──> compact ──> nothing lies there
  *   the disk has become low ──> the whole store, group by group, whatever is known of it ┘       └─in the way─> later again
+ *   and stays so ──> next to nothing, now and then
+ *
+ * The last is a question: an engine whose own compaction found no room keeps what it left there until it is written to, and is
+ * opened again for that (kv/reopening.ts). While what would write is refused, for want of that very room, nobody else asks.
  *
  * One range at a time, beside the writes, a fifth of the time at most. What lies deleted is then at most as much as there is, and
  * 64 MiB (or a quarter of `disk_low_bytes`), besides what the store has in its write buffers. On a disk that is low next to nothing.
@@ -26,6 +30,8 @@ const LOOK_MS: Millis = 1_000
 const REST_SHARE = 4
 const AGAIN_MS: Millis = 10_000
 const LEFT_BYTES_MAX = 64 * 1024 * 1024
+/** No record has such a key. */
+const NEXT_TO_NOTHING: KvRange = { gte: new Uint8Array(1), lt: new Uint8Array(2) }
 /** On a low disk every compaction counts, and is small. */
 const LEFT_LOW_BYTES = 1024 * 1024
 /** Where room is scarce less is left: a part of what the operator wants to be free. */
@@ -62,6 +68,7 @@ export class Compactor {
   #scarce = false
   #closed = false
   #rangesAt: Millis = 0
+  #askedAt: Millis = 0
   #nextAt: Millis = 0
   #work: Promise<unknown> = Promise.resolve()
 
@@ -84,7 +91,7 @@ export class Compactor {
     const scarce = this.#parts.disk.room !== 'enough'
     if (scarce && !this.#scarce) this.#add(wholeStore(live))
     this.#scarce = scarce
-    const job = this.#worst(live, now) ?? this.#range(now)
+    const job = this.#worst(live, now) ?? this.#range(now) ?? this.#question(now)
     if (job !== null) this.#run(job, ctx, now)
   }
 
@@ -148,6 +155,12 @@ export class Compactor {
       this.#rangesAt = now + AGAIN_MS
     }
     return { range, gone: () => {}, later }
+  }
+
+  #question(now: Millis): Job | null {
+    if (!this.#scarce || now < this.#askedAt + AGAIN_MS) return null
+    this.#askedAt = now
+    return { range: NEXT_TO_NOTHING, gone: () => {}, later: () => {} }
   }
 
   /** A compaction that is under way ends early. */
