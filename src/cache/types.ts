@@ -317,4 +317,6 @@ export interface Invalidations {
     listener: InvalidationListener,
     timeoutMs: Millis,
   ): Promise<InvalidationStream>
+  /** A cursor for whoever has heard up to one of these (there is at least one), and nobody knows which. */
+  earliest(cursors: readonly string[]): string
 }

@@ -125,7 +125,7 @@ export class LentClient implements Client, LentConnectionClient {
         return this.#hangUp(false)
       }
       const { sub, seq } = result as { readonly sub: string; readonly seq: number }
-      if (from !== null && seq !== from) throw new SimFailure(`lent: ${this.id} came back with ${from}, and begins at ${seq}`)
+      if (seq === from) throw new SimFailure(`lent: ${this.id} came back with ${from}, and begins there, too`)
       this.#cache = new LentCache(seq)
       this.#sub = sub
       this.#beatAt = this.#now

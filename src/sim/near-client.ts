@@ -2,6 +2,8 @@
  * A client that keeps copies of its own (`near-cache.ts`): it reads from them while it may, and from any node where it may not,
  * hangs up, does not read, sleeps, begins anew, and comes back on any gateway.
  *
+ *   every second one knows of no cursors: it begins "from": 0, and comes back with the last number alone
+ *
  *   events   serves while the connection stands     bounded, pushed   leases count from when beats come
  *                                                   bounded, asked    from when it asked
  */
@@ -41,6 +43,7 @@ export class NearClient implements Client, WatchClient {
   readonly keys: readonly string[]
   readonly inbox: Inbox
   readonly kind: 'events' | 'pushed' | 'asked'
+  readonly #hasCursors: boolean
   readonly #dice: Dice
   readonly #context: NearContext
   readonly #what: Pick<SubscribeCacheBody, 'keys' | 'prefix' | 'all'>
@@ -62,6 +65,7 @@ export class NearClient implements Client, WatchClient {
 
   constructor(number: number, dice: Dice, context: NearContext) {
     this.id = `near${number}`
+    this.#hasCursors = number % 2 === 1
     this.#dice = dice
     this.#context = context
     this.inbox = new Inbox(context.cluster.world)
@@ -157,7 +161,8 @@ export class NearClient implements Client, WatchClient {
     const connection = this.#connection as WatchConnection
     const [near, old] = [this.near, this.#sub]
     const { seq, cursor } = near
-    const resumes = this.#hasBegun && { from: seq, ...(cursor !== null && this.#dice.chance(0.8) && { cursor }) }
+    const hasBegun = this.#hasBegun || !this.#hasCursors
+    const resumes = hasBegun && { from: seq, ...(cursor !== null && this.#dice.chance(0.8) && this.#hasCursors && { cursor }) }
     this.#sub = null
     this.#isSubscribing = true
     near.gone()

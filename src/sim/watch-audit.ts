@@ -1,7 +1,7 @@
 /**
  * What gateways tell their subscriptions, before anything happens to it on its way:
  *
- *  - numbers go up by one, from the one that was asked for; beats have the last one;
+ *  - numbers go up by one, from the one that was asked for or one that nobody was ever told; beats have the last one;
  *  - only what was asked for is told, and of a key later versions only;
  *  - a reset comes only where something is not known any more: who comes back with the last number to the gateway that told it, or
  *    with a cursor that every replica still knows, loses nothing.
@@ -26,6 +26,7 @@ interface Subscribed extends Told {
   readonly sub: string
   readonly what: string
   readonly body: SubscribeCacheBody
+  readonly first: number
   /** It began without a cursor, from a number: its first event is a reset. */
   resets: boolean
   seq: number
@@ -49,10 +50,13 @@ export class WatchAudit {
 
   subscribed(where: Told, body: SubscribeCacheBody, result: Members): void {
     const { sub, seq, cursor = null } = result as { readonly sub: string; readonly seq: number; readonly cursor?: string }
-    if (body.from !== undefined && seq !== body.from) this.#fail(where, `begins at ${seq}, not at ${body.from}`)
+    const { from } = body
+    const isFresh = seq !== from
+    if (isFresh && this.#isTold(seq)) this.#fail(where, `begins at ${seq}, which others were told`)
     if (body.cursor !== undefined && cursor === null) this.#fail(where, 'came with a cursor and is reset at once')
+    if (!isFresh && cursor === null) this.#fail(where, `is reset, and counts on from ${seq}`)
     const what = JSON.stringify([body.keys?.toSorted(), body.prefix])
-    if (cursor === null && this.#knows(where, what, seq)) this.#fail(where, `has forgotten how far ${what} was at ${seq}`)
+    if (isFresh && from !== undefined && this.#knows(where, what, from)) this.#fail(where, `has forgotten how far ${what} was at ${from}`)
     if (body.from !== undefined && cursor !== null) this.resumed++
     const { node, life } = where
     const told: Subscribed = {
@@ -61,6 +65,7 @@ export class WatchAudit {
       sub,
       what,
       body,
+      first: seq,
       seq,
       cursor,
       versions: new Map(),
@@ -130,6 +135,14 @@ export class WatchAudit {
       for (const one of subscriptions.values()) {
         if (one.node === node && one.life === life && one.what === what && one.seq === seq && !one.isLeft && !one.resets) return true
       }
+    }
+    return false
+  }
+
+  /** Anywhere, ever. */
+  #isTold(seq: number): boolean {
+    for (const subscriptions of this.#byConnection.values()) {
+      for (const one of subscriptions.values()) if (one.first <= seq && seq <= one.seq) return true
     }
     return false
   }

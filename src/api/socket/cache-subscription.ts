@@ -11,7 +11,7 @@ import type { Millis } from '../../base/ids.ts'
 import type { CacheName, Invalidation, InvalidationListener, InvalidationStream } from '../../cache/types.ts'
 import type { WatchMetrics } from '../metrics.ts'
 import type { Members } from './call.ts'
-import type { PastSubscription, PastSubscriptions } from './past-subscriptions.ts'
+import type { Beginning, PastSubscription, PastSubscriptions } from './past-subscriptions.ts'
 import type { Pushes } from './subscriptions.ts'
 
 export const LEASE_MS: Millis = 3_000
@@ -29,12 +29,7 @@ export interface CacheSubscriptionOptions {
   /** How many keys of the connection's share it takes. */
   readonly keys: number
   readonly filter: string
-  /** The last number that the peer has seen. */
-  readonly seq: number
-  /** Where it begins; null: where things are now. */
-  readonly cursor: string | null
-  /** What it holds may be over: nobody knows what it has missed. */
-  readonly resets: boolean
+  readonly beginning: Beginning
 }
 
 export class CacheSubscription implements InvalidationListener {
@@ -54,7 +49,7 @@ export class CacheSubscription implements InvalidationListener {
     this.#pushes = pushes
     this.#pasts = pasts
     this.#metrics = metrics
-    this.#seq = options.seq
+    this.#seq = options.beginning.seq
   }
 
   /**
@@ -64,16 +59,17 @@ export class CacheSubscription implements InvalidationListener {
   begin(stream: InvalidationStream): Members {
     this.#stream = stream
     this.#metrics.cacheSubscriptions.inc()
-    const { sub, filter, seq, mode, resets } = this.options
-    const cursor = this.options.cursor ?? stream.cursor()
-    this.#past = this.#pasts.began(filter, { seq: resets ? seq + 1 : seq, cursor })
+    const { sub, filter, mode, beginning } = this.options
+    const { seq, resets, lineage } = beginning
+    const cursor = beginning.cursor ?? stream.cursor()
+    this.#past = this.#pasts.began(filter, lineage, { seq: resets ? seq + 1 : seq, cursor })
     if (resets) return { sub, seq, mode }
     this.#toldCursor = cursor
     return { sub, seq, cursor, mode }
   }
 
   start(): void {
-    if (this.options.resets) this.reset()
+    if (this.options.beginning.resets) this.reset()
     this.readAgain()
   }
 
@@ -130,7 +126,7 @@ export class CacheSubscription implements InvalidationListener {
     this.#stream = null
     this.#metrics.cacheSubscriptions.dec()
     if (this.#past === null) return
-    if (isLeft) this.#pasts.forget(this.#past)
+    if (isLeft) this.#pasts.left(this.#past)
     else this.#pasts.over(this.#past)
   }
 

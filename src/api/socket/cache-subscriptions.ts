@@ -90,14 +90,12 @@ export class CacheSubscriptions {
   async #open(name: CacheName, what: WatchWhat, body: SubscribeCacheBody, answer: (result: Members) => void): Promise<void> {
     const { backend, settings, pastSubscriptions: pasts, metrics } = this.#gateway
     const filter = hash('sha256', JSON.stringify([name.namespace, name.cache, what]), 'base64url')
-    const { from } = body
     const mode: WatchMode = body.mode === 'events' ? 'events' : 'bounded'
-    const cursor = body.cursor ?? (from === undefined ? null : pasts.cursorAt(filter, from))
-    const resets = from !== undefined && cursor === null
+    const beginning = pasts.beginning(filter, body, backend.invalidations)
     const sub = `c${++this.#last}`
-    const options = { sub, name, mode, filter, cursor, resets, keys: 'keys' in what ? what.keys.length : 0, seq: from ?? pasts.firstSeq() }
+    const options = { sub, name, mode, filter, beginning, keys: 'keys' in what ? what.keys.length : 0 }
     const subscription = new CacheSubscription(options, this.#pushes, pasts, metrics)
-    const stream = await backend.invalidations.open(name, what, cursor, subscription, settings.commandTimeoutMs)
+    const stream = await backend.invalidations.open(name, what, beginning.cursor, subscription, settings.commandTimeoutMs)
     if (this.#ended) return stream.end()
     this.#subscriptions.set(sub, subscription)
     answer(subscription.begin(stream))
@@ -108,7 +106,7 @@ export class CacheSubscriptions {
 
   async #lend(name: CacheName, what: WatchWhat, { from }: SubscribeCacheBody, answer: (result: Members) => void): Promise<void> {
     const { backend, settings, pastSubscriptions: pasts, metrics } = this.#gateway
-    const options = { sub: `c${++this.#last}`, name, what, seq: from ?? pasts.firstSeq(), resets: from !== undefined }
+    const options = { sub: `c${++this.#last}`, name, what, seq: pasts.firstSeq(), resets: from !== undefined }
     const subscription = new LentSubscription(options, this.#pushes, metrics)
     const borrowing = await backend.lendings.open(subscription, settings.commandTimeoutMs)
     if (this.#ended) return borrowing.end(true)

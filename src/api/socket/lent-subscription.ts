@@ -20,7 +20,7 @@ export interface LentSubscriptionOptions {
   readonly sub: string
   readonly name: CacheName
   readonly what: WatchWhat
-  /** The last number that the peer has seen. */
+  /** A fresh one, whatever the peer has seen: none of an earlier subscription stands for anything here. */
   readonly seq: number
   /** It has come back, and may hold what it was lent before. */
   readonly resets: boolean

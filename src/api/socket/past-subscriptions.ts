@@ -1,19 +1,24 @@
 /**
  * Subscriptions of caches that this gateway serves or served lately, for who comes back and knows its last `seq` alone: how far
- * the subscription had told when it was at which `seq`. Numbers begin at random, far from each other: so one number, with the
- * same filter, names one subscription and those that resumed it. They go on counting from where it was heard, and tell again what it
- * told: a number of both is of the later one, where it stands for no more than in the earlier one.
+ * the subscription had told when it was at which `seq`.
+ *
+ *   began at random R ──R+1 … R+60──▶ over        "from": R+50 ──R+51 … ──▶        one lineage, of this gateway alone
+ *
+ * A number stands for something only where it was told. So whoever comes with one that is not of a subscription here begins at a
+ * fresh one, at random and so far from all others: two gateways, or two clients that begin with the same `from`, never tell the
+ * same number. Those of a lineage may: they go on from where the earlier one was heard, and tell again what it told, in another
+ * order perhaps. Nobody knows of which of them a number was heard, so it stands for what all of them had told by then.
  */
 import type { Millis } from '../../base/ids.ts'
+import type { Invalidations } from '../../cache/types.ts'
 import type { Clock } from '../../io/clock.ts'
 import type { Random } from '../../io/random.ts'
 
 const KEPT_MS: Millis = 300_000
 export const ENDED_MAX = 10_000
 const MARKS_MAX = 8
-/** Numbers of one subscription before it might meet another's. */
-const RANGE = 2 ** 20
-const RANGES = 2 ** 31
+/** Of first numbers. What a million subscriptions count up to is nothing to it. */
+const NUMBERS = 2 ** 51
 
 interface Mark {
   readonly seq: number
@@ -21,11 +26,30 @@ interface Mark {
   readonly cursor: string
 }
 
+export interface Asked {
+  /** The last number that the peer has seen. */
+  readonly from?: number | undefined
+  readonly cursor?: string | null | undefined
+}
+
+/** Where a subscription begins. */
+export interface Beginning {
+  /** The last number that the peer has seen, or a fresh one. */
+  readonly seq: number
+  /** Null: where things are now. */
+  readonly cursor: string | null
+  /** What the peer holds may be over: nobody knows what it has missed. */
+  readonly resets: boolean
+  readonly lineage: number
+}
+
 export interface PastSubscription {
   readonly filter: string
-  readonly first: number
-  /** The oldest first; of a long life the last ones. */
-  marks: readonly Mark[]
+  /** The fresh number that it began at, or the first of those that it goes on from. */
+  readonly lineage: number
+  first: number
+  /** The first, and of a long life the last ones. */
+  marks: readonly [Mark, ...Mark[]]
   last: number
 }
 
@@ -46,11 +70,29 @@ export class PastSubscriptions {
   }
 
   firstSeq(): number {
-    return this.#random.below(RANGES) * RANGE
+    return this.#random.below(NUMBERS)
   }
 
-  began(filter: string, { seq, cursor }: Mark): PastSubscription {
-    const past: PastSubscription = { filter, first: seq, marks: [{ seq, cursor }], last: seq }
+  /** For who comes with the last number that it has seen, a cursor, both, or neither. */
+  beginning(filter: string, { from, cursor = null }: Asked, cursors: Pick<Invalidations, 'earliest'>): Beginning {
+    this.#forgetOld()
+    const told = from === undefined ? [] : this.#told(filter, from)
+    if (from === undefined || told[0] === undefined) {
+      const seq = this.firstSeq()
+      return { seq, cursor, resets: from !== undefined && cursor === null, lineage: seq }
+    }
+    const places = told.map(({ marks }) => (marks.findLast(({ seq }) => seq <= from) ?? marks[0]).cursor)
+    return { seq: from, cursor: cursor ?? cursors.earliest(places), resets: false, lineage: told[0].lineage }
+  }
+
+  #told(filter: string, seq: number): PastSubscription[] {
+    const told: PastSubscription[] = []
+    for (const past of this.#byFilter.get(filter) ?? []) if (past.first <= seq && seq <= past.last) told.push(past)
+    return told
+  }
+
+  began(filter: string, lineage: number, mark: Mark): PastSubscription {
+    const past: PastSubscription = { filter, lineage, first: mark.seq, marks: [mark], last: mark.seq }
     const same = this.#byFilter.get(filter)
     if (same === undefined) this.#byFilter.set(filter, new Set([past]))
     else same.add(past)
@@ -59,8 +101,9 @@ export class PastSubscriptions {
 
   /** From time to time. */
   mark(past: PastSubscription, mark: Mark): void {
-    if (past.marks.at(-1)?.seq === mark.seq) past.marks = [...past.marks.slice(0, -1), mark]
-    else past.marks = [...past.marks.slice(-MARKS_MAX + 1), mark]
+    const [first, ...later] = past.marks
+    if (mark.seq === first.seq) past.marks = [mark]
+    else past.marks = [first, ...later.filter(({ seq }) => seq < mark.seq).slice(2 - MARKS_MAX), mark]
   }
 
   /** Its connection is gone; it may come back. */
@@ -69,26 +112,30 @@ export class PastSubscriptions {
     this.#forgetOld()
   }
 
-  forget(past: PastSubscription): void {
+  /** By its own wish, so it does not come back. If it does for all that, its numbers must not be taken for those of others. */
+  left(past: PastSubscription): void {
+    if (this.#family(past).length > 1) this.over(past)
+    else this.#forget(past)
+  }
+
+  #family({ filter, lineage }: PastSubscription): PastSubscription[] {
+    return [...(this.#byFilter.get(filter) ?? [])].filter((one) => one.lineage === lineage)
+  }
+
+  #forget(past: PastSubscription): void {
     this.#ended.delete(past)
     const same = this.#byFilter.get(past.filter)
     same?.delete(past)
     if (same?.size === 0) this.#byFilter.delete(past.filter)
-  }
-
-  /** A place from which everything after `seq` can be told again; null: nothing is known of it any more. */
-  cursorAt(filter: string, seq: number): string | null {
-    this.#forgetOld()
-    let latest: PastSubscription | null = null
-    for (const past of this.#byFilter.get(filter) ?? []) if (past.first <= seq && seq <= past.last) latest = past
-    return latest?.marks.findLast((mark) => mark.seq <= seq)?.cursor ?? null
+    // What its numbers stood for is not known any more.
+    for (const one of this.#family(past)) if (one.first < past.last) one.first = past.last + 1
   }
 
   #forgetOld(): void {
     const now = this.#clock.now()
     for (const [past, at] of this.#ended) {
       if (now - at < KEPT_MS && this.#ended.size <= ENDED_MAX) return
-      this.forget(past)
+      this.#forget(past)
     }
   }
 }

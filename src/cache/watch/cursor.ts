@@ -13,6 +13,15 @@ export function encodeCursor(places: Places): string {
   return text
 }
 
+/** Whoever has heard up to any of these has heard up to it: the earliest place of each partition; none, where one of them has none. */
+export function earliest(texts: readonly string[]): string {
+  const [first, ...others] = new Set(texts)
+  if (first !== undefined && others.length === 0) return first
+  const cursors = texts.map((text): Places => decodeCursor(text) ?? new Map())
+  const partitions = [...(cursors[0]?.keys() ?? [])].filter((partition) => cursors.every((places) => places.has(partition)))
+  return encodeCursor(new Map(partitions.map((at) => [at, Math.min(...cursors.map((places) => places.get(at) as number))])))
+}
+
 /** null: it is none. */
 export function decodeCursor(text: string): Places | null {
   const form = FORM.exec(text)

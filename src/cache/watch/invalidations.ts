@@ -16,7 +16,7 @@ import { SuspendAwareClock } from '../../io/suspend-aware-clock.ts'
 import { CACHE_CALL, CACHE_PATH, valueOf } from '../calls.ts'
 import { entryLine, linePrefix, parseLine, placeOf } from '../line-id.ts'
 import type { CacheName, InvalidationListener, InvalidationStream, Invalidations, WatchWhat } from '../types.ts'
-import { type Places, decodeCursor } from './cursor.ts'
+import { type Places, decodeCursor, earliest } from './cursor.ts'
 import { PartitionWatch, type WatchListener, type WatchPort } from './partition-watch.ts'
 import { Stream } from './stream.ts'
 import { Turns } from './turns.ts'
@@ -123,6 +123,10 @@ export class GatewayInvalidations implements Invalidations, WatchListener {
       stream.add(watch, parts.get(watch.partition) ?? [], place, places !== null && place === null)
     }
     return stream
+  }
+
+  earliest(cursors: readonly string[]): string {
+    return earliest(cursors)
   }
 
   changed(partition: number, changes: WatchAnswer['changes']): void {
