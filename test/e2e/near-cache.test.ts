@@ -177,8 +177,8 @@ describe.concurrent('clients that stand still', () => {
     expect(ended).not.toContain('everything')
     // Who comes back later than anybody remembers is told so; of keys, which.
     const late = await socketOf(2)
-    await late.result('cache.subscribe', { cache: 'slow', all: true, from: seq, cursor, mode: 'events' })
-    expect(await late.answer('cache.reset')).toMatchObject({ seq: seq + 1 })
+    const { seq: begun } = await late.result('cache.subscribe', { cache: 'slow', all: true, from: seq, cursor, mode: 'events' })
+    expect(await late.answer('cache.reset')).toMatchObject({ seq: begun + 1 })
     await Promise.all([healthy, writer, late].map((socket) => socket.close()))
   })
 })
