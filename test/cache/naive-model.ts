@@ -311,7 +311,7 @@ export class NaiveModel {
     const there = this.entries.find((entry) => entry.line === line)
     if (there === undefined) {
       const made = { line, cache, key, isStale: false, ...content }
-      BORN.set(made, content.at)
+      BORN.set(made, content.version)
       this.entries.push(made)
       if (!this.#isOwned(made)) cache.policy.added(line)
       return made
@@ -409,12 +409,14 @@ export class NaiveModel {
     const after = 'line' in what ? 0 : Math.max(0, ...inCache.map((entry) => entry.at))
     const [owned, free] = [hit.filter((entry) => this.#isOwned(entry)), hit.filter((entry) => !this.#isOwned(entry))]
     const removed = free.filter((entry) => this.#remove(entry, 'invalidate') > 0).length
-    const isNamed = (line: LineId) =>
-      'line' in what ? line.startsWith(entryLine(namespace, cache, '')) : from === 0 && line.startsWith(prefix)
     const hasEntry = (line: LineId) => this.entries.some((entry) => entry.line === line)
-    const told = this.owners.map(({ line }) => line).filter((line) => isNamed(line) && !('line' in what && hasEntry(line)))
+    const isTold = ({ line, versionFirst }: NaiveOwner) =>
+      'line' in what
+        ? line.startsWith(entryLine(namespace, cache, '')) && !hasEntry(line)
+        : from === 0 && line.startsWith(prefix) && versionFirst < below
+    const told = this.owners.filter(isTold).map(({ line }) => line)
     const keys = told.sort().map((line) => parseLine(line)?.name ?? '')
-    const met = 'line' in what || from > 0 ? owned.map(({ key }) => key) : []
+    const met = owned.filter(({ line }) => !told.includes(line)).map(({ key }) => key)
     return { type: 'swept', removed, more: false, after, below, owned: [...keys, ...met] }
   }
 

@@ -19,7 +19,7 @@ export class Entry extends Stored implements Ordered {
   readonly kind = ENTRY
   readonly cache: Cache
   readonly key: string
-  /** The place of the change that made it: its number, for ever. */
+  /** The version that it was made with: its number, for ever. What an owner flushed may be as old as its ownership, and so is its number. */
   readonly born: number
   version: number
   /** The place of its last change among those of the partition: its version, but for what an owner flushed. */

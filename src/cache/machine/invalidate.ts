@@ -1,6 +1,9 @@
 /**
  * Taking entries away: keys by name at once, the bodies of what an invalidation killed a page at a time, so that no command
  * holds up the partition. What a node owns stays, and is told: it has to be given back first.
+ *
+ * Of a prefix or all goes what may be as old as the first page (`below`): an entry by the version it was made with, or what was owned by
+ * then, for nobody knows what its owner has written. A line that is given to an owner later is what the log has of it: swept, or newer.
  */
 import type { Plain } from '../../actors/envelope.ts'
 import { invalid } from '../../base/refusal.ts'
@@ -11,6 +14,7 @@ import type { Cache } from './cache.ts'
 import { type InvalidateKeysCommand, MACHINE_LIMITS, type SweepCommand } from './commands.ts'
 import type { Entry } from './entry.ts'
 import { passOn } from './load.ts'
+import type { Ownership } from './owned-line.ts'
 import type { Load } from './loads.ts'
 import { invalidated, refused, swept, sweptNames } from './replies.ts'
 import type { CacheTable } from './table.ts'
@@ -44,8 +48,9 @@ export function sweep(table: CacheTable, ctx: ApplyContext, command: SweepComman
     const lines = entryLine(command.namespace, command.cache, prefix)
     if (command.after === 0) fenceLoads(table, ctx, (load) => load.line.startsWith(lines))
     const cache = table.find(command)
-    // All at once, with an entry or without: what an owner deletes and puts again is flushed as if it were new, behind the page or before it.
-    const { keys, more } = command.after === 0 ? ownedBelow(table, lines) : { keys: [], more: false }
+    // With an entry or without. One that is owned since holds what the log had of it, which is found below, or what is newer.
+    const isMeant = ({ versionFirst }: Ownership): boolean => versionFirst < below
+    const { keys, more } = command.after === 0 ? ownedBelow(table, lines, isMeant) : { keys: [], more: false }
     // What is not told now would not be found later: from the beginning, once these are given back.
     if (more) return sweptNames([], { more, after: 0, below, owned: keys })
     if (cache === null) return sweptNames([], { more: false, after: command.after, below, owned: keys })
@@ -56,7 +61,7 @@ export function sweep(table: CacheTable, ctx: ApplyContext, command: SweepComman
   if (parsed?.namespace !== command.namespace || parsed.cache !== command.cache) return refused(invalid('line', 'of another cache'))
   fenceLoads(table, ctx, ({ tags }) => tags.some(([carried, version]) => carried === line && version < below))
   // Where nothing was flushed yet no entry tells of them.
-  const unseen = ownedBelow(table, entryLine(command.namespace, command.cache, ''), (owned) => table.entryOf(owned) === null)
+  const unseen = ownedBelow(table, entryLine(command.namespace, command.cache, ''), (owned) => table.entryOf(owned.line) === null)
   return sweepLine(table, ctx, line, below, unseen.keys)
 }
 
@@ -67,10 +72,10 @@ interface OwnedKeys {
 }
 
 /** Keys of lines that nodes own, at most a page: of those owned first. */
-function ownedBelow(table: CacheTable, lines: LineId, isMeant: (line: LineId) => boolean = () => true): OwnedKeys {
+function ownedBelow(table: CacheTable, lines: LineId, isMeant: (owned: Ownership) => boolean): OwnedKeys {
   const keys: string[] = []
-  for (const line of table.owned.keys()) {
-    if (!line.startsWith(lines) || !isMeant(line)) continue
+  for (const [line, owned] of table.owned) {
+    if (!line.startsWith(lines) || !isMeant(owned)) continue
     if (keys.length === sweepMax) return { keys: keys.sort(), more: true }
     keys.push((parseLine(line) as Line).name)
   }
@@ -120,10 +125,14 @@ function sweepPrefix(table: CacheTable, ctx: ApplyContext, cache: Cache, prefix:
     if (entry.born >= below || !entry.key.startsWith(prefix)) continue
     taken += 1
     if (entry.own === 0) take(table, ctx, entry, versions)
-    // With the first page all that is owned is told.
-    else if (from > 0) owned.push(entry.key)
+    // With the first page those that were owned before are told, and these besides.
+    else if (from > 0 || isOwnedSince(table, entry, below)) owned.push(entry.key)
   }
   return sweptNames(versions, { more, after, below, owned })
+}
+
+function isOwnedSince(table: CacheTable, { line }: Entry, below: number): boolean {
+  return (table.owned.get(line) as Ownership).versionFirst >= below
 }
 
 function take(table: CacheTable, ctx: ApplyContext, entry: Entry, versions: number[]): void {

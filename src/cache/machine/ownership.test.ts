@@ -3,12 +3,13 @@ import { Bed, NAME, SHARE, putOf } from '../../../test/cache/bed.ts'
 import { entryLine } from '../line-id.ts'
 import { CACHE_LIMITS } from '../types.ts'
 import { encodeCommand } from './codec.ts'
-import { type CacheReply, type FlushCommand, MACHINE_LIMITS } from './commands.ts'
+import { type CacheCommand, type CacheReply, type FlushCommand, MACHINE_LIMITS } from './commands.ts'
 
 const { sweepMax } = MACHINE_LIMITS
 const WIDE = { ...SHARE, entries: 10_000 }
 const LINE = entryLine(NAME.namespace, NAME.cache, 'a')
 const OWNED = { type: 'owned', line: LINE, node: 'n1', own: 1 }
+const SWEEP = { type: 'cache_sweep', ...NAME, what: { all: true }, below: 0, after: 0 } as const
 const FENCED = { type: 'refused', code: 'FENCED' }
 
 function own(bed: Bed, node = 'n1', count = 10): CacheReply | null {
@@ -87,8 +88,7 @@ test('what is owned is neither evicted nor expired nor swept, until it is releas
   for (const key of ['b', 'c', 'd']) bed.put(key, '1', { share })
   bed.pass(500)
   expect(bed.there(['a', 'b', 'c', 'd'])).toBe('ad')
-  const sweep = { type: 'cache_sweep', ...NAME, what: { all: true }, below: 0, after: 0 } as const
-  expect(bed.run(sweep)).toMatchObject({ removed: 1, owned: ['a'] })
+  expect(bed.run(SWEEP)).toMatchObject({ removed: 1, owned: ['a'] })
   release(bed.copy(), 1)
   // Whoever asked for it is answered before anything else is applied.
   release(bed, 1)
@@ -96,32 +96,91 @@ test('what is owned is neither evicted nor expired nor swept, until it is releas
   expect(bed.changes.at(-1)).toMatchObject({ line: LINE, reason: 'expire', own: 0 })
 })
 
-test('a sweep by name tells of all that is owned at once: what its owner deletes and puts again is flushed as if it were new', () => {
+test('what its owner deletes and puts again while a sweep by name is under way is as old as the ownership: it is met by a later page', () => {
   const bed = new Bed()
   for (let nth = 0; nth < sweepMax; nth++) bed.put(`k${nth}`, '1', { share: WIDE })
   bed.put('a', '1', { share: WIDE })
   own(bed)
   const first = bed.machine.version - 9
-  const sweep = { type: 'cache_sweep', ...NAME, what: { all: true }, below: 0, after: 0 } as const
-  const page = bed.run(sweep)
+  const page = bed.run(SWEEP)
   expect(page).toMatchObject({ removed: sweepMax, more: true, owned: ['a'] })
   flush(bed, 1, first, null)
   flush(bed, 1, first + 1, '2')
   const { below, after } = page as Extract<CacheReply, { type: 'swept' }>
-  expect(bed.run({ ...sweep, below, after })).toMatchObject({ removed: 0, more: false, owned: [] })
-  expect(bed.get('a')).toBe('2')
+  for (const each of [bed.copy(), bed]) {
+    expect(each.run({ ...SWEEP, below, after })).toMatchObject({ removed: 0, more: false, owned: ['a'] })
+    release(each, 1)
+    expect(each.run({ ...SWEEP, below, after })).toMatchObject({ removed: 1, more: false, owned: [] })
+  }
+})
+
+/** Among many: the whole state is not checked each time. */
+function apply(bed: Bed, command: CacheCommand): void {
+  bed.machine.apply(bed, ++bed.ticket, encodeCommand(command))
+}
+
+function give(bed: Bed, key: string, node: string): void {
+  apply(bed, { type: 'cache_own', line: entryLine(NAME.namespace, NAME.cache, key), node, count: 10, term: 1 })
+}
+
+/** It is given back, with what its owner wrote; null: that it is gone. */
+function takeBack(bed: Bed, key: string, text: string | null): void {
+  const line = entryLine(NAME.namespace, NAME.cache, key)
+  const { own: number, versionFirst } = bed.machine.ownerOf(line) as { own: number; versionFirst: number }
+  const value = text === null ? null : new TextEncoder().encode(text)
+  const rest = { contentType: '', ttlMs: null, slidingMs: 0, tags: [], share: WIDE }
+  apply(bed, { type: 'cache_flush', line, own: number, version: versionFirst, value, ...rest })
+  apply(bed, { type: 'cache_release', line, own: number, term: 0 })
+}
+
+test('a sweep by name has its end though all that is given back is owned again at once', () => {
+  const bed = new Bed()
+  const keys = Array.from({ length: 2 * sweepMax + 500 }, (_, nth) => `k${nth}`)
+  for (const key of keys) give(bed, key, 'n1')
+  const told = new Set<string>()
+  let [below, isOver] = [0, false]
+  for (let sweeps = 0; !isOver; sweeps++) {
+    expect(sweeps).toBeLessThan(3)
+    const reply = bed.run({ ...SWEEP, below }) as Extract<CacheReply, { type: 'swept' }>
+    below = reply.below
+    isOver = !reply.more || reply.after > 0
+    for (const key of reply.owned) {
+      told.add(key)
+      takeBack(bed, key, '1')
+      give(bed, key, 'n2')
+    }
+  }
+  expect(told.size).toBe(keys.length)
+})
+
+test('what was written before a sweep by name is met by it, whoever owns the line by then, and what is newer is not', () => {
+  const bed = new Bed()
+  for (let nth = 0; nth < sweepMax; nth++) give(bed, `k${nth}`, 'n1')
+  for (const key of ['a', 'b', 'c', 'd']) give(bed, key, 'n1')
+  const page = bed.run(SWEEP) as Extract<CacheReply, { type: 'swept' }>
+  expect([page.more, page.owned.length]).toEqual([true, sweepMax])
+  for (const key of page.owned) takeBack(bed, key, null)
+  // Written before, as far as anybody knows: left to nobody; left to another; gone in between, and there again.
+  for (const key of ['a', 'b', 'c']) takeBack(bed, key, '1')
+  for (const key of ['b', 'c']) give(bed, key, 'n2')
+  takeBack(bed, 'c', null)
+  bed.put('c', '2', { share: WIDE })
+  for (const key of ['c', 'e']) give(bed, key, 'n2')
+  for (const each of [bed.copy(), bed]) {
+    expect(each.run({ ...SWEEP, below: page.below })).toMatchObject({ removed: 1, more: false, owned: ['d', 'b'] })
+    expect([each.get('a'), each.get('b'), each.get('c')]).toEqual([null, '1', '2'])
+  }
 })
 
 test('what became owned while a sweep by name was under way is told by its later pages', () => {
   const bed = new Bed()
   for (let nth = 0; nth < sweepMax; nth++) bed.put(`k${nth}`, '1', { share: WIDE })
   bed.put('a', '1', { share: WIDE })
-  const sweep = { type: 'cache_sweep', ...NAME, what: { all: true }, below: 0, after: 0 } as const
-  const page = bed.run(sweep)
+  const page = bed.run(SWEEP)
   expect(page).toMatchObject({ more: true, owned: [] })
   own(bed)
   const { below, after } = page as Extract<CacheReply, { type: 'swept' }>
-  const later = { ...sweep, below, after }
+  const later = { ...SWEEP, below, after }
   expect(bed.run(later)).toMatchObject({ removed: 0, more: false, owned: ['a'] })
   // Each page tells what it has met, and nothing of others.
   expect(bed.run(later)).toMatchObject({ removed: 0, more: false, owned: ['a'] })

@@ -165,7 +165,7 @@ export class CacheTable {
   }
 
   #add(cache: Cache, key: string, content: NewContent): Entry {
-    const entry = new Entry(cache, key, content.at)
+    const entry = new Entry(cache, key, content.version)
     if (this.owned.size > 0) entry.own = this.owned.get(entry.line)?.own ?? 0
     entry.bytes = utf8Length(key)
     cache.bytes += entry.bytes

@@ -20,8 +20,8 @@ import { type Writes, allOf, ofPart, partOf, withoutKey } from './writes.ts'
 const SAY_TIMEOUT_MS = 5_000
 /** Lines are given back, and may be owned again at once: so often they are asked for. */
 const ROUNDS_MAX = 3
-/** From the beginning, where more is owned than a sweep tells of: twice as often as all that may be owned takes. */
-const SWEEPS_MAX = (2 * MACHINE_LIMITS.ownedMax) / MACHINE_LIMITS.sweepMax
+/** From the beginning, where more is owned than a sweep tells of: what was owned before the first of them is less each time. */
+const SWEEPS_MAX = MACHINE_LIMITS.ownedMax / MACHINE_LIMITS.sweepMax
 
 export class Invalidations {
   readonly #lines: Lines
@@ -141,7 +141,6 @@ export class Invalidations {
         owned.clear()
         if (!reply.more) return removed
         if (round++ === SWEEPS_MAX) throw ownedAgain()
-        below = from
         continue
       }
       if (owned.size === 0 || round++ >= ROUNDS_MAX) return removed
