@@ -232,6 +232,17 @@ describe('a line that a command meant to change and did not is told', () => {
     if (told.length === 0) expect(bed.spared).toEqual([])
   })
 
+  test('of what was applied before all of them: it is not applied again', () => {
+    const bed = new Bed()
+    for (const command of [encodeCache(put('a', '1')), mixed([put('b', '1'), enqueue('m')])]) {
+      bed.machine.preparing?.(command)
+      bed.machine.known?.(command)
+    }
+    bed.machine.known?.(encodeQueue({ type: 'tx', ops: [enqueue('m')] }))
+    expect(bed.prepared).toEqual([`put ${line('a')}`, `put ${line('b')}`])
+    expect(bed.spared).toEqual([line('a'), line('b')])
+  })
+
   test('what an invalidation leaves to its owner is told, for it comes again', () => {
     const bed = new Bed()
     bed.cache(put('a', '1'))

@@ -34,7 +34,7 @@ const NO_LINES: readonly LineId[] = []
 export interface PartitionCoherence extends CacheObserver {
   /** A command that would change the line was proposed, and how it would. */
   preparing(line: LineId, cause: ChangeReason): void
-  /** A command that would change the line was applied, and may have left it as it was. */
+  /** A command that would change the line was applied, and may have left it as it was; or was applied before, and is not again. */
   unchanged(line: LineId): void
   /** An invalidation that was applied leaves the line to its owner, and comes again. */
   clearing(line: LineId): void
@@ -85,6 +85,7 @@ export function createPartitionMachine({ coherence, ...options }: PartitionMachi
       const cause = changeMeant(command)
       for (const line of changedByAny(command)) coherence.preparing(line, cause)
     },
+    known: spared,
     // A ticket is unique in the group: the machine that does not know it does nothing.
     cancel: (ctx, ticket) => both.forEach((machine) => machine.cancel(ctx, ticket)),
     advance(ctx) {

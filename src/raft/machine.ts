@@ -64,6 +64,11 @@ export interface StateMachine {
    * what is applied need not have been told. The bytes are a view. Must not throw, nor change the replicated state.
    */
   preparing?(command: Uint8Array): void
+  /**
+   * A command of an entry is known from before, by its number or its key, and is not applied again: what `preparing` told of it comes
+   * to nothing. As there: advice, a view, no throw, no change.
+   */
+  known?(command: Uint8Array): void
   /** The caller of this waiting command is gone (its connection closed): take it out, settle it if it still waits. */
   cancel(ctx: ApplyContext, ticket: number): void
   /** Called before the commands of an entry: expire everything due at ctx.time, in order, at most a bounded number. */

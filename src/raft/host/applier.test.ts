@@ -260,6 +260,23 @@ describe('Applier', () => {
     expect(replica.apply(2, 0, [parcelOf(6)]).map(({ status, reply }) => [status, reply])).toEqual([[0, 1]])
   })
 
+  it('tells the machine of each command that is known from before, and of no other', () => {
+    const replica = new Replica()
+    const { machine } = replica.applier
+    const known: string[] = []
+    Object.assign(machine, { known: (body: Uint8Array) => known.push(new TextDecoder().decode(body)) })
+    const keyed = (client: number, sequence: number, name: string, body: object): Uint8Array => {
+      const command = { sequence, key: { key: name, fingerprint: 'f' }, traceparent: '', cancels: 0, body: toyCommand(body) }
+      return encodeParcel({ client, low: 1, acks: [], commands: [command] })
+    }
+    replica.apply(1, 0, [keyed(5, 1, 'a', { add: 1 }), keyed(5, 2, 'b', { wait: 'gate' })])
+    expect(known).toEqual([])
+    // By its number, by its key, and one that waits still.
+    replica.apply(2, 0, [keyed(5, 1, 'a', { add: 1 }), keyed(6, 1, 'a', { add: 1 }), keyed(6, 2, 'b', { wait: 'gate' })])
+    expect(known).toEqual(['{"add":1}', '{"add":1}', '{"wait":"gate"}'])
+    expect((machine as ToyMachine).sum).toBe(1)
+  })
+
   it('never lets time go back, whatever an entry says', () => {
     const replica = new Replica()
     replica.apply(1, 5_000, [])

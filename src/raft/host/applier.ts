@@ -1,7 +1,7 @@
 /**
  * Applies committed entries to the machine of one group, each command exactly once.
  *
- *   entry ─> time ─> requests.advance ─> machine.advance ─> for each command: requests.admit ─┬─ known: the old answer
+ *   entry ─> time ─> requests.advance ─> machine.advance ─> for each command: requests.admit ─┬─ known: the old answer (machine.known)
  *                                                                                              └─ new: machine.apply
  * Deterministic but for `sink`: who hears the answers (the leader's host; nobody elsewhere) changes nothing here.
  */
@@ -59,6 +59,7 @@ export class Applier implements ApplyContext {
 
   #applyCommand(client: Client, command: Command): void {
     const admission = this.requests.admit(client, command, this.time)
+    if (admission.kind !== 'apply' && command.cancels === 0) this.machine.known?.(command.body)
     switch (admission.kind) {
       case 'apply':
         this.commands++
