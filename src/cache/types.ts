@@ -297,7 +297,7 @@ export interface InvalidationListener {
 export interface InvalidationStream {
   /** How far it has told, for any gateway to go on from. */
   cursor(): string
-  /** Whatever was answered to a writer longer ago has been told. Infinity: not known. */
+  /** Whatever was answered to anybody longer ago has been told. Infinity: not known, or not yet where nobody has asked before. */
   ageMs(): Millis
   /** Nothing is told until `resume`, and nothing is kept but the place. */
   pause(): void

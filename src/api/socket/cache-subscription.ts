@@ -71,6 +71,8 @@ export class CacheSubscription implements InvalidationListener {
   start(): void {
     if (this.options.beginning.resets) this.reset()
     this.readAgain()
+    // So that it is known by the first beat.
+    if (this.options.mode !== 'events') this.#leaseMs()
   }
 
   /** The number of the last event, how far it is, and for how long that is good enough. */

@@ -146,6 +146,50 @@ describe('an invalidation', () => {
   })
 })
 
+describe('what is promised of them', () => {
+  test('ends where the oldest that is left began', async () => {
+    const { clock, sweeps, bump, confirm } = bed()
+    sweeps.open()
+    expect(sweeps.promise().since).toBe(Infinity)
+    await clock.pass(500)
+    const first = bump(TAG)
+    await clock.pass(100)
+    const [second, other] = [bump(TAG), bump(OTHER)]
+    expect(sweeps.promise().since).toBe(500)
+    // Of the tag something may be left since then, still.
+    await clock.pass(100)
+    confirm(TAG, first)
+    expect(sweeps.promise()).toEqual({ since: 500, lagMs: 200, slowEndAt: -Infinity })
+    confirm(TAG, second)
+    expect(sweeps.promise().since).toBe(600)
+    confirm(OTHER, other)
+    expect(sweeps.promise()).toEqual({ since: Infinity, lagMs: 200, slowEndAt: -Infinity })
+  })
+
+  test('is nothing of what an older home left, or was left before the clock stood still', async () => {
+    const { clock, sweeps, bump, confirm } = bed()
+    const below = bump(TAG)
+    sweeps.open()
+    expect(sweeps.promise().since).toBe(-Infinity)
+    await clock.pass(100)
+    confirm(TAG, below)
+    expect(sweeps.promise()).toEqual({ since: Infinity, lagMs: 0, slowEndAt: 100 })
+    bump(TAG)
+    expect(sweeps.promise().since).toBe(100)
+    sweeps.suspended()
+    expect(sweeps.promise().since).toBe(-Infinity)
+  })
+
+  test('is nothing where very many are left', () => {
+    const { sweeps, bump } = bed()
+    sweeps.open()
+    for (let nth = 0; nth < 1_000; nth++) bump(`${TAG}${nth}`)
+    expect(sweeps.promise().since).toBe(0)
+    bump(TAG)
+    expect(sweeps.promise().since).toBe(-Infinity)
+  })
+})
+
 test('what cannot be said is said again, without another sweep', async () => {
   const { clock, home, sweeps, bump } = bed()
   home.logIsAway = true

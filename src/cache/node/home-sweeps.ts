@@ -6,6 +6,9 @@
  *   applied ──▶ unswept ──────────────────────────────────────────────────▶ cache_swept ──▶ nothing is left
  *                  └──a second later──▶ a lane for each partition, one sweep at a time ──all──▶ │
  *
+ * Nodes find what was killed gone at once, clients that keep copies hear of it as it is swept: what they may rely on ends where the oldest
+ * of these invalidations began (`promise`).
+ *
  * A sweep by a line and a version takes what is dead by then, and nothing else: it may come twice, and at any time. An invalidation of
  * the same line meanwhile has its own sweeps; what is left of it is looked at anew.
  */
@@ -13,6 +16,7 @@ import type { Millis } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import type { CacheMachine } from '../machine/machine.ts'
+import { NOTHING_CERTAIN, SweepTimes, type SweptPromise } from './sweep-times.ts'
 import { Wakeup } from './wakeup.ts'
 import type { Writes } from './writes.ts'
 
@@ -22,6 +26,8 @@ const AGAIN_MS: Millis = 1_000
 const TIMEOUT_MS: Millis = 5_000
 /** Lines that are swept at a time; each may remember all partitions. */
 const RUNNING_MAX = 256
+/** Where more lines are unswept nothing is said of any: nobody has to look for the oldest of them. */
+const TOLD_MAX = 1_000
 
 export interface HomeSweepsDeps {
   readonly clock: Clock
@@ -33,6 +39,8 @@ export interface HomeSweepsDeps {
 
 interface Unswept {
   readonly line: LineId
+  /** The first version of which something may be left. */
+  readonly since: number
   readonly dueAt: Millis
   below: number
   /** Partitions; empty before it runs, and once it is done. */
@@ -47,6 +55,9 @@ export class HomeSweeps {
   /** Partitions whose lane is taken, or waits. */
   readonly #busy = new Set<number>()
   readonly #wakeup: Wakeup
+  readonly #times = new SweepTimes()
+  /** Of `since`; null: to be looked for. */
+  #oldest: number | null = null
   #state: 'silent' | 'open' | 'ended' = 'silent'
 
   constructor(deps: HomeSweepsDeps) {
@@ -65,11 +76,27 @@ export class HomeSweeps {
   /** Something was invalidated, or swept: what is left of it now? */
   changed(line: LineId, isSwept: boolean): void {
     if (this.#state !== 'open') return
-    const known = this.#lines.get(line)
+    const [known, now] = [this.#lines.get(line), this.#deps.clock.now()]
+    if (!isSwept) this.#times.bumped(this.#deps.machine.unsweptOf(line)?.version ?? 0, now)
     if (known !== undefined && !isSwept) return
-    if (known !== undefined) this.#forget(known)
-    if (this.#deps.machine.unsweptOf(line) !== null) this.#add(line)
+    if (known !== undefined) {
+      this.#forget(known)
+      this.#times.swept(known.since, now)
+    }
+    this.#add(line)
     this.#look()
+  }
+
+  /** The clock stood still for a while. */
+  suspended(): void {
+    this.#times.suspended()
+  }
+
+  /** What may be said of them now. */
+  promise(): SweptPromise {
+    if (this.#state !== 'open' || this.#lines.size > TOLD_MAX) return NOTHING_CERTAIN
+    this.#oldest ??= Math.min(...[...this.#lines.values()].map(({ since }) => since))
+    return this.#times.promise(this.#oldest, this.#deps.clock.now())
   }
 
   /** It leads no more, or the node stops. */
@@ -81,10 +108,14 @@ export class HomeSweeps {
   }
 
   #add(line: LineId): void {
-    this.#lines.set(line, { line, dueAt: this.#deps.clock.now() + PATIENCE_MS, below: 0, left: new Set() })
+    const unswept = this.#deps.machine.unsweptOf(line)
+    if (unswept === null) return
+    this.#oldest = null
+    this.#lines.set(line, { line, since: unswept.since, dueAt: this.#deps.clock.now() + PATIENCE_MS, below: 0, left: new Set() })
   }
 
   #forget(unswept: Unswept): void {
+    this.#oldest = null
     this.#lines.delete(unswept.line)
     this.#running.delete(unswept)
   }

@@ -5,7 +5,9 @@ import { TricordError } from '../../base/errors.ts'
 import { Journal } from '../machine/journal.ts'
 import { WATCH_LIMITS, type WatchAnswer, type WatchQuestion } from '../watch/words.ts'
 import { HomeWatches } from './home-watches.ts'
+import type { SweptPromise } from './sweep-times.ts'
 
+const ALL_SWEPT: SweptPromise = { since: Infinity, lagMs: 0, slowEndAt: -Infinity }
 const APP = 'e7.3.defaultapp'
 
 function bed(journalMax = 1_000) {
@@ -20,6 +22,7 @@ function bed(journalMax = 1_000) {
     /** A suspension was seen then. */
     runningSince: -Infinity,
     confirms: true,
+    sweeps: ALL_SWEPT,
   }
   const watches = new HomeWatches({
     term: 3,
@@ -31,6 +34,7 @@ function bed(journalMax = 1_000) {
         return home.version
       },
     },
+    sweeps: () => home.sweeps,
     unsettled: () => (home.isOpen ? (home.unsettled[0] ?? 'none') : null),
     confirm(confirmed, refused) {
       const at = clock.now()
@@ -185,6 +189,41 @@ describe('how far it can be trusted', () => {
     await clock.settle()
     expect(told.answer).toMatchObject({ fresh: null, upTo: 1 })
     expect(told.answer?.changes).toHaveLength(1)
+  })
+})
+
+describe('sweeps', () => {
+  test('hold up nothing but what is said of them', async () => {
+    const { clock, home, change, watch, keys } = bed()
+    await clock.pass(400)
+    home.sweeps = { since: 390, lagMs: 12.5, slowEndAt: 300 }
+    const told = watch({ since: 0 })
+    await clock.pass(200)
+    change('a')
+    await clock.settle()
+    expect(keys(told)).toEqual(['a'])
+    expect(told.answer).toMatchObject({ fresh: 0, swept: -10, lagMs: 13, slowAgo: 300 })
+  })
+
+  test('all of which are done are as certain as the lead is', async () => {
+    const { clock, watch } = bed()
+    const told = watch({ since: 0 })
+    await clock.pass(WATCH_LIMITS.waitMs)
+    expect(told.answer).toMatchObject({ fresh: WATCH_LIMITS.waitMs, swept: WATCH_LIMITS.waitMs, lagMs: 0, slowAgo: null })
+  })
+
+  test('of which nobody can say since when leave the rest as it is; those from before a suspension, too', async () => {
+    const { clock, home, watch } = bed()
+    await clock.pass(100)
+    home.sweeps = { ...ALL_SWEPT, since: -Infinity }
+    const unknown = watch({ since: 0 }, 'unknown')
+    await clock.pass(WATCH_LIMITS.waitMs)
+    expect(unknown.answer).toMatchObject({ fresh: WATCH_LIMITS.waitMs, swept: null })
+    home.runningSince = 200
+    home.sweeps = { ...ALL_SWEPT, since: 150 }
+    const before = watch({ since: 0 }, 'before')
+    await clock.pass(WATCH_LIMITS.waitMs)
+    expect(before.answer).toMatchObject({ fresh: WATCH_LIMITS.waitMs, swept: null })
   })
 })
 

@@ -10,12 +10,16 @@
  * complete is in it (`fresh`): everything that was answered to a writer before that moment is in this answer or an earlier one.
  * It is the moment of the last confirmation, or that at which the invalidation began that holds up the rest.
  *
+ * What a tag or a level kills nodes find gone at once, and it is told as it is swept, partition by partition. So the home of their lines
+ * says how far that has come (`swept`, `lagMs`, `slowAgo`: `sweep-times.ts`), and who wants to rely on what it was told asks all homes.
+ *
  * Nothing is kept between polls: who loses an answer asks again, at whatever home there is then.
  */
 import { TricordError } from '../../base/errors.ts'
 import type { Millis, Term } from '../../base/ids.ts'
 import type { Clock, Timer } from '../../io/clock.ts'
 import type { CacheMachine } from '../machine/machine.ts'
+import type { SweptPromise } from './sweep-times.ts'
 import { type LinePrefix, WATCH_LIMITS, type WatchAnswer, type WatchQuestion } from '../watch/words.ts'
 
 /** While there are watches, the lead is confirmed so often. */
@@ -29,6 +33,7 @@ export interface HomeWatchesDeps {
   readonly machine: Pick<CacheMachine, 'changesSince' | 'version'>
   /** Null: the home does not speak yet. `change`: the first that is not settled; its invalidation began at `since`. */
   readonly unsettled: () => { readonly change: number; readonly since: Millis } | 'none' | null
+  readonly sweeps: () => SweptPromise
   /** Calls one of the two once, or neither; with the moment before which nobody else led. */
   readonly confirm: (confirmed: (askedAt: Millis) => void, refused: () => void) => void
 }
@@ -143,26 +148,39 @@ export class HomeWatches {
 
   /** Null: nothing can be said now. Moves the watch's place over what is not of interest. */
   #look(parked: Parked): WatchAnswer | null {
-    const { machine, unsettled, term, runningSince } = this.#deps
+    const { machine, unsettled } = this.#deps
     const first = unsettled()
     if (first === null) return null
     const frontier = first === 'none' ? machine.version : first.change - 1
-    const asOf = Math.min(this.#confirmedAt, first === 'none' ? Infinity : first.since)
-    // What is before a suspension is further away than the clock tells.
-    const fresh = asOf === -Infinity || asOf < runningSince() ? null : Math.floor(asOf - parked.arrivedAt)
-    if (parked.since === null) return { term, upTo: frontier, lost: false, fresh, changes: [] }
+    const head = { term: this.#deps.term, lost: false, ...this.#certainty(parked.arrivedAt, first === 'none' ? Infinity : first.since) }
+    if (parked.since === null) return { ...head, upTo: frontier, changes: [] }
     const changes = parked.since > machine.version ? null : machine.changesSince(parked.since)
-    if (changes === null) return { term, upTo: Math.max(frontier, 0), lost: true, fresh: null, changes: [] }
+    if (changes === null) return { ...head, upTo: Math.max(frontier, 0), lost: true, fresh: null, changes: [] }
     const told: WatchAnswer['changes'][number][] = []
     for (const { at, version, line, reason } of changes) {
       if (at > frontier) break
       if (!isOfInterest(line, parked.question.interest)) continue
       // There is more: the next question brings it.
-      if (told.length === WATCH_LIMITS.changesMax) return { term, upTo: told.at(-1)?.[0] ?? 0, lost: false, fresh: null, changes: told }
+      if (told.length === WATCH_LIMITS.changesMax) return { ...head, upTo: told.at(-1)?.[0] ?? 0, fresh: null, changes: told }
       told.push([at, version, line, reason])
     }
     if (told.length === 0) parked.since = Math.max(parked.since, frontier)
-    return { term, upTo: Math.max(parked.since, frontier), lost: false, fresh, changes: told }
+    return { ...head, upTo: Math.max(parked.since, frontier), changes: told }
+  }
+
+  /** `unsettledSince`: what began then may be served still. */
+  #certainty(arrivedAt: Millis, unsettledSince: Millis): Pick<WatchAnswer, 'fresh' | 'swept' | 'lagMs' | 'slowAgo'> {
+    const { runningSince, sweeps, clock } = this.#deps
+    const from = runningSince()
+    const { since, lagMs, slowEndAt } = sweeps()
+    // What is before a suspension is further away than the clock tells.
+    const relative = (asOf: Millis): Millis | null => (asOf === -Infinity || asOf < from ? null : Math.floor(asOf - arrivedAt))
+    return {
+      fresh: relative(Math.min(this.#confirmedAt, unsettledSince)),
+      swept: relative(Math.min(this.#confirmedAt, since)),
+      lagMs: Math.ceil(lagMs),
+      slowAgo: slowEndAt === -Infinity ? null : Math.floor(clock.now() - slowEndAt),
+    }
   }
 }
 

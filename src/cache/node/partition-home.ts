@@ -117,6 +117,7 @@ export class PartitionHome {
       runningSince: () => (this.#now(), this.#runningSince),
       machine,
       unsettled: () => (this.directory.isOpen ? (this.directory.firstUnsettled() ?? 'none') : null),
+      sweeps: () => (this.#now(), this.#sweeps.promise()),
       confirm: (confirmed, refused) => this.#confirm(({ askedAt }) => confirmed(askedAt), refused),
     })
     this.#sweeps = new HomeSweeps({ clock: this.#clock, machine, writes: deps.writes, sweep: deps.sweep })
@@ -151,6 +152,7 @@ export class PartitionHome {
   }
 
   swept(line: LineId): void {
+    this.#now()
     this.#sweeps.changed(line, true)
   }
 
@@ -204,6 +206,7 @@ export class PartitionHome {
     if (clock.runningSince !== this.#runningSince) {
       this.#runningSince = clock.runningSince
       this.directory.suspended()
+      this.#sweeps.suspended()
     }
     return now
   }

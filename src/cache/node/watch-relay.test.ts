@@ -6,7 +6,7 @@ import { type GroupId, NOBODY, partitionGroup, replicaId } from '../../base/ids.
 import { answered } from '../calls.ts'
 import { WatchRelay } from './watch-relay.ts'
 
-const ANSWER = { term: 1, upTo: 5, lost: false, fresh: null, changes: [] }
+const ANSWER = { term: 1, upTo: 5, lost: false, fresh: null, changes: [], swept: null, lagMs: 0, slowAgo: null }
 
 function bed() {
   const asked: { readonly to: string; readonly resolve: (envelope: Envelope) => void; readonly reject: (error: Error) => void }[] = []
@@ -54,7 +54,7 @@ test('the home is asked, here or elsewhere; where nobody knows it, or there is n
   await changed(3)
   expect([far.answer, here.answer]).toEqual([
     [1, 5, false, null, []],
-    [1, 5, false, null, []],
+    [1, 5, false, null, [], null, 0, null],
   ])
   expect([nowhere.error?.code, none.error?.code]).toEqual(['NO_QUORUM', 'INVALID_ARGUMENT'])
 })

@@ -9,6 +9,7 @@ import { TricordError } from '../../base/errors.ts'
 import { entryLine } from '../line-id.ts'
 import { Journal } from '../machine/journal.ts'
 import { HomeWatches } from '../node/home-watches.ts'
+import type { SweptPromise } from '../node/sweep-times.ts'
 import type { Invalidation, InvalidationStream, WatchWhat } from '../types.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { CATCH_UPS_MAX, GatewayInvalidations, KEYS_MAX, STREAMS_MAX } from './invalidations.ts'
@@ -18,6 +19,7 @@ import { WATCH_LIMITS, type WatchQuestion } from './words.ts'
 const PARTITIONS = 3
 /** A key lives where its first digit says. */
 const hash = (text: string): number => Number(text[0]) * 1_000
+const ALL_SWEPT: SweptPromise = { since: Infinity, lagMs: 0, slowEndAt: -Infinity }
 const NAME = { namespace: 'default', cache: 'app' }
 
 function bed(journalMax = 10_000) {
@@ -26,6 +28,7 @@ function bed(journalMax = 10_000) {
   const versions = journals.map(() => 0)
   const way = { loses: 0, refuses: 0, delayMs: 0 }
   const polls: number[] = []
+  const sweeps = journals.map((): SweptPromise => ALL_SWEPT)
   let [underWay, most] = [0, 0]
   const newHome = (partition: number) =>
     new HomeWatches({
@@ -38,6 +41,7 @@ function bed(journalMax = 10_000) {
           return versions[partition]!
         },
       },
+      sweeps: () => sweeps[partition]!,
       unsettled: () => 'none',
       confirm: (confirmed) => {
         const at = clock.now()
@@ -90,7 +94,7 @@ function bed(journalMax = 10_000) {
     await clock.until(() => stream !== undefined, 'the stream is open')
     return { stream: stream as InvalidationStream, heard, counts }
   }
-  return { clock, way, polls, change, failOver, open, gateway, most: () => most }
+  return { clock, way, polls, sweeps, change, failOver, open, gateway, most: () => most }
 }
 
 const keyOf = ({ key, version }: Invalidation) => `${key}@${version}`
@@ -227,6 +231,65 @@ describe('streams', () => {
     expect(stream.ageMs()).toBeLessThanOrEqual(1_000)
     stream.pause()
     expect(stream.ageMs()).toBe(Infinity)
+  })
+
+  test.each<[string, WatchWhat]>([
+    ['all', { all: true }],
+    ['keys of another partition', { keys: ['00', '10'] }],
+  ])('what a tag kills is told as it is swept: of %s nothing later than the invalidation is certain', async (_, what) => {
+    const { clock, sweeps, open } = bed()
+    const { stream } = await open(what)
+    stream.resume()
+    stream.ageMs()
+    await clock.pass(3_000)
+    expect(stream.ageMs()).toBeLessThanOrEqual(1_000)
+    const since = clock.now()
+    sweeps[2] = { ...ALL_SWEPT, since }
+    await clock.pass(2_500)
+    expect(stream.ageMs()).toBe(2_500)
+    // It was a slow one: whatever a home had told before is certain no more, until all have told something since.
+    const told: number[] = []
+    for (let nth = 0; nth < 11; nth++) {
+      sweeps[2] = { ...ALL_SWEPT, slowEndAt: clock.now() }
+      await clock.pass(100)
+      told.push(stream.ageMs())
+    }
+    expect(told).toContain(Infinity)
+    await clock.pass(1_000)
+    expect(stream.ageMs()).toBeLessThanOrEqual(1_000)
+    // Quick ones make everything as much less certain as they took.
+    const before = stream.ageMs()
+    sweeps[2] = { ...ALL_SWEPT, lagMs: 40 }
+    await clock.pass(2_000)
+    expect(stream.ageMs()).toBe(before + 40)
+  })
+
+  test('who has keys asks all homes how far their sweeps are, from when it wants to know until it ends', async () => {
+    const { clock, polls, change, open } = bed()
+    const [first, second] = [await open({ keys: ['00'] }), await open({ keys: ['01'] })]
+    for (const { stream } of [first, second]) {
+      stream.resume()
+      expect(stream.ageMs()).toBe(Infinity)
+    }
+    await clock.pass(100)
+    expect(first.stream.ageMs()).toBeLessThanOrEqual(100)
+    polls.length = 0
+    // Of no interest: it answers nobody.
+    for (let nth = 0; nth < 20; nth++) {
+      change('10')
+      await clock.pass(100)
+    }
+    expect(new Set(polls)).toEqual(new Set([0, 1, 2]))
+    expect(polls.length).toBeLessThan(12)
+    first.stream.end()
+    polls.length = 0
+    await clock.pass(2_000)
+    expect(new Set(polls)).toEqual(new Set([0, 1, 2]))
+    second.stream.end()
+    expect(second.stream.ageMs()).toBe(Infinity)
+    polls.length = 0
+    await clock.pass(2_000)
+    expect(polls).toEqual([])
   })
 
   test('many that come back together ask a few at a time, and all of them hear everything', async () => {

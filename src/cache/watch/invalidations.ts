@@ -17,7 +17,7 @@ import { CACHE_CALL, CACHE_PATH, valueOf } from '../calls.ts'
 import { entryLine, linePrefix, parseLine, placeOf } from '../line-id.ts'
 import type { CacheName, InvalidationListener, InvalidationStream, Invalidations, WatchWhat } from '../types.ts'
 import { type Places, decodeCursor, earliest } from './cursor.ts'
-import { PartitionWatch, type WatchListener, type WatchPort } from './partition-watch.ts'
+import { PartitionWatch, type Swept, type WatchListener, type WatchPort, NEVER_SWEPT, bothSwept } from './partition-watch.ts'
 import { Stream } from './stream.ts'
 import { Turns } from './turns.ts'
 import { WATCH_LIMITS, type LinePrefix, type WatchAnswer, decodeAnswer } from './words.ts'
@@ -27,6 +27,10 @@ export const STREAMS_MAX = 20_000
 export const KEYS_MAX = 1_000_000
 /** Questions of streams that catch up, at a time. */
 export const CATCH_UPS_MAX = 64
+
+/** Of watches that are asked for their sweeps alone: no line of an entry begins so. */
+const NO_ENTRIES: LinePrefix = 't'
+const NOTHING_LEFT: Swept = { at: Infinity, lagMs: 0, slowEndAt: -Infinity }
 
 interface OfCache {
   readonly byKey: Map<string, Set<Stream>>
@@ -67,6 +71,10 @@ export class GatewayInvalidations implements Invalidations, WatchListener {
   readonly #watches = new Map<number, PartitionWatch>()
   readonly #caches = new Map<LinePrefix, OfCache>()
   readonly #streams = new Set<Stream>()
+  /** Those of keys that want to know how far sweeps have come: by homes of tags, which may be any. */
+  readonly #askSweeps = new Set<Stream>()
+  /** As of this moment. */
+  #swept = { at: -Infinity, of: NOTHING_LEFT }
   #keys = 0
   #last = 0
 
@@ -106,6 +114,7 @@ export class GatewayInvalidations implements Invalidations, WatchListener {
       listener,
       asker: this.#nameOf(),
       port: this.#catchUpPort,
+      swept: (asking) => this.#sweptFor(asking),
       onEnd: (ended) => this.#remove(ended),
     })
     this.#add(stream)
@@ -194,6 +203,23 @@ export class GatewayInvalidations implements Invalidations, WatchListener {
     })
   }
 
+  /** It lasts a moment until the first one knows. */
+  #sweptFor(stream: Stream): Swept {
+    const { partitions } = this.#options
+    if ('keys' in stream.what && this.#streams.has(stream)) {
+      const isFirst = this.#askSweeps.size === 0
+      this.#askSweeps.add(stream)
+      for (let partition = 0; isFirst && partition < partitions; partition++) this.#watchOf(partition, NO_ENTRIES)
+    }
+    const now = this.#port.clock.now()
+    if (this.#swept.at === now) return this.#swept.of
+    if (this.#watches.size < partitions) return NEVER_SWEPT
+    let of = NOTHING_LEFT
+    for (const watch of this.#watches.values()) of = bothSwept(of, watch.swept)
+    this.#swept = { at: now, of }
+    return of
+  }
+
   #nameOf(): string {
     this.#last += 1
     return `${this.#options.name}#${this.#last}`
@@ -213,8 +239,16 @@ export class GatewayInvalidations implements Invalidations, WatchListener {
     }
   }
 
+  #unwatchSweeps(): void {
+    for (const [partition, watch] of this.#watches) {
+      watch.unwant(NO_ENTRIES)
+      if (!watch.isWanted) this.#watches.delete(partition)
+    }
+  }
+
   #remove(stream: Stream): void {
     this.#streams.delete(stream)
+    if (this.#askSweeps.delete(stream) && this.#askSweeps.size === 0) this.#unwatchSweeps()
     const found = this.#caches.get(stream.prefix)
     if (found === undefined) return
     const { what } = stream

@@ -24,7 +24,7 @@ function watches() {
         waiting.add(reject)
         clock.after(waitMs, () => resolve(void waiting.delete(reject)))
       })
-      return { term: 1, upTo: 0, lost: false, fresh: waitMs, changes: [] }
+      return { term: 1, upTo: 0, lost: false, fresh: waitMs, swept: waitMs, lagMs: 0, slowAgo: null, changes: [] }
     },
   }
   const listener = { changed: () => {}, lost: () => {} }

@@ -25,6 +25,21 @@ const AGAIN_MAX_MS: Millis = 500
 /** Into so many parts the watches are spread. More would be smoother, and dearer: what is asked together shares messages. */
 const STEPS = 8
 
+/** How far the sweeps of tags and levels have come, on this node's clock: of one home, or of all. */
+export interface Swept {
+  /** What was invalidated before is swept on all partitions. */
+  readonly at: Millis
+  readonly lagMs: Millis
+  readonly slowEndAt: Millis
+}
+
+export const NEVER_SWEPT: Swept = { at: -Infinity, lagMs: 0, slowEndAt: -Infinity }
+
+/** Of which two both hold. */
+export function bothSwept(a: Swept, b: Swept): Swept {
+  return { at: Math.min(a.at, b.at), lagMs: Math.max(a.lagMs, b.lagMs), slowEndAt: Math.max(a.slowEndAt, b.slowEndAt) }
+}
+
 export interface WatchPort {
   readonly clock: Clock
   /** Rejects with a TricordError where nobody answers. */
@@ -45,6 +60,7 @@ export class PartitionWatch {
   readonly #interest = new Map<LinePrefix, number>()
   #place: number | null = null
   #freshAt: Millis = -Infinity
+  #swept: Swept = NEVER_SWEPT
   #placed: (() => void)[] = []
   /** Of the question that counts. */
   #turn = 0
@@ -70,6 +86,11 @@ export class PartitionWatch {
   /** On this node's clock: whatever was answered to a writer before has been told. */
   get freshAt(): Millis {
     return this.#freshAt
+  }
+
+  /** Of tags and levels whose home it is. */
+  get swept(): Swept {
+    return this.#swept
   }
 
   get isWanted(): boolean {
@@ -166,11 +187,15 @@ export class PartitionWatch {
     return (((this.partition % STEPS) + 1) * WATCH_LIMITS.waitMs) / STEPS
   }
 
-  #take({ upTo, lost, fresh, changes }: WatchAnswer, sentAt: Millis): void {
+  #take({ upTo, lost, fresh, changes, swept, lagMs, slowAgo }: WatchAnswer, sentAt: Millis): void {
     const { partition } = this
     const since = this.#place ?? 0
     this.#moveTo(upTo)
     if (fresh !== null) this.#freshAt = Math.max(this.#freshAt, sentAt + fresh)
+    if (swept !== null && sentAt + swept > this.#swept.at) {
+      // The end of a sweep counts rather too late than too early.
+      this.#swept = { at: sentAt + swept, lagMs, slowEndAt: slowAgo === null ? -Infinity : this.#port.clock.now() - slowAgo }
+    }
     if (lost) this.#listener.lost(partition, since, upTo)
     else if (changes.length > 0) this.#listener.changed(partition, changes)
   }

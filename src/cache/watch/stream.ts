@@ -11,7 +11,7 @@ import { TricordError } from '../../base/errors.ts'
 import type { Millis } from '../../base/ids.ts'
 import type { ChangeReason, Invalidation, InvalidationListener, InvalidationStream, WatchWhat } from '../types.ts'
 import { encodeCursor } from './cursor.ts'
-import type { PartitionWatch, WatchPort } from './partition-watch.ts'
+import type { PartitionWatch, Swept, WatchPort } from './partition-watch.ts'
 import type { LinePrefix } from './words.ts'
 
 const AGAIN_MS: Millis = 50
@@ -34,6 +34,8 @@ export interface StreamOptions {
   /** No other stream or watch has the same. */
   readonly asker: string
   readonly port: WatchPort
+  /** Of all homes. */
+  readonly swept: (stream: Stream) => Swept
   readonly onEnd: (stream: Stream) => void
 }
 
@@ -74,7 +76,10 @@ export class Stream implements InvalidationStream {
   ageMs(): Millis {
     let freshAt = Infinity
     for (const { watch, joined } of this.#parts.values()) freshAt = Math.min(freshAt, joined ? watch.freshAt : -Infinity)
-    return this.#options.port.clock.now() - freshAt
+    const { at, lagMs, slowEndAt } = this.#options.swept(this)
+    // What a tag has killed may be swept, and not told yet.
+    const surelyAt = freshAt < slowEndAt ? -Infinity : Math.min(freshAt - lagMs, at)
+    return this.#options.port.clock.now() - surelyAt
   }
 
   resume(): void {

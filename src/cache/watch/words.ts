@@ -39,19 +39,40 @@ export interface WatchAnswer {
   readonly lost: boolean
   /** Relative to when the question arrived: whatever was answered to a writer before is told. Null: nobody can say. */
   readonly fresh: Millis | null
+  /**
+   * The same, of tags and levels whose lines are here: what was invalidated before is swept everywhere, and told by the homes that swept it.
+   * Who was told everything up to a moment by another home misses of it what that has swept since: it began up to `lagMs` before that moment.
+   */
+  readonly swept: Millis | null
+  readonly lagMs: Millis
+  /** Or, where a sweep took longer, at any time: it ended so long ago. Null: none did lately. */
+  readonly slowAgo: Millis | null
   readonly changes: readonly (readonly [at: number, version: number, line: LineId, reason: ChangeReason])[]
 }
 
-export function encodeAnswer({ term, upTo, lost, fresh, changes }: WatchAnswer): Plain {
-  return [term, upTo, lost, fresh, changes]
+export function encodeAnswer({ term, upTo, lost, fresh, changes, swept, lagMs, slowAgo }: WatchAnswer): Plain {
+  return [term, upTo, lost, fresh, changes, swept, lagMs, slowAgo]
 }
 
 /** Throws where it is none. */
 export function decodeAnswer(value: unknown): WatchAnswer {
   if (!Array.isArray(value)) throw unreadable('no answer to a watch')
-  const [term, upTo, lost, fresh, changes] = value as readonly unknown[]
+  const [term, upTo, lost, fresh, changes, swept, lagMs, slowAgo] = value as readonly unknown[]
   if (typeof term !== 'number' || typeof upTo !== 'number' || typeof lost !== 'boolean' || !Array.isArray(changes)) {
     throw unreadable('no answer to a watch')
   }
-  return { term, upTo, lost, fresh: typeof fresh === 'number' ? fresh : null, changes: changes as WatchAnswer['changes'] }
+  return {
+    term,
+    upTo,
+    lost,
+    fresh: numberOr(fresh, null),
+    swept: numberOr(swept, null),
+    lagMs: numberOr(lagMs, 0),
+    slowAgo: numberOr(slowAgo, null),
+    changes: changes as WatchAnswer['changes'],
+  }
+}
+
+function numberOr<T>(value: unknown, other: T): number | T {
+  return typeof value === 'number' ? value : other
 }
