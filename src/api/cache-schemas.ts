@@ -117,7 +117,7 @@ const SEQ_MAX = 2 ** 52
 export const subscribeCacheBody = z
   .strictObject({
     keys: z.array(entryKey).min(1).max(WATCHED_KEYS_MAX).optional(),
-    prefix: text(L.keyBytesMax).min(1).optional(),
+    prefix: entryKey.optional(),
     all: z.literal(true).optional(),
     from: z.int().min(0).max(SEQ_MAX).optional(),
     cursor: z.string().max(CURSOR_LENGTH_MAX).optional(),

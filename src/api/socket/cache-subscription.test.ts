@@ -73,6 +73,17 @@ function bed() {
 
 const SUBSCRIBE = { id: 1, op: 'cache.subscribe', cache: 'c', all: true }
 
+test('a prefix is bounded by its bytes, as a key is', async () => {
+  const { sent, receive } = bed().connect()
+  const three = '€'
+  await receive({ ...SUBSCRIBE, all: undefined, prefix: three.repeat(171) })
+  await receive({ ...SUBSCRIBE, id: 2, all: undefined, prefix: `${three.repeat(170)}ab` })
+  expect(sent).toMatchObject([
+    { id: 1, ok: false, error: { code: 'INVALID_ARGUMENT', errors: [{ path: 'prefix' }] } },
+    { id: 2, ok: true },
+  ])
+})
+
 test('while the peer does not read nothing is kept for it: the stream pauses, and goes on once it reads', async () => {
   const { clock, streams, connect } = bed()
   const { connection, outlet, sent, receive } = connect()

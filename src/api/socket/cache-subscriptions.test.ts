@@ -255,6 +255,7 @@ describe('terms', () => {
       [{ keys: ['a'], all: true }, 'INVALID_ARGUMENT'],
       [{ all: false }, 'INVALID_ARGUMENT'],
       [{ prefix: '' }, 'INVALID_ARGUMENT'],
+      [{ prefix: '€'.repeat(171) }, 'INVALID_ARGUMENT'],
       [{ keys: ['k'.repeat(513)] }, 'INVALID_ARGUMENT'],
       [{ all: true, from: -1 }, 'INVALID_ARGUMENT'],
       // What comes after it is the same number again.
