@@ -51,6 +51,23 @@ describe('the codec', () => {
     expect([...(back as Uint8Array)]).toEqual([1, 2, 255])
   })
 
+  test('an integer is taken in whatever width it comes', () => {
+    const wide = (head: number, value: bigint): Uint8Array => {
+      const bytes = Buffer.alloc(9)
+      bytes[0] = head
+      bytes.writeBigUInt64BE(BigInt.asUintN(64, value), 1)
+      return bytes
+    }
+    for (const value of [0, 7, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
+      for (const head of [0xcf, 0xd3]) expect(unpackPlain(wide(head, BigInt(value)))).toBe(value)
+      expect(unpackPlain(wide(0xd3, -BigInt(value)))).toBe(value === 0 ? 0 : -value)
+    }
+    for (const value of [2n ** 53n + 1n, 2n ** 62n]) {
+      for (const head of [0xcf, 0xd3]) expect(unpackPlain(wide(head, value))).toBeUndefined()
+      expect(unpackPlain(wide(0xd3, -value))).toBeUndefined()
+    }
+  })
+
   test('what is undefined is absent, and in a list null', () => {
     const bytes = new Packr({ useRecords: false }).pack({ a: undefined, b: [1, undefined, { c: undefined }] })
     const back = unpackPlain(bytes)

@@ -15,7 +15,9 @@ import type { Envelope, Plain } from './envelope.ts'
 export const CODEC_VERSION = 1
 const DEPTH_MAX = 64
 
-const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'bigint' })
+/** What a number can be is one, the rest is a bigint. Documented, but the types do not know it. */
+const INT64_TYPE = 'auto' as 'bigint'
+const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: INT64_TYPE })
 
 /** A payload or any other plain value as bytes of its own (not a view of the packer's pool). */
 export function packPlain(value: Plain): Uint8Array {

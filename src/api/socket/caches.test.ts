@@ -22,11 +22,12 @@ function bed(protocol = 'tricord.v1.json') {
   }
   const options = { requestId: 'r', namespace: 'default', session: null, onBug: (error: unknown) => expect.unreachable(String(error)) }
   const connection = new Connection(gateway, codec, outlet, options)
-  const receive = async (request: Plain) => {
-    connection.receive(isBinary ? packPlain(request) : Buffer.from(JSON.stringify(request)), isBinary)
+  const receiveBytes = async (bytes: Uint8Array) => {
+    connection.receive(bytes, isBinary)
     await clock.settle()
   }
-  return { ...cached, outlet, connection, receive, sent }
+  const receive = (request: Plain) => receiveBytes(isBinary ? packPlain(request) : Buffer.from(JSON.stringify(request)))
+  return { ...cached, outlet, connection, receive, receiveBytes, sent }
 }
 
 test('a value goes and comes as JSON, or as the bytes of MessagePack', async () => {
@@ -44,6 +45,17 @@ test('a value goes and comes as JSON, or as the bytes of MessagePack', async () 
   binary.told.get = readOf(entryOf(Buffer.from([0, 255])))
   await binary.receive({ id: 2, op: 'cache.get', cache: 'c', key: 'k' })
   expect(binary.sent[1]).toMatchObject({ id: 2, ok: true, result: { data: Buffer.from([0, 255]), encoding: 'bytes' } })
+})
+
+test('integers of eight bytes, as some encoders write all of them', async () => {
+  const { told, last, sent, receiveBytes } = bed('tricord.v1.msgpack')
+  told.increment = { value: 4, version: 9 }
+  const packed = Buffer.from(packPlain({ id: 77, op: 'cache.incr', cache: 'c', key: 'n', by: 99 })).toString('hex')
+  const wide = packed.replace('4d', 'cf000000000000004d').replace(/63$/, 'd30000000000000063')
+  expect(wide).toHaveLength(packed.length + 32)
+  await receiveBytes(Buffer.from(wide, 'hex'))
+  expect(sent).toMatchObject([{ id: 77, ok: true, result: { value: 4 } }])
+  expect(last('increment')[1]).toBe(99)
 })
 
 test('many large values at once are given as far as a peer can be expected to take them, and more once it has', async () => {
