@@ -58,6 +58,29 @@ test('integers of eight bytes, as some encoders write all of them', async () => 
   expect(last('increment')[1]).toBe(99)
 })
 
+test('keys that are no UTF-8 are refused, not taken for one another; what is beside them is done', async () => {
+  const { asked, last, sent, receiveBytes } = bed('tricord.v1.msgpack')
+  const put = (id: number, key: string) => ({ id, op: 'cache.put', cache: 'c', key, data: 1 })
+  const packed = Buffer.from(packPlain([put(1, 'kX'), put(2, 'kY'), put(3, 'kZ')]))
+  for (const [key, byte] of [
+    ['kX', 0xff],
+    ['kY', 0xfe],
+  ] as const)
+    packed[packed.indexOf(key) + 1] = byte
+  await receiveBytes(packed)
+  const refused = { ok: false, error: { code: 'INVALID_ARGUMENT', outcome: 'not-applied' } }
+  expect(sent.flat()).toMatchObject([
+    { id: 1, ...refused },
+    { id: 2, ...refused },
+    { id: 3, ok: true },
+  ])
+  expect([asked.length, last('put')[0].key]).toEqual([1, 'kZ'])
+  const one = Buffer.from(packPlain(put(4, 'kX')))
+  one[one.indexOf('kX') + 1] = 0xff
+  await receiveBytes(one)
+  expect(sent.at(-1)).toMatchObject({ id: 4, ...refused })
+})
+
 test('many large values at once are given as far as a peer can be expected to take them, and more once it has', async () => {
   const { told, outlet, receive, sent } = bed()
   const bytes = 1_048_576

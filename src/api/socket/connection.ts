@@ -24,7 +24,7 @@ export const IN_FLIGHT_MAX = 10_000
 export const GARBAGE_MAX = 16
 /** Of pushed messages that one turn gathers. */
 const PUSHED_BYTES_MAX = 1_048_576
-const NOT_PLAIN = 'holds what JSON cannot say (a date, an integer beyond 2^53, …), or is nested too deep'
+const NOT_PLAIN = 'holds what JSON cannot say (a date, an integer beyond 2^53, text that is no UTF-8, …), or is nested too deep'
 /** RFC 6455, 7.4.1. */
 export const POLICY_VIOLATION = 1008
 

@@ -1,10 +1,11 @@
 /**
  * The two subprotocols: a frame as text is JSON, as bytes MessagePack. Decoding never throws: whatever is not a plain
  * value in the form that was agreed upon is undefined, and the connection counts it as garbage. A request that MessagePack can
- * say and JSON cannot (it holds a date, say) is told apart, so that it is refused under its own id.
+ * say and JSON cannot (a date, a text that is no UTF-8) is told apart, so that it is refused under its own id.
  */
 import { type Plain } from '../../actors/envelope.ts'
 import { isPlain, packPlain, unpackAny } from '../../actors/codec.ts'
+import { FrameTexts } from './frame-texts.ts'
 
 export type Protocol = 'tricord.v1.json' | 'tricord.v1.msgpack'
 
@@ -44,14 +45,17 @@ const MSGPACK_FRAMES: FrameCodec = {
   carriesBytes: true,
   decode(data, isBinary) {
     const frame = isBinary ? unpackAny(data) : undefined
-    if (Array.isArray(frame)) return frame.map((request) => plainOr(request, 1))
-    return frame === undefined ? undefined : plainOr(frame, 0)
+    if (frame === undefined) return undefined
+    const texts = new FrameTexts(data)
+    if (!Array.isArray(frame)) return plainOr(frame, 0, texts.next())
+    texts.enter()
+    return frame.map((request) => plainOr(request, 1, texts.next()))
   },
   encode: (value) => packPlain(value as Plain),
 }
 
-function plainOr(request: unknown, depth: number): unknown {
-  if (isPlain(request, depth)) return request
+function plainOr(request: unknown, depth: number, isText: boolean): unknown {
+  if (isText && isPlain(request, depth)) return request
   return new NotPlain(typeof request === 'object' && request !== null ? (request as { readonly id?: unknown }).id : undefined)
 }
 
