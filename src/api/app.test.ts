@@ -28,7 +28,7 @@ interface Answer {
   readonly body: Record<string, unknown>
 }
 async function send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  const text = typeof body === 'string' || body instanceof Uint8Array ? (body as string | Uint8Array<ArrayBuffer>) : JSON.stringify(body)
   const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' }
   const response = await fetch(base + path, { method, headers: { ...type, ...headers }, ...(body !== undefined && { body: text }) })
   const answer = await response.text()
@@ -361,6 +361,26 @@ const BAD: readonly Row[] = [
   ['a name too long', 'POST', `/v1/locks/${LONG}/acquire`, {}, {}, 400, 'INVALID_ARGUMENT', 'name'],
   ['a name with a control character', 'POST', '/v1/locks/a%00b/acquire', {}, {}, 400, 'INVALID_ARGUMENT', 'name'],
   ['malformed percent-encoding', 'POST', '/v1/locks/a%zz/acquire', {}, {}, 400, 'INVALID_ARGUMENT', 'path'],
+  ...['%zz', '%', '%ff', 'a%c3'].map((text): Row => [
+    `a query with ${text}`,
+    'GET',
+    `/v1/locks/bad/status?consistency=${text}`,
+    undefined,
+    {},
+    400,
+    'INVALID_ARGUMENT',
+    'query',
+  ]),
+  [
+    'a body that is no UTF-8',
+    'POST',
+    acquire,
+    Buffer.from([...Buffer.from('{"owner":"k'), 0xff, 0x22, 0x7d]),
+    {},
+    400,
+    'INVALID_ARGUMENT',
+    'body',
+  ],
   ['a malformed session', 'POST', acquire, {}, { 'tricord-session': 'nonsense' }, 401, 'UNAUTHENTICATED'],
   ['a session that never was', 'POST', acquire, {}, { 'tricord-session': `s_zzz.${'a'.repeat(22)}` }, 410, 'SESSION_EXPIRED'],
   ['a bad namespace', 'POST', acquire, {}, { 'tricord-namespace': 'a b' }, 400, 'INVALID_ARGUMENT', 'Tricord-Namespace'],

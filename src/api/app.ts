@@ -72,15 +72,25 @@ async function enter(c: Call, gateway: Gateway, next: () => Promise<void>): Prom
   return refused
 }
 
+const NOT_DECODABLE = 'malformed percent-encoding, or no UTF-8'
+
 /** What no route is to see. */
 function refusalOf(c: Call, bodyBytesMax: number): TricordError | null {
   const length = Number(c.req.header('content-length') ?? 0)
   if (length > bodyBytesMax) return tooLarge(`has ${length} bytes`, bodyBytesMax)
+  const query = c.req.url.indexOf('?')
+  if (!isDecodable(c.req.path)) return invalid([{ path: 'path', message: NOT_DECODABLE }])
+  // Whoever reads it would take it for literal text.
+  if (query > 0 && !isDecodable(c.req.url.slice(query))) return invalid([{ path: 'query', message: NOT_DECODABLE }])
+  return null
+}
+
+function isDecodable(encoded: string): boolean {
   try {
-    if (c.req.path.includes('%')) decodeURIComponent(c.req.path)
-    return null
+    if (encoded.includes('%')) decodeURIComponent(encoded)
+    return true
   } catch {
-    return invalid([{ path: 'path', message: 'malformed percent-encoding' }])
+    return false
   }
 }
 

@@ -1,4 +1,5 @@
 /** What every handler reads of a request: its id, namespace, session, idempotency key and JSON body. */
+import { isUtf8 } from 'node:buffer'
 import { hash } from 'node:crypto'
 import type { Context } from 'hono'
 import { TricordError } from '../base/errors.ts'
@@ -13,6 +14,7 @@ import { type Secret, newSecret, readToken, secretOfKey } from './session-token.
 
 export const DEFAULT_NAMESPACE = 'default'
 const KEY_LENGTH_MAX = 255
+const FROM_TEXT = new TextDecoder()
 
 export interface Env {
   Variables: { requestId: string; traceparent: string; span: GatewaySpan | null; bodyBytesMax: number }
@@ -60,7 +62,9 @@ export async function readJson(c: Call): Promise<unknown> {
   if (query > 0) throw invalid([{ path: c.req.url.slice(query), message: 'this call takes its members in the body, not in the query' }])
   const coding = c.req.header('content-encoding') ?? 'identity'
   if (coding.toLowerCase() !== 'identity') throw new TricordError('UNSUPPORTED_TYPE', `the body must come as it is, not as ${coding}`)
-  const text = await readText(c)
+  const bytes = await readBytes(c, c.get('bodyBytesMax'))
+  if (!isUtf8(bytes)) throw invalid([{ path: 'body', message: 'not UTF-8' }])
+  const text = FROM_TEXT.decode(bytes)
   if (text === '') return {}
   const type = c.req.header('content-type') ?? ''
   if (!/^application\/(?:[\w.+-]+\+)?json\s*(;|$)/i.test(type)) {
@@ -71,12 +75,6 @@ export async function readJson(c: Call): Promise<unknown> {
   } catch (error) {
     throw invalid([{ path: 'body', message: error instanceof Error ? `not JSON: ${error.message}` : 'not JSON' }])
   }
-}
-
-async function readText(c: Call): Promise<string> {
-  return brokenOff(async () =>
-    c.req.header('content-length') === undefined ? (await readUnknownLength(c, c.get('bodyBytesMax'))).toString() : c.req.text(),
-  )
 }
 
 /** The body as it came, of any type. */

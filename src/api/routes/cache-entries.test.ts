@@ -243,6 +243,9 @@ describe('get', () => {
     ['a cache of 129', `${'c'.repeat(129)}/entries/k`, {}, 'cache'],
     ['half of an escape', 'c/entries/%zz', {}, 'path'],
     ['no UTF-8', 'c/entries/%ff', {}, 'path'],
+    ['no UTF-8 in a query', 'c/entries/k?tags=%FF', {}, 'query'],
+    ['half of an escape in a query', 'c/entries/k?tags=%', {}, 'query'],
+    ['half of one in the name of a member', 'c/entries/k?%zz=1', {}, 'query'],
   ])('refused: %s', async (_what, path, headers, at) => {
     const { asked, refusal } = bed()
     expect(await refusal('GET', path, null, headers)).toEqual({ status: 400, code: 'INVALID_ARGUMENT', path: at })
