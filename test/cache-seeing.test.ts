@@ -265,9 +265,12 @@ describe('writeback', () => {
     await done(on(h).configure(named(''), { durability: 'writeback' }, OPTIONS))
     const before = await messages(h)
     for (const text of ['one', 'two', 'three']) await put(a, 'k', text)
-    const owned = await line(a, 'k')
-    // What is not flushed has no version yet.
-    expect([owned.nodes, owned.version, owned.busy]).toEqual([{ [h]: 'I', [a]: 'M', [b]: 'I' }, 0, false])
+    const { version: newest } = await put(a, 'k', 'three')
+    // What is not flushed is known to its owner alone; whoever is asked says what that one says.
+    for (const id of [h, a, b]) {
+      const owned = await line(id, 'k')
+      expect([owned.nodes, owned.version, owned.busy]).toEqual([{ [h]: 'I', [a]: 'M', [b]: 'I' }, newest, false])
+    }
     expect([(await status(h)).lines, (await metrics(a))('lines{state="M"}')]).toEqual([{ ...NOTHING, M: 1 }, 1])
     await cluster.clock.pass(150)
     expect([(await line(a, 'k')).nodes[a], (await status(h)).lines]).toEqual(['E', { ...NOTHING, E: 1 }])
@@ -289,6 +292,11 @@ describe('writeback', () => {
     for (const id of [a, b, a, b, a, b]) await put(id, 'both', 'v')
     const { pingPong } = await status(h)
     expect(pingPong).toEqual({ ...QUIET, lines: 1, worst: [{ key: 'both', invalidations: 5, nodes: [a, b].sort() }] })
+    const { version: flushed } = await put(a, 'gone', 'v')
+    await cluster.clock.pass(150)
+    expect(await line(b, 'gone')).toMatchObject({ version: flushed, nodes: { [a]: 'E' } })
+    await done(on(a).delete(named('gone'), null, OPTIONS))
+    expect(await line(b, 'gone')).toMatchObject({ version: 0, nodes: { [a]: 'M' } })
   })
 
   test('acknowledged writes that are lost, and sessions that broke', async () => {

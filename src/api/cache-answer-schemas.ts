@@ -89,7 +89,9 @@ export const cacheAnswer = z.strictObject({
 })
 export const lineAnswer = z.strictObject({
   key,
-  version: count.describe('0: there is no entry'),
+  version: count.describe(
+    '0: there is no entry. With writeback as its owner has it, flushed or not; as flushed where the owner does not answer',
+  ),
   home: z.string().describe('the node that leads the partition of the key'),
   partition: count,
   busy: z.boolean().describe('a write or a recall is under way'),

@@ -158,7 +158,7 @@ export type InvalidationCause = ChangeReason | 'recall'
 
 export interface LineView {
   readonly key: string
-  /** 0: there is no entry. */
+  /** 0: there is no entry. By whoever writes the line alone, where that node answers; else as flushed. */
   readonly version: number
   readonly home: NodeId
   readonly partition: number

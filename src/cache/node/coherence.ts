@@ -160,6 +160,11 @@ export class Coherence implements Lines {
     return this.copies.get(this.#deps.writes.partitionOf(line))?.stateOf(line) ?? 'I'
   }
 
+  /** Of a line that this node writes alone, flushed or not. */
+  ownedVersion(line: LineId): number | null {
+    return this.copies.get(this.#deps.writes.partitionOf(line))?.ownedVersion(line) ?? null
+  }
+
   // What the machines of the partitions say, and ask.
 
   changed(partition: number, change: ObservedChange): void {

@@ -39,9 +39,10 @@ const LOOK_AGAIN_MS: Millis = 100
 /** Of lines that bounce. */
 const WORST_MAX = 10
 
-/** What a node says of one line. `home`: where it is the home. */
+/** What a node says of one line. `owned`: the version, where it writes the line alone, 0 where that is nothing. `home`: where it is the home. */
 interface Look {
   readonly state: LineState
+  readonly owned: number | null
   readonly home: HomeLook | null
 }
 
@@ -131,7 +132,8 @@ export class Inspector {
     const [home, { version, busy, waitsFor, last }] = newestHome(said) as HomeSeen
     return {
       key: name.key,
-      version,
+      // The log has what the owner flushed last.
+      version: said.find(([, { owned }]) => owned !== null)?.[1].owned ?? version,
       home,
       partition: this.#deps.writes.partitionOf(line),
       busy,
@@ -167,11 +169,12 @@ export class Inspector {
   look(line: string): Look {
     const { coherence, writes } = this.#deps
     const home = coherence.homes.get(writes.partitionOf(line))
-    const state = coherence.stateOf(line)
-    if (home === undefined || !home.directory.isOpen) return { state, home: null }
+    const [state, owned] = [coherence.stateOf(line), coherence.ownedVersion(line)]
+    if (home === undefined || !home.directory.isOpen) return { state, owned, home: null }
     const { busy, waits, last } = home.directory.view(line)
     return {
       state,
+      owned,
       home: {
         term: home.term,
         version: home.versionOf(line),

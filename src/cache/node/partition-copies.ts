@@ -200,6 +200,13 @@ export class PartitionCopies implements Lender {
     return this.controller.stateOf(line, this.#deps.clock.now())
   }
 
+  /** Of a line that this node writes alone, flushed or not; 0: it holds nothing. Null: the node does not write it. */
+  ownedVersion(line: LineId): number | null {
+    const copy = this.controller.owner.copyOf(line)
+    if (copy === undefined || copy.epoch !== this.epochNow()) return null
+    return copy.held.value === null || this.#deps.clock.now() >= copy.until ? 0 : copy.held.version
+  }
+
   /** Of the copies that may be read now, as far as their session goes; null: none may. */
   epochNow(): number | null {
     const { epoch, leaseUntil } = this.controller.session
