@@ -2,7 +2,7 @@
  * What a node that writes lines alone (`writeback`) may lose, in the history of a key. Pure.
  *
  *   w4 ── w5 ── w6 ── its node is gone, with two writes that were not in the log
- *         └─────┴─ may be lost, and w5 only with w6: the loss is one operation, after all that the node acknowledged
+ *         └─────┴─ may be lost, and w5 only with w6: the loss is one operation, after those of them that were acknowledged
  */
 import { type CacheOperation, UNKNOWN } from './cache-model.ts'
 import type { TimedOperation } from './linearizability.ts'
@@ -32,7 +32,8 @@ export function withLosses(history: readonly Timed[], losses: readonly Loss[]): 
       .slice(-count)
     for (const one of [...last, ...written.filter(({ operation }) => 'result' in operation && operation.result === UNKNOWN)])
       losable.add(one)
-    const since = Math.max(0, ...acknowledged.map((one) => one.return))
+    // Whatever else it said later, or never said, it may have said with nothing left.
+    const since = Math.max(0, ...last.map((one) => one.return))
     // Not at the very moment of the last answer: that write would overlap it.
     return { call: since + 0.5, return: at, operation: { kind: 'loss', owner, count } }
   })

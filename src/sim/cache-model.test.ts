@@ -130,8 +130,9 @@ describe('writes of an owner', () => {
   })
 })
 
+const timed = (call: number, operation: CacheOperation): TimedOperation<CacheOperation> => ({ call, return: call + 1, operation })
+
 test('what may be lost with an owner is the end of what it acknowledged before', () => {
-  const timed = (call: number, operation: CacheOperation): TimedOperation<CacheOperation> => ({ call, return: call + 1, operation })
   const history = [
     timed(1, by('n1', put(7, written(1, true)))),
     timed(3, by('n1', put(8, written(2, false)))),
@@ -141,4 +142,15 @@ test('what may be lost with an owner is the end of what it acknowledged before',
   const [one, two, , after, lost] = withLosses(history, [{ key: 'k', owner: 'n1', count: 1, at: 8 }])
   expect([one, two, after].map((each) => each?.operation.losable ?? false)).toEqual([false, true, false])
   expect(lost).toEqual({ call: 4.5, return: 8, operation: { kind: 'loss', owner: 'n1', count: 1 } })
+})
+
+test('a loss may be long past when its node gives up the last that it was asked', () => {
+  const history = [
+    timed(1, by('n1', put(7, written(1, true)))),
+    timed(3, by('n1', put(8, written(2, false)))),
+    { call: 5, return: 20, operation: by('n1', put(9, UNKNOWN, { condition: 1 })) },
+    timed(7, by('n2', read(1, 7))),
+  ]
+  expect(checkLinearizable(cacheModel, withLosses(history, [{ key: 'k', owner: 'n1', count: 1, at: 21 }]))).toBe('linearizable')
+  expect(checkLinearizable(cacheModel, history)).not.toBe('linearizable')
 })
