@@ -45,6 +45,25 @@ describe.each([false, true])('a thread of its own: %s', (ownThread) => {
     return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) }
   }
 
+  test('keys of dots: a path that names them is another path, a body does', async () => {
+    const before = cached.asked.length
+    for (const key of ['.', '..', '%2E', '%2e%2E', '.%2e']) {
+      for (const path of [`c/entries/${key}`, `${key}/entries/k`]) {
+        const { status } = await send(path, { method: 'PUT', body: [Buffer.from('v')] })
+        expect([path, status]).toEqual([path, expect.toSatisfy((code: number) => code === 404 || code === 405)])
+      }
+    }
+    expect(cached.asked).toHaveLength(before)
+    const entries = ['.', '..'].map((key) => ({ key, data: 1 }))
+    for (const cache of ['c', '.', '..']) {
+      const body = [Buffer.from(JSON.stringify({ entries }))]
+      const put = await send(`${cache}:mput`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+      expect([cache, put.status]).toEqual([cache, 200])
+      const [name, puts] = last('putMany')
+      expect([name.cache, puts.map(({ key }) => key)]).toEqual([cache, ['.', '..']])
+    }
+  })
+
   test('every byte, there and back', async () => {
     const value = Buffer.from(Array.from({ length: 1_024 }, (_, at) => at % 256))
     const put = await send('c/entries/k%C3%A4%2F%00', { method: 'PUT', headers: { 'content-type': 'a/b' }, body: [value] })
