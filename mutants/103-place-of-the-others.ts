@@ -1,5 +1,5 @@
 /** The cursor of who does not read is that of those who do: what it did not hear is skipped when it comes back. */
-import { type Mutant, cacheSimulator } from './mutant.ts'
+import { type Mutant, namedTest } from './mutant.ts'
 
 export const mutant: Mutant = {
   name: 'place-of-the-others',
@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/cache/watch/stream.ts',
   find: 'return joined ? Math.max(place, watch.place ?? 0) : place',
   replace: 'return Math.max(place, watch.place ?? 0)',
-  killedBy: cacheSimulator(41, 70),
+  killedBy: namedTest('src/cache/watch/invalidations.test.ts', 'nothing is left out and nothing told twice, whatever is lost on the way'),
 }
