@@ -5,10 +5,11 @@
  *   cleared: the range of a replica or generation that went ─────────────────────────────┐
  *   deleted since the last time, over all groups ──more than may lie──> the worst group ─┼──> compact ──> nothing lies there
  *   the disk has become low ──> the whole store, group by group, whatever is known of it ┘       └─in the way─> later again
- *   and stays so ──> next to nothing, now and then
+ *   and stays so ──> next to nothing is written, now and then
  *
  * The last is a question: an engine whose own compaction found no room keeps what it left there until it is written to, and is
- * opened again for that (kv/reopening.ts). While what would write is refused, for want of that very room, nobody else asks.
+ * opened again for that (kv/reopening.ts). While what would write is refused, for want of that very room, nobody else asks. It is
+ * no compaction: for that some engines are opened again, room or not.
  *
  * One range at a time, beside the writes, a fifth of the time at most. What lies deleted is then at most as much as there is, and
  * 64 MiB (or a quarter of `disk_low_bytes`), besides what the store has in its write buffers. On a disk that is low next to nothing.
@@ -18,7 +19,7 @@
  */
 import type { ActorContext } from '../../actors/actor.ts'
 import type { Millis } from '../../base/ids.ts'
-import type { Kv, KvRange } from '../../io/kv/kv.ts'
+import type { Kv, KvOp, KvRange } from '../../io/kv/kv.ts'
 import { DiskFullError } from '../../io/storage.ts'
 import type { DiskRoom, GroupHostOptions } from '../group-host.ts'
 import type { ColdRecords } from './cold.ts'
@@ -31,7 +32,7 @@ const REST_SHARE = 4
 const AGAIN_MS: Millis = 10_000
 const LEFT_BYTES_MAX = 64 * 1024 * 1024
 /** No record has such a key. */
-const NEXT_TO_NOTHING: KvRange = { gte: new Uint8Array(1), lt: new Uint8Array(2) }
+const NEXT_TO_NOTHING: readonly KvOp[] = [{ key: new Uint8Array(1), value: null }]
 /** On a low disk every compaction counts, and is small. */
 const LEFT_LOW_BYTES = 1024 * 1024
 /** Where room is scarce less is left: a part of what the operator wants to be free. */
@@ -47,13 +48,14 @@ export interface Compacted {
 type Cold = Compacted['store']['cold']
 
 export interface CompactorParts {
-  readonly kv: Pick<Kv, 'compact'>
+  readonly kv: Pick<Kv, 'batch' | 'compact'>
   readonly disk: { readonly room: DiskRoom }
   readonly options: Pick<GroupHostOptions, 'diskLowBytes' | 'onLog'>
 }
 
 interface Job {
-  readonly range: KvRange
+  /** Null: a question. */
+  readonly range: KvRange | null
   readonly gone: () => void
   readonly later: () => void
 }
@@ -106,7 +108,7 @@ export class Compactor {
       const now = ctx.clock.now()
       this.#nextAt = now + Math.max(LOOK_MS, REST_SHARE * (now - begun))
     }
-    const work = this.#parts.kv.compact(range, () => !this.#closed)
+    const work = range === null ? this.#ask() : this.#parts.kv.compact(range, () => !this.#closed)
     this.#work = work
     ctx.pipeToSelf(
       work,
@@ -160,7 +162,12 @@ export class Compactor {
   #question(now: Millis): Job | null {
     if (!this.#scarce || now < this.#askedAt + AGAIN_MS) return null
     this.#askedAt = now
-    return { range: NEXT_TO_NOTHING, gone: () => {}, later: () => {} }
+    return { range: null, gone: () => {}, later: () => {} }
+  }
+
+  async #ask(): Promise<boolean> {
+    await this.#parts.kv.batch(NEXT_TO_NOTHING, { sync: false })
+    return true
   }
 
   /** A compaction that is under way ends early. */
