@@ -18,7 +18,7 @@ import { RecordDigest } from './digest.ts'
 import type { Group } from './group.ts'
 import { AREA_COLD, type StateHeader, decodeHeader, encodeHeader, generations, headerKey, joinKey, prefixOf } from './keys.ts'
 import type { HostShared } from './shared.ts'
-import { CHUNK_DONE, CHUNK_GIVEN_UP, CHUNK_GO_ON } from './wire.ts'
+import { CHUNK_DONE, CHUNK_GIVEN_UP, CHUNK_GO_ON, CHUNK_LATER } from './wire.ts'
 
 /** More than a sender ever has out. */
 const QUEUED_MAX = 16
@@ -116,7 +116,7 @@ export class SnapshotReceives {
     const chunk = session.queue.shift()
     if (chunk === undefined) return
     session.busy = true
-    if (!this.#shared.disk.mayTake(session.bytes, chunk.bytes.length)) return this.#giveUp(session, 'the disk is almost full')
+    if (!this.#shared.disk.mayTake(session.bytes, chunk.bytes.length)) return this.#giveUp(session, 'the disk is almost full', CHUNK_LATER)
     session.bytes += chunk.bytes.length
     const ops = this.#unpack(session, chunk)
     if (ops === null) return this.#giveUp(session, 'a chunk that does not parse')
@@ -168,16 +168,16 @@ export class SnapshotReceives {
         if (this.#sessions.get(session.group.id) === session && !session.group.closed) done()
       },
       (error) => {
-        if (error instanceof DiskFullError) this.#giveUp(session, 'the disk is full')
+        if (error instanceof DiskFullError) this.#giveUp(session, 'the disk is full', CHUNK_LATER)
         else this.#shared.options.onDiskFatal(error)
       },
     )
   }
 
-  #giveUp(session: Session, why: string): void {
+  #giveUp(session: Session, why: string, status = CHUNK_GIVEN_UP): void {
     if (this.#sessions.get(session.group.id) !== session) return
     this.#shared.options.onLog('warn', `a snapshot is given up: ${why}`, { group: session.group.id })
-    this.#respond(session.group, session, session.stored, CHUNK_GIVEN_UP)
+    this.#respond(session.group, session, session.stored, status)
     this.#abandon(session)
   }
 

@@ -6,7 +6,8 @@
  *                                  ^────── snapshot_chunk_response: everything before `next` is stored
  *
  * No more than `snapshotBytesPerSecond` leave a node: groups that move must not crowd out those that work.
- * What is lost is sent again after a second; a peer that stores nothing for long is given up, and the core asks again.
+ * What is lost is sent again after a second; a peer that stores nothing for long is given up, and the core asks again. One whose disk
+ * has no room is left in peace for a while: each try would fill what it has, and have it cleared.
  */
 import type { Plain } from '../../actors/envelope.ts'
 import type { GroupId, Millis, ReplicaId, Term } from '../../base/ids.ts'
@@ -21,7 +22,7 @@ import { AREA_COLD, AREA_HEADER, PREFIX_BYTES, type StateHeader, decodeHeader, g
 import { pageSize } from './page-size.ts'
 import { Rate } from './rate.ts'
 import type { HostShared } from './shared.ts'
-import { CHUNK_DONE, CHUNK_GIVEN_UP } from './wire.ts'
+import { CHUNK_DONE, CHUNK_GIVEN_UP, CHUNK_LATER } from './wire.ts'
 
 const CHUNK_BYTES = 128 * 1024
 const PAIRS_PER_READ = 256
@@ -31,6 +32,7 @@ const WINDOW = 4
 const STREAMS_MAX = 4
 const RESEND_MS: Millis = 1_000
 const GIVE_UP_MS: Millis = 20_000
+const LATER_MS: Millis = 5_000
 
 interface Stream {
   readonly id: number
@@ -56,9 +58,13 @@ interface Stream {
   sentAt: Millis
 }
 
+const pairOf = ({ id }: Group, peer: ReplicaId): string => `${id}/${peer}`
+
 export class SnapshotSends {
   readonly #shared: HostShared
   readonly #streams = new Map<number, Stream>()
+  /** By group and peer: until when nothing is sent. */
+  readonly #later = new Map<string, Millis>()
   readonly #rate: Rate
 
   constructor(shared: HostShared) {
@@ -68,7 +74,7 @@ export class SnapshotSends {
 
   begin(group: Group, peer: ReplicaId, term: Term): void {
     for (const stream of this.#streams.values()) if (stream.group === group && stream.peer === peer) return
-    if (this.#streams.size >= STREAMS_MAX) return group.core.snapshotSent(peer, false)
+    if (this.#streams.size >= STREAMS_MAX || this.#later.has(pairOf(group, peer))) return group.core.snapshotSent(peer, false)
     const { generation } = group.store
     const now = this.#shared.clock.now()
     const stream: Stream = {
@@ -164,6 +170,10 @@ export class SnapshotSends {
     const [group, from, , id, next, status] = payload as [GroupId, ReplicaId, ReplicaId, number, number, number]
     const stream = this.#streams.get(id)
     if (stream === undefined || stream.group.id !== group || stream.peer !== from) return
+    if (status === CHUNK_LATER) {
+      this.#later.set(pairOf(stream.group, from), this.#shared.clock.now() + LATER_MS)
+      return this.#end(stream, false)
+    }
     if (status === CHUNK_DONE || status === CHUNK_GIVEN_UP) return this.#end(stream, status === CHUNK_DONE)
     if (next <= stream.acked || next > stream.sent) return
     stream.chunks.splice(0, next - stream.acked)
@@ -174,6 +184,7 @@ export class SnapshotSends {
   }
 
   tick(now: Millis): void {
+    for (const [pair, until] of this.#later) if (now >= until) this.#later.delete(pair)
     for (const stream of this.#streams.values()) {
       const { group } = stream
       if (group.closed || group.core.role !== 'leader' || group.core.term !== stream.term) this.#end(stream, false)

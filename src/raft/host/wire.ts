@@ -29,7 +29,7 @@ export const WIRE = {
     fields: 'group from to term stream sequence last crc32 bytes',
   },
   snapshot_chunk_response: {
-    says: 'chunks before `next` are stored; status 0 go on, 1 installed or not needed, 2 given up',
+    says: 'chunks before `next` are stored; status 0 go on, 1 installed or not needed, 2 given up, 3 not for a while: its disk has no room',
     fields: 'group from to stream next status',
   },
   propose: {
@@ -65,6 +65,7 @@ export const REFUSED = 3
 export const CHUNK_GO_ON = 0
 export const CHUNK_DONE = 1
 export const CHUNK_GIVEN_UP = 2
+export const CHUNK_LATER = 3
 
 /** Where the host lives on every node. */
 export const RAFT_PATH = 'raft'
