@@ -250,7 +250,10 @@ test('a connection that ends while it is being opened leaves no stream behind; a
 test('what has ended is kept in bounds', () => {
   const { clock, gateway } = toldGateway()
   const pasts = new PastSubscriptions(clock, gateway.backend.random)
-  for (let nth = 0; nth < ENDED_MAX + 10; nth++) pasts.over(pasts.began(`f${nth}`, nth, { seq: nth, cursor: '1' }))
+  for (let nth = 0; nth < ENDED_MAX + 10; nth++) {
+    const lineage = { members: new Set<never>(), knownFrom: nth }
+    pasts.over(pasts.began(`f${nth}`, lineage, { seq: nth, cursor: '1' }))
+  }
   expect(pasts.size).toBe(ENDED_MAX)
   expect(pasts.beginning('f9', { from: 9 }, { earliest }).cursor).toBeNull()
   expect(pasts.beginning('f10', { from: 10 }, { earliest }).cursor).toBe('1')

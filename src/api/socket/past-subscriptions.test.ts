@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../../test/manual-clock.ts'
 import { Prng } from '../../base/prng.ts'
 import { decodeCursor, earliest, encodeCursor } from '../../cache/watch/cursor.ts'
-import { type PastSubscription, PastSubscriptions } from './past-subscriptions.ts'
+import { type Lineage, type PastSubscription, PastSubscriptions } from './past-subscriptions.ts'
 
 const FILTER = 'f'
 const CURSORS = { earliest }
@@ -18,10 +18,12 @@ function bed() {
 /** Of one partition. */
 const at = (place: number): string => encodeCursor(new Map([[0, place]]))
 
+const lineageAt = (first: number): Lineage => ({ members: new Set(), knownFrom: first })
+
 /** A subscription that has told so much. */
 function told(
   pasts: PastSubscriptions,
-  lineage: number,
+  lineage: Lineage,
   marks: readonly (readonly [seq: number, place: number])[],
   last: number,
 ): PastSubscription {
@@ -39,25 +41,25 @@ test('the number of one subscription: the last place that was known before it', 
     [50, 40],
     [65, 55],
   ] as const
-  pasts.over(told(pasts, 10, marks, 110))
+  pasts.over(told(pasts, lineageAt(10), marks, 110))
   for (const [from, place] of [
     [10, 0],
     [49, 0],
     [50, 40],
     [110, 55],
   ] as const)
-    expect(pasts.beginning(FILTER, { from }, CURSORS), `${from}`).toEqual({ seq: from, cursor: at(place), resets: false, lineage: 10 })
+    expect(pasts.beginning(FILTER, { from }, CURSORS), `${from}`).toMatchObject({ seq: from, cursor: at(place), resets: false })
   // A cursor of its own is better.
   expect(pasts.beginning(FILTER, { from: 60, cursor: at(48) }, CURSORS)).toMatchObject({ seq: 60, cursor: at(48) })
   // Of a long life the first one, and the last.
   const long = Array.from({ length: 100 }, (_, nth) => [1_000 + 10 * nth, 10 * nth] as const)
-  pasts.over(told(pasts, 1_000, long, 2_000))
+  pasts.over(told(pasts, lineageAt(1_000), long, 2_000))
   expect([1_000, 1_500, 1_990].map((from) => pasts.beginning(FILTER, { from }, CURSORS).cursor)).toEqual([at(0), at(0), at(990)])
 })
 
 test('a number that was not told here stands for nothing: a fresh one, which no two have', () => {
   const { pasts } = bed()
-  told(pasts, 10, [[10, 0]], 20)
+  told(pasts, lineageAt(10), [[10, 0]], 20)
   const fresh = new Set<number>()
   for (const [filter, from] of [
     [FILTER, 9],
@@ -67,7 +69,7 @@ test('a number that was not told here stands for nothing: a fresh one, which no 
     ['another', 15],
   ] as const) {
     const { seq, cursor, resets, lineage } = pasts.beginning(filter, { from }, CURSORS)
-    expect([cursor, resets, lineage]).toEqual([null, true, seq])
+    expect([cursor, resets, lineage.members.size]).toEqual([null, true, 0])
     // A cursor says where it goes on, not by which numbers.
     const [withCursor, anew] = [
       pasts.beginning(filter, { from, cursor: at(7) }, CURSORS),
@@ -81,10 +83,11 @@ test('a number that was not told here stands for nothing: a fresh one, which no 
 
 test('of several that told a number nobody knows which was heard: it stands for what all of them had told', () => {
   const { pasts } = bed()
+  const lineage = lineageAt(0)
   // It told 100 changes, of which 50 were heard, and is taken for alive still.
   told(
     pasts,
-    0,
+    lineage,
     [
       [0, 0],
       [40, 40],
@@ -94,15 +97,15 @@ test('of several that told a number nobody knows which was heard: it stands for 
     100,
   )
   // So what it told as its 41st is told again as the 51st, and what was the 55th has not been heard by who has heard 60.
-  const second = told(pasts, 0, [[50, 40]], 70)
+  const second = told(pasts, lineage, [[50, 40]], 70)
   expect(pasts.beginning(FILTER, { from: 60 }, CURSORS).cursor).toBe(at(40))
   expect(pasts.beginning(FILTER, { from: 45 }, CURSORS).cursor).toBe(at(40))
   expect(pasts.beginning(FILTER, { from: 95 }, CURSORS).cursor).toBe(at(90))
   // Another copy of the client came back later, when nobody remembered what was between: one reset for it all.
-  pasts.over(told(pasts, 0, [[50, 40]], 50))
+  pasts.over(told(pasts, lineage, [[50, 40]], 50))
   told(
     pasts,
-    0,
+    lineage,
     [
       [50, 9_000],
       [60, 9_010],
@@ -117,10 +120,11 @@ test('of several that told a number nobody knows which was heard: it stands for 
 
 test('what one that is forgotten has told stands for nothing, whoever else told it', async () => {
   const { clock, pasts } = bed()
-  pasts.over(told(pasts, 0, [[0, 0]], 60))
+  const lineage = lineageAt(0)
+  pasts.over(told(pasts, lineage, [[0, 0]], 60))
   const alive = told(
     pasts,
-    0,
+    lineage,
     [
       [40, 0],
       [50, 55],
@@ -135,6 +139,45 @@ test('what one that is forgotten has told stands for nothing, whoever else told 
   // Who left and was alone is nobody's.
   pasts.left(alive)
   expect(pasts.beginning(FILTER, { from: 61 }, CURSORS).resets).toBe(true)
+})
+
+test('the last number of one that is forgotten: of who went on from it, unless another counts up to it', async () => {
+  for (const hasOther of [false, true]) {
+    const { clock, pasts } = bed()
+    const lineage = lineageAt(0)
+    const marks = [
+      [0, 0],
+      [40, 40],
+      [60, 60],
+    ] as const
+    pasts.over(told(pasts, lineage, marks, 60))
+    // It has heard 50 changes by the time it is told its 60th number.
+    const other = hasOther ? told(pasts, lineage, [[50, 40]], 55) : null
+    const { cursor } = pasts.beginning(FILTER, { from: 60 }, CURSORS)
+    expect(cursor).toBe(at(60))
+    told(pasts, lineage, [[60, 60]], 60)
+    if (other !== null) other.last = 60
+    await clock.pass(KEPT_MS + 1)
+    expect(pasts.beginning(FILTER, { from: 60 }, CURSORS).resets).toBe(hasOther)
+  }
+})
+
+test('what is forgotten while somebody who goes on from it is being opened', async () => {
+  for (const hasOther of [false, true]) {
+    const { clock, pasts } = bed()
+    const lineage = lineageAt(0)
+    pasts.over(told(pasts, lineage, [[0, 0]], 60))
+    const late = pasts.beginning(FILTER, { from: 50 }, CURSORS)
+    if (hasOther) told(pasts, lineage, [[60, 60]], 60)
+    await clock.pass(KEPT_MS + 1)
+    expect(pasts.beginning(FILTER, { from: 50 }, CURSORS).resets).toBe(true)
+    const past = pasts.began(FILTER, late.lineage, { seq: late.seq, cursor: late.cursor as string })
+    past.last = 60
+    pasts.over(past)
+    await clock.pass(KEPT_MS + 1)
+    // Another copy of the client has heard its 60th, which is not the 60th of the others.
+    expect(pasts.beginning(FILTER, { from: 60 }, CURSORS).resets).toBe(true)
+  }
 })
 
 // Any number of gateways and clients, of two partitions.

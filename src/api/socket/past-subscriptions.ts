@@ -32,6 +32,14 @@ export interface Asked {
   readonly cursor?: string | null | undefined
 }
 
+/** A subscription that began at a fresh number, and those that go on from numbers of it. */
+export interface Lineage {
+  /** As far as they are remembered. */
+  readonly members: Set<PastSubscription>
+  /** What numbers before it stood for is not known any more. */
+  knownFrom: number
+}
+
 /** Where a subscription begins. */
 export interface Beginning {
   /** The last number that the peer has seen, or a fresh one. */
@@ -40,14 +48,13 @@ export interface Beginning {
   readonly cursor: string | null
   /** What the peer holds may be over: nobody knows what it has missed. */
   readonly resets: boolean
-  readonly lineage: number
+  readonly lineage: Lineage
 }
 
 export interface PastSubscription {
   readonly filter: string
-  /** The fresh number that it began at, or the first of those that it goes on from. */
-  readonly lineage: number
-  first: number
+  readonly lineage: Lineage
+  readonly first: number
   /** The first, and of a long life the last ones. */
   marks: readonly [Mark, ...Mark[]]
   last: number
@@ -79,7 +86,7 @@ export class PastSubscriptions {
     const told = from === undefined ? [] : this.#told(filter, from)
     if (from === undefined || told[0] === undefined) {
       const seq = this.firstSeq()
-      return { seq, cursor, resets: from !== undefined && cursor === null, lineage: seq }
+      return { seq, cursor, resets: from !== undefined && cursor === null, lineage: { members: new Set(), knownFrom: seq } }
     }
     const places = told.map(({ marks }) => (marks.findLast(({ seq }) => seq <= from) ?? marks[0]).cursor)
     return { seq: from, cursor: cursor ?? cursors.earliest(places), resets: false, lineage: told[0].lineage }
@@ -87,15 +94,20 @@ export class PastSubscriptions {
 
   #told(filter: string, seq: number): PastSubscription[] {
     const told: PastSubscription[] = []
-    for (const past of this.#byFilter.get(filter) ?? []) if (past.first <= seq && seq <= past.last) told.push(past)
+    for (const past of this.#byFilter.get(filter) ?? []) {
+      if (past.first <= seq && seq <= past.last && past.lineage.knownFrom <= seq) told.push(past)
+    }
     return told
   }
 
-  began(filter: string, lineage: number, mark: Mark): PastSubscription {
+  began(filter: string, lineage: Lineage, mark: Mark): PastSubscription {
     const past: PastSubscription = { filter, lineage, first: mark.seq, marks: [mark], last: mark.seq }
     const same = this.#byFilter.get(filter)
     if (same === undefined) this.#byFilter.set(filter, new Set([past]))
     else same.add(past)
+    lineage.members.add(past)
+    // While it was being opened the numbers that it tells again were forgotten: what they will be taken for nobody knows.
+    if (mark.seq < lineage.knownFrom) lineage.knownFrom = Infinity
     return past
   }
 
@@ -114,21 +126,18 @@ export class PastSubscriptions {
 
   /** By its own wish, so it does not come back. If it does for all that, its numbers must not be taken for those of others. */
   left(past: PastSubscription): void {
-    if (this.#family(past).length > 1) this.over(past)
+    if (past.lineage.members.size > 1) this.over(past)
     else this.#forget(past)
   }
 
-  #family({ filter, lineage }: PastSubscription): PastSubscription[] {
-    return [...(this.#byFilter.get(filter) ?? [])].filter((one) => one.lineage === lineage)
-  }
-
   #forget(past: PastSubscription): void {
+    const { filter, lineage, last } = past
     this.#ended.delete(past)
-    const same = this.#byFilter.get(past.filter)
+    const same = this.#byFilter.get(filter)
     same?.delete(past)
-    if (same?.size === 0) this.#byFilter.delete(past.filter)
-    // What its numbers stood for is not known any more.
-    for (const one of this.#family(past)) if (one.first < past.last) one.first = past.last + 1
+    if (same?.size === 0) this.#byFilter.delete(filter)
+    lineage.members.delete(past)
+    lineage.knownFrom = Math.max(lineage.knownFrom, lineage.members.size === 0 ? Infinity : knownAfter(last, lineage.members))
   }
 
   #forgetOld(): void {
@@ -138,4 +147,13 @@ export class PastSubscriptions {
       this.#forget(past)
     }
   }
+}
+
+/**
+ * From where on numbers are known, once one that told those up to `last` is forgotten. Of the last one who goes on from there knows what it
+ * stood for; but not if another counts up to it, or did: that means something else by it.
+ */
+function knownAfter(last: number, others: ReadonlySet<PastSubscription>): number {
+  for (const { first } of others) if (first < last) return last + 1
+  return last
 }
