@@ -87,7 +87,11 @@ describe('a disk that is low', () => {
       await cluster.clock.until(() => node.host.stats.diskRoom === 'low', 'its host knows')
       leader.host.nodeRoom(node.name, 'low')
     }
+    leader.host.nodeUp(one.name)
     await low(one)
+    // The other was never heard: nobody may count on his disk.
+    expect(await cluster.do(one, { add: 1 })).toMatchObject(LOW)
+    leader.host.nodeUp(other.name)
     expect(await cluster.do(one, { add: 1 })).toEqual({ ok: true, reply: 1 })
     await low(other)
     expect(await cluster.do(one, { add: 1 })).toMatchObject(LOW)

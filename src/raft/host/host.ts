@@ -81,7 +81,7 @@ export class Host implements Actor {
     this.checkpoints = new Checkpoints(this.shared)
     this.compactor = new Compactor(this.shared)
     this.#cleaner = new LogCleaner(this.shared, this.replicas)
-    this.#quorumRoom = new QuorumRoom({ nodeOf: (replica) => parts.outgoing.nodeOf(replica), down: this.#down })
+    this.#quorumRoom = new QuorumRoom({ nodeOf: (replica) => parts.outgoing.nodeOf(replica), up: this.#up })
     this.#sends = new SnapshotSends(this.shared)
     this.#receives = new SnapshotReceives(this.shared, (group, generation) => {
       this.checkpoints.clear(group, generations(group.id, generation, generation + 1))

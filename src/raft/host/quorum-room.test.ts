@@ -11,8 +11,8 @@ const SELF = 1
 
 function roomOf(own: DiskRoom, others: readonly (DiskRoom | 'down' | 'unknown')[]): DiskRoom {
   const nodeOf = (replica: ReplicaId): NodeId | null => (others[replica - 2] === 'unknown' ? null : `n${replica}`)
-  const down = new Set(others.flatMap((room, at) => (room === 'down' ? [`n${at + 2}`] : [])))
-  const rooms = new QuorumRoom({ nodeOf, down })
+  const up = new Set(others.flatMap((room, at) => (room === 'down' ? [] : [`n${at + 2}`])))
+  const rooms = new QuorumRoom({ nodeOf, up })
   for (const [at, room] of others.entries()) if (room !== 'down' && room !== 'unknown') rooms.saw(`n${at + 2}`, room)
   return rooms.of(SELF, own, membership([SELF, ...others.map((_, at) => at + 2)]))
 }
@@ -42,7 +42,7 @@ test('a majority has so much and no more', () => {
 })
 
 test('of a joint configuration both halves have to have it; a word is over with the next', () => {
-  const rooms = new QuorumRoom({ nodeOf: (replica) => `n${replica}`, down: new Set() })
+  const rooms = new QuorumRoom({ nodeOf: (replica) => `n${replica}`, up: new Set(['n2', 'n3', 'n4', 'n5']) })
   const joint = { voters: [1, 2, 3], outgoing: [1, 4, 5], learners: [], learnersNext: [] }
   rooms.saw('n4', 'low')
   expect(rooms.of(SELF, 'enough', joint)).toBe('enough')

@@ -5,7 +5,8 @@
  *
  *   voters by their room   enough  low  full     the second of three, the third of five: so much has the majority
  *
- * Who is down stores nothing. Where no majority is left without them, that is what callers are told, and not that disks are low.
+ * Who is not up stores nothing, be it that nobody here ever heard of him. Where no majority is left without them, that is what callers
+ * are told, and not that disks are low.
  */
 import type { NodeId, ReplicaId } from '../../base/ids.ts'
 import { majority } from '../core/quorum.ts'
@@ -16,7 +17,7 @@ const FROM_BEST: readonly DiskRoom[] = ['enough', 'low', 'full']
 
 export interface QuorumRoomParts {
   readonly nodeOf: (replica: ReplicaId) => NodeId | null
-  readonly down: ReadonlySet<NodeId>
+  readonly up: ReadonlySet<NodeId>
 }
 
 export class QuorumRoom {
@@ -51,6 +52,6 @@ export class QuorumRoom {
   /** Null: it stores nothing. */
   #roomOf(replica: ReplicaId): DiskRoom | null {
     const node = this.#parts.nodeOf(replica)
-    return node === null || this.#parts.down.has(node) ? null : (this.#scarce.get(node) ?? 'enough')
+    return node === null || !this.#parts.up.has(node) ? null : (this.#scarce.get(node) ?? 'enough')
   }
 }
