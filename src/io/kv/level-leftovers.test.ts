@@ -71,6 +71,17 @@ test('what no edit names goes, and what one names stays: nothing that can be rea
   }
 })
 
+test('where a table is missed that the manifest names, nothing goes: the others may be all that is left', async () => {
+  const kv = await open()
+  await live(kv, new Prng(3), 60)
+  await kv.close()
+  const [named = 0] = liveTables(await readFile(await manifest())) ?? []
+  await copyFile(join(directory, (await tables())[0]!), join(directory, '999999.ldb'))
+  await rm(join(directory, `${String(named).padStart(6, '0')}.ldb`))
+  const left = await tables()
+  expect([await removeLeftovers(directory), await tables()]).toEqual([0, left])
+})
+
 test('of a manifest that is not understood nothing is believed; a torn tail is none', async () => {
   const kv = await open()
   await live(kv, new Prng(9), 60)
