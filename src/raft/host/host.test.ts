@@ -115,6 +115,28 @@ describe('commands that a leader took and lost its lead with', () => {
     expect(cluster.clock.now() - from).toBeLessThan(800)
     await cluster.converge()
   })
+
+  test('and from there to the new leader, though nobody has noticed yet that the old one is gone', async () => {
+    cluster = new RaftCluster({ nodes: 4 })
+    const leader = await cluster.found(3)
+    const stranger = cluster.node(4)
+    cluster.hosts = [leader.name, ...cluster.followers().map(({ name }) => name)]
+    await cluster.do(stranger, { add: 1 })
+    await cluster.kill(leader)
+    const outcomes = [cluster.submit(stranger, { add: 2 })]
+    await cluster.clock.until(() => cluster.nodes.some((node) => node.up && node.leads), 'a new leader')
+    const from = cluster.clock.now()
+    // The first question goes to it as well.
+    await cluster.clock.pass(50)
+    outcomes.push(cluster.submit(stranger, { add: 4 }))
+    await cluster.clock.until(() => outcomes.every(({ result }) => result !== null), 'the answers')
+    expect(outcomes.map(({ result }) => result)).toEqual([
+      { ok: true, reply: 3 },
+      { ok: true, reply: 7 },
+    ])
+    expect(cluster.clock.now() - from).toBeLessThan(300)
+    await cluster.converge()
+  })
 })
 
 describe('waiting commands', () => {

@@ -4,7 +4,8 @@
  * Nothing is ever kept waiting here.
  */
 import { type ActorId, type Envelope, type Plain, actorId, nodeOf } from '../../actors/envelope.ts'
-import { type GroupId, NOBODY, type NodeId, type Term } from '../../base/ids.ts'
+import { type GroupId, type Millis, NOBODY, type NodeId, type Term } from '../../base/ids.ts'
+import { isCount } from './codec.ts'
 import type { Group } from './group.ts'
 import { type Propose, decodePropose, decodeQuery, encodePropose, encodeQuery } from './propose-codec.ts'
 import type { Replicas } from './replicas.ts'
@@ -14,6 +15,9 @@ import { RAFT_PATH } from './wire.ts'
 const HOPS_MAX = 3
 /** Proposers of this node and its gateways that hear of new leaders. */
 const PROPOSERS_MAX = 64
+
+/** For so long after it said that it leads, what is sent again goes to it as well: it may have been asked of one that is gone. */
+const NEWS_MS: Millis = 500
 
 /** Of the failure detector, as it gave them last; a node that was never heard from is in neither. */
 export interface Verdicts {
@@ -29,6 +33,8 @@ export class Router {
   readonly #proposers = new Set<ActorId>()
   /** The term in which this node last told the others that it leads. */
   readonly #told = new Map<GroupId, Term>()
+  /** Of groups without a replica here: who said last that it leads. */
+  readonly #leaders = new Map<GroupId, { readonly node: NodeId; readonly term: Term; readonly since: Millis }>()
   #tries = 0
 
   constructor(shared: HostShared, replicas: Replicas, node: NodeId, verdicts: Verdicts) {
@@ -79,6 +85,9 @@ export class Router {
     }
     if (group !== null && group.applier.index > 0) return null
     const hosts = this.#hostsOf(id)
+    const leader = this.#leaders.get(id)
+    if (leader !== undefined && hosts.includes(leader.node) && (!again || this.#shared.clock.now() - leader.since < NEWS_MS))
+      return leader.node
     return hosts[again ? this.#tries++ % hosts.length : 0] ?? null
   }
 
@@ -121,8 +130,17 @@ export class Router {
     for (const other of directory.nodes) if (!hosts.has(other)) this.#shared.outgoing.toNode(other, 'group_leader', news)
   }
 
+  #note(news: Plain): void {
+    const [group, term, node] = (Array.isArray(news) ? news : []) as readonly Plain[]
+    if (!isCount(group) || !isCount(term) || typeof node !== 'string') return
+    const known = this.#leaders.get(group)
+    if (this.#shared.options.directory.hostsOf(group).length === 0 || (known !== undefined && term <= known.term)) return
+    this.#leaders.set(group, { node, term, since: this.#shared.clock.now() })
+  }
+
   /** News from another node, to the proposers of this one and its gateways. */
   relayLeader(news: Plain): void {
+    this.#note(news)
     for (const proposer of this.#proposers) this.#shared.outgoing.ctx.send(proposer, 'group_leader', news)
   }
 }
