@@ -155,6 +155,19 @@ test('on a disk that is low every MiB counts; and once each time the whole store
   expect(bed.asked).toHaveLength(7)
 })
 
+test('a disk that becomes low again and again has its store gone over one time after the other', async () => {
+  const bed = new Bed()
+  for (let round = 0; round < 20; round++) {
+    bed.disk.room = 'low'
+    await bed.pass(1_000)
+    bed.disk.room = 'enough'
+    await bed.pass(1_000)
+  }
+  const { length } = bed.asked
+  await bed.pass(60_000)
+  expect(bed.asked.length - length).toBeLessThan(3)
+})
+
 test('a store whose disk stays low is written to now and then, and not compacted: its engine may have found no room', async () => {
   const bed = new Bed()
   bed.disk.room = 'low'

@@ -65,6 +65,8 @@ export class Compactor {
   readonly #leftBytes: number
   /** Whole ranges to compact, oldest first. */
   readonly #ranges: KvRange[] = []
+  /** The whole store, as the disk became low last: while it is being gone over, that is not begun again. */
+  #whole: readonly KvRange[] = []
   /** Groups of which something was in the way, and when to try again. */
   readonly #putOff = new WeakMap<Cold, Millis>()
   #scarce = false
@@ -91,7 +93,7 @@ export class Compactor {
     this.#nextAt = now + LOOK_MS
     const live = [...groups]
     const scarce = this.#parts.disk.room !== 'enough'
-    if (scarce && !this.#scarce) this.#add(wholeStore(live))
+    if (scarce && !this.#scarce && !this.#ranges.some((range) => this.#whole.includes(range))) this.#add((this.#whole = wholeStore(live)))
     this.#scarce = scarce
     const job = this.#worst(live, now) ?? this.#range(now) ?? this.#question(now)
     if (job !== null) this.#run(job, ctx, now)
