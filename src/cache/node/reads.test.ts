@@ -61,6 +61,22 @@ test('of very many those that were read first are told, and one command takes th
   expect(said()).toEqual([`3 a: ${Array.from({ length: 256 }, (_, nth) => nth).join(' ')}`])
 })
 
+test('a home that does not ask again is told no more: that it wants nothing may have got lost', async () => {
+  const { clock, reads, said } = bed()
+  reads.ask(3, [prefix('a')])
+  await clock.pass(4_000)
+  reads.ask(3, [prefix('a')])
+  await clock.pass(4_000)
+  reads.read(3, line('x'))
+  await clock.pass(1_000)
+  expect(said()).toEqual(['3 a: x'])
+  await clock.pass(1)
+  reads.read(3, line('x'))
+  await clock.pass(1_000)
+  expect(said()).toEqual([])
+  expect(clock.waiting).toBe(0)
+})
+
 test('nothing is told once it is closed', async () => {
   const { clock, reads, said } = bed()
   reads.ask(3, [prefix('a')])

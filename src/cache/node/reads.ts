@@ -13,19 +13,24 @@ const EVERY_MS: Millis = 1_000
 /** Of one cache on one partition, each time: those that were read first, among them what is read all the time. */
 const LINES_MAX = 256
 const TIMEOUT_MS: Millis = 2_000
+/** Homes say again what they want to hear, several times in that. That it is nothing any more they say once, and it may get lost. */
+const ASKED_MS: Millis = 5_000
 
-interface Asked {
+interface Told {
   readonly prefix: LineId
   readonly lines: Set<LineId>
 }
 
-const NONE: readonly Asked[] = []
+interface Asked {
+  readonly caches: readonly Told[]
+  readonly until: Millis
+}
 
 export class Reads {
   readonly #clock: Clock
   readonly #writes: Writes
   readonly #wakeup: Wakeup
-  readonly #asked = new Map<number, readonly Asked[]>()
+  readonly #asked = new Map<number, Asked>()
 
   constructor(clock: Clock, writes: Writes) {
     this.#clock = clock
@@ -35,20 +40,21 @@ export class Reads {
 
   /** The home wants to hear of what begins so, and of nothing else any more. */
   ask(partition: number, prefixes: readonly LineId[]): void {
-    const before = this.#asked.get(partition) ?? NONE
-    if (prefixes.length === 0) this.#asked.delete(partition)
-    else
-      this.#asked.set(
-        partition,
-        prefixes.map((prefix) => before.find((one) => one.prefix === prefix) ?? { prefix, lines: new Set() }),
-      )
+    if (prefixes.length === 0) return void this.#asked.delete(partition)
+    const before = this.#asked.get(partition)?.caches ?? []
+    const caches = prefixes.map((prefix) => before.find((one) => one.prefix === prefix) ?? { prefix, lines: new Set<LineId>() })
+    this.#asked.set(partition, { caches, until: this.#clock.now() + ASKED_MS })
   }
 
   read(partition: number, line: LineId): void {
-    for (const { prefix, lines } of this.#asked.get(partition) ?? NONE) {
+    const asked = this.#asked.get(partition)
+    if (asked === undefined) return
+    const now = this.#clock.now()
+    if (now > asked.until) return void this.#asked.delete(partition)
+    for (const { prefix, lines } of asked.caches) {
       if (!line.startsWith(prefix)) continue
       if (lines.size < LINES_MAX) lines.add(line)
-      this.#wakeup.by(this.#clock.now() + EVERY_MS)
+      this.#wakeup.by(now + EVERY_MS)
       return
     }
   }
@@ -58,8 +64,8 @@ export class Reads {
   }
 
   #tell(): void {
-    for (const [partition, asked] of this.#asked) {
-      for (const { lines } of asked) {
+    for (const [partition, { caches }] of this.#asked) {
+      for (const { lines } of caches) {
         this.#touch(partition, [...lines])
         lines.clear()
       }
