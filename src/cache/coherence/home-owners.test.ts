@@ -57,6 +57,8 @@ test('a line that is to be cleared is given to nobody until it is, or for three 
   directory.clearing(LINE, 0)
   getM(1, 10)
   expect([asked, types()]).toEqual([[], ['dataU']])
+  // Nobody holds it, so it is not tracked.
+  expect(directory.size).toBe(0)
   // That writes it through the log: it is there, and is to go still.
   directory.changed({ line: LINE, version: 1, cause: 'put', own: 0 }, NOTHING_HELD, 20)
   getM(2, 30)

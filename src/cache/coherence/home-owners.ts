@@ -52,6 +52,7 @@ export function enqueue(home: Home, id: LineId, question: Question, now: Millis)
   line.queue = line.queue.filter(({ node, wants }) => node !== question.node || wants !== question.wants)
   line.queue.push(question)
   serve(home, id, line, now)
+  forgetIfIdle(home, id, line, now)
 }
 
 /** Does what the first in the queue needs next. Those who read come first: they need nothing but that the line is free. */
