@@ -153,7 +153,7 @@ test('a node asks its homes whenever the placement changes, and not once it is c
   const said: unknown[] = []
   let [bytes, changed] = [500, (): void => {}]
   const status = { role: 'leader', term: TERM, leader: 0 }
-  const soft = { holders: () => [], eachOwned: () => [].values(), ownerOf: () => null, unswept: () => [] }
+  const soft = { holders: () => [], eachOwned: () => [].values(), ownerOf: () => null, unswept: () => [], stats: () => ({ markers: 0 }) }
   const machine = { roomBytes: 0, read: () => NOTHING_HELD, ...soft }
   const submit = async (partition: number, command: CacheCommand): Promise<unknown> => {
     said.push([partition, command])

@@ -36,7 +36,11 @@ function bed() {
   }
   const sweeps = new HomeSweeps({
     clock,
-    machine: { unswept: () => [...left.keys()], unsweptOf: (line) => left.get(line) ?? null },
+    machine: {
+      unswept: () => [...left.keys()],
+      unsweptOf: (line) => left.get(line) ?? null,
+      stats: () => ({ markers: version }),
+    },
     writes: { partitions: PARTITIONS, partitionOf: () => 0, submit },
     async sweep(partition, line, below) {
       under.set(partition, (under.get(partition) ?? 0) + 1)
@@ -178,6 +182,16 @@ describe('what is promised of them', () => {
     expect(sweeps.promise().since).toBe(100)
     sweeps.suspended()
     expect(sweeps.promise().since).toBe(-Infinity)
+  })
+
+  test('is nothing before this home for who was told nothing since: what an older one heard the end of, and did not tell, is not known', async () => {
+    const { clock, sweeps, bump, confirm } = bed()
+    confirm(TAG, bump(TAG))
+    await clock.pass(100)
+    sweeps.open()
+    expect(sweeps.promise()).toEqual({ since: Infinity, lagMs: 0, slowEndAt: 100 })
+    await clock.pass(3_001)
+    expect(sweeps.promise()).toEqual({ since: Infinity, lagMs: 0, slowEndAt: -Infinity })
   })
 
   test('is nothing where very many are left', () => {

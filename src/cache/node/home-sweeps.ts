@@ -15,7 +15,7 @@
 import type { Millis } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import type { CacheMachine } from '../machine/machine.ts'
+import type { CacheMachine, CacheMachineStats } from '../machine/machine.ts'
 import { NOTHING_CERTAIN, SweepTimes, type SweptPromise } from './sweep-times.ts'
 import { Wakeup } from './wakeup.ts'
 import type { Writes } from './writes.ts'
@@ -31,7 +31,7 @@ const TOLD_MAX = 1_000
 
 export interface HomeSweepsDeps {
   readonly clock: Clock
-  readonly machine: Pick<CacheMachine, 'unswept' | 'unsweptOf'>
+  readonly machine: Pick<CacheMachine, 'unswept' | 'unsweptOf'> & { stats(): Pick<CacheMachineStats, 'markers'> }
   readonly writes: Pick<Writes, 'partitions' | 'partitionOf' | 'submit'>
   /** Resolves once nothing is left on the partition that carries the line in a version below. */
   readonly sweep: (partition: number, line: LineId, below: number, timeoutMs: Millis) => Promise<void>
@@ -69,6 +69,8 @@ export class HomeSweeps {
   open(): void {
     if (this.#state !== 'silent') return
     this.#state = 'open'
+    // Where nothing was ever invalidated no sweep has ended.
+    if (this.#deps.machine.stats().markers > 0) this.#times.opened(this.#deps.clock.now())
     for (const line of this.#deps.machine.unswept()) this.#add(line)
     this.#look()
   }

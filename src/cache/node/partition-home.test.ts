@@ -27,7 +27,7 @@ function bed(submit = HELD, machine: Partial<Record<keyof CacheMachine, unknown>
   const clock = new ManualClock()
   const sent: FromHome[] = []
   const lines = { read: () => NOTHING_HELD, eachOwned: () => [].values(), ownerOf: () => null }
-  const empty = { ...lines, holders: () => [], unswept: () => [], nearlyFull: () => [] }
+  const empty = { ...lines, holders: () => [], unswept: () => [], stats: () => ({ markers: 0 }), nearlyFull: () => [] }
   const home = new PartitionHome(0, TERM, { ...empty, ...machine } as unknown as CacheMachine, {
     clock: new SuspendAwareClock(clock),
     host: { confirm: (_, done) => done({ term: TERM, askedAt: clock.now() }), time: () => 0 },

@@ -20,7 +20,7 @@ export interface SweptPromise {
   readonly since: Millis
   /** Quick sweeps that ended lately took so long at most, from the invalidation on. */
   readonly lagMs: Millis
-  /** When the last one ended that was not quick; -Infinity: none lately. */
+  /** When the last one ended that was not quick, or of which it is not known; -Infinity: none lately. */
   readonly slowEndAt: Millis
 }
 
@@ -38,6 +38,11 @@ export class SweepTimes {
     while (bumps[0] !== undefined && bumps[0].at < now - WINDOW_MS) bumps.shift()
     const last = bumps.at(-1)
     if (last === undefined || last.at <= now - GRAIN_MS) bumps.push({ version, at: now })
+  }
+
+  /** Older homes may have heard of ends until now, and it may be that only they told of them. */
+  opened(now: Millis): void {
+    this.#slowEndAt = now
   }
 
   /** What was left of this version, and perhaps of later ones, is swept. */
