@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../../test/manual-clock.ts'
+import { partitionGroup } from '../../base/ids.ts'
+import type { Proposer, SubmitOptions } from '../../raft/proposer.ts'
 import { entryLine } from '../line-id.ts'
 import { Reads } from './reads.ts'
-import type { Writes } from './writes.ts'
+import { Touches } from './touches.ts'
+import { Writes } from './writes.ts'
 
 const prefix = (cache: string): string => entryLine('default', cache, '')
 const line = (key: string, cache = 'a'): string => entryLine('default', cache, key)
@@ -75,6 +78,22 @@ test('a home that does not ask again is told no more: that it wants nothing may 
   await clock.pass(1_000)
   expect(said()).toEqual([])
   expect(clock.waiting).toBe(0)
+})
+
+test('a disk that is low is not filled by reads; lives that reads prolong go on', async () => {
+  const clock = new ManualClock()
+  const told: (readonly [group: number, essential: boolean])[] = []
+  const proposer = { submit: (group: number, _: unknown, { essential }: SubmitOptions) => void told.push([group, essential === true]) }
+  const writes = new Writes(proposer as unknown as Proposer, { partitions: 8, hash: () => 0 })
+  const [reads, touches] = [new Reads(clock, writes), new Touches(clock, writes)]
+  reads.ask(3, [prefix('a')])
+  reads.read(3, line('x'))
+  touches.read(4, line('x'), 10_000)
+  await clock.pass(1_000)
+  expect(told.toSorted()).toEqual([
+    [partitionGroup(3), false],
+    [partitionGroup(4), true],
+  ])
 })
 
 test('nothing is told once it is closed', async () => {

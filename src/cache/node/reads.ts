@@ -72,13 +72,13 @@ export class Reads {
     }
   }
 
-  /** Where it fails they may go sooner than others. */
+  /** Where it fails they may go sooner than others. Where disks are low it is refused: nothing is put then, so nothing has to go. */
   #touch(partition: number, lines: readonly LineId[]): void {
     const parsed = lines.map(parseLine).filter((line) => line !== null)
     const [first] = parsed
     if (first === undefined) return
     const { namespace, cache } = first
     const command = { type: 'cache_touch', namespace, cache, keys: parsed.map(({ name }) => name) } as const
-    this.#writes.submit(partition, command, { timeoutMs: TIMEOUT_MS }).catch(() => {})
+    this.#writes.submit(partition, command, { timeoutMs: TIMEOUT_MS, isDispensable: true }).catch(() => {})
   }
 }

@@ -32,6 +32,11 @@ const TAKES_SPACE: ReadonlySet<CacheCommand['type']> = new Set([
   'cache_own',
 ])
 
+export interface WriteOptions extends LoadCallOptions {
+  /** It takes no space for long, and still is not worth any where the disk is low. */
+  readonly isDispensable?: boolean
+}
+
 export class Writes {
   readonly #proposer: Proposer
   readonly #partitioning: Partitioning
@@ -57,7 +62,7 @@ export class Writes {
   }
 
   /** Rejects with the refusal of the machine, or of its group. With a signal, one that waits is taken out once that says so. */
-  submit(partition: number, command: CacheCommand, options: LoadCallOptions): Promise<Done> {
+  submit(partition: number, command: CacheCommand, options: WriteOptions): Promise<Done> {
     const { signal } = options
     return new Promise((resolve, reject) => {
       const giveUp = (): void => submission.cancel()
@@ -111,9 +116,9 @@ function outcomeOf(result: SubmitResult): Done | TricordError {
   return reply.type === 'refused' ? refusalOf(reply) : reply
 }
 
-function submitOptions({ type }: CacheCommand, options: CacheCallOptions): SubmitOptions {
-  const { timeoutMs, idempotencyKey: key, traceparent = '' } = options
-  const essential = !TAKES_SPACE.has(type)
+function submitOptions({ type }: CacheCommand, options: WriteOptions): SubmitOptions {
+  const { timeoutMs, idempotencyKey: key, traceparent = '', isDispensable = false } = options
+  const essential = !isDispensable && !TAKES_SPACE.has(type)
   return key ? { timeoutMs, traceparent, essential, key } : { timeoutMs, traceparent, essential }
 }
 
