@@ -1,7 +1,8 @@
 /** A full disk, and slow ones: nothing acknowledged is lost, nothing unconfirmed is served. */
 import { afterEach, describe, expect, test } from 'vitest'
 import { Gate, gatedStorage } from '../../../test/gated-storage.ts'
-import { GROUP, RaftCluster, type TestNode } from '../../../test/raft-cluster.ts'
+import { type ClusterOptions, GROUP, RaftCluster, type TestNode } from '../../../test/raft-cluster.ts'
+import type { NodeId } from '../../base/ids.ts'
 import { DiskFullError } from '../../io/storage.ts'
 import { createMemoryStorage } from '../../io/storage-memory.ts'
 
@@ -119,6 +120,34 @@ describe('a disk that is low', () => {
     await cluster.clock.until(() => late.host.stats.walSegments <= 4, 'the log has shrunk')
     await cluster.converge()
     expect([late.machine.registers.size, late.host.stats.snapshotsReceived]).toEqual([80, 1])
+  })
+
+  test('and scarce, of a follower whose store is stuck: it is not sent the same entries all the time', async () => {
+    let stuck: NodeId = ''
+    const batches = async (node: NodeId): Promise<void> => {
+      if (node === stuck) throw new DiskFullError('no space left')
+    }
+    const storage: ClusterOptions['storage'] = (disk, node) => gatedStorage(createMemoryStorage(disk), { batches: () => batches(node) })
+    cluster = new RaftCluster({ nodes: 3, segmentBytes: 4_000, storage })
+    const leader = await cluster.found()
+    const [late] = cluster.followers() as [TestNode]
+    stuck = late.name
+    await puts(leader, 0, 40)
+    late.disk.freeBytes = 200_000
+    await cluster.clock.until(() => late.host.stats.diskRoom === 'low', 'its host knows')
+    await puts(leader, 40, 80)
+    let bytes = 0
+    cluster.loses = (from, to, frame) => {
+      if (from === leader.name && to === late.name) bytes += frame.length
+      return false
+    }
+    await cluster.clock.pass(10_000)
+    expect(late.host.status(GROUP)!.last).toBeLessThan(leader.host.status(GROUP)!.last)
+    // Heartbeats; the entries would be 20 kB each time.
+    expect(bytes).toBeLessThan(200_000)
+    stuck = ''
+    late.disk.freeBytes = 2 ** 40
+    await cluster.converge()
   })
 
   test('and scarce takes no snapshot that leaves less than it takes, and is offered one now and then, not all the time', async () => {

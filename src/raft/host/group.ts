@@ -121,8 +121,8 @@ export class Group implements ApplySink {
 
   step(message: PeerMessage, traceparent = ''): void {
     if (this.closed) return
-    // As if it were lost: the leader asks again.
-    if (message.type === 'append_entries' && message.entries.length > 0 && this.#shared.disk.scarce) return
+    // As if it were lost: the leader asks again. So do those without entries, for their answers would have all the others sent again.
+    if (message.type === 'append_entries' && this.#shared.disk.scarce) return
     if (traceparent !== '' && message.type === 'append_entries') this.traces.arrived(message.entries, traceparent, this.#shared.clock.now())
     if (this.traces.active && message.type === 'append_response' && !message.reject) {
       this.traces.acknowledged(message.from, message.index, this.#shared.clock.now())
