@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../../test/manual-clock.ts'
 import { Prng } from '../../base/prng.ts'
 import { decodeCursor, earliest, encodeCursor } from '../../cache/watch/cursor.ts'
-import { type Lineage, type PastSubscription, PastSubscriptions } from './past-subscriptions.ts'
+import { type Lineage, type PastSubscription, PastSubscriptions, STRETCH } from './past-subscriptions.ts'
 
 const FILTER = 'f'
 const CURSORS = { earliest }
@@ -79,6 +79,15 @@ test('a number that was not told here stands for nothing: a fresh one, which no 
     for (const one of [seq, withCursor.seq, anew.seq]) fresh.add(one)
   }
   expect(fresh.size).toBe(15)
+})
+
+test('numbers go on from one stretch to the next', () => {
+  const { pasts } = bed()
+  const past = told(pasts, lineageAt(3 * STRETCH - 2), [[3 * STRETCH - 2, 5]], 3 * STRETCH + 1)
+  for (const from of [3 * STRETCH - 2, 3 * STRETCH - 1, 3 * STRETCH, 3 * STRETCH + 1])
+    expect(pasts.beginning(FILTER, { from }, CURSORS)).toMatchObject({ seq: from, cursor: at(5), resets: false })
+  pasts.left(past)
+  expect(pasts.beginning(FILTER, { from: 3 * STRETCH }, CURSORS).resets).toBe(true)
 })
 
 test('of several that told a number nobody knows which was heard: it stands for what all of them had told', () => {

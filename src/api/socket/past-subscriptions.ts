@@ -19,6 +19,8 @@ export const ENDED_MAX = 10_000
 const MARKS_MAX = 8
 /** Of first numbers. What a million subscriptions count up to is nothing to it. */
 const NUMBERS = 2 ** 51
+/** No subscription counts that far: what told a number began in the same stretch, or in the one before. Of many with one filter few are looked at. */
+export const STRETCH = 2 ** 40
 
 interface Mark {
   readonly seq: number
@@ -63,7 +65,8 @@ export interface PastSubscription {
 export class PastSubscriptions {
   readonly #clock: Clock
   readonly #random: Random
-  readonly #byFilter = new Map<string, Set<PastSubscription>>()
+  /** By filter, and by the stretch that they began in. */
+  readonly #begun = new Map<string, Set<PastSubscription>>()
   /** Since when, the oldest first. */
   readonly #ended = new Map<PastSubscription, Millis>()
 
@@ -94,16 +97,19 @@ export class PastSubscriptions {
 
   #told(filter: string, seq: number): PastSubscription[] {
     const told: PastSubscription[] = []
-    for (const past of this.#byFilter.get(filter) ?? []) {
-      if (past.first <= seq && seq <= past.last && past.lineage.knownFrom <= seq) told.push(past)
+    for (const first of [seq - STRETCH, seq]) {
+      for (const past of this.#begun.get(stretchOf(filter, first)) ?? []) {
+        if (past.first <= seq && seq <= past.last && past.lineage.knownFrom <= seq) told.push(past)
+      }
     }
     return told
   }
 
   began(filter: string, lineage: Lineage, mark: Mark): PastSubscription {
     const past: PastSubscription = { filter, lineage, first: mark.seq, marks: [mark], last: mark.seq }
-    const same = this.#byFilter.get(filter)
-    if (same === undefined) this.#byFilter.set(filter, new Set([past]))
+    const stretch = stretchOf(filter, mark.seq)
+    const same = this.#begun.get(stretch)
+    if (same === undefined) this.#begun.set(stretch, new Set([past]))
     else same.add(past)
     lineage.members.add(past)
     // While it was being opened the numbers that it tells again were forgotten: what they will be taken for nobody knows.
@@ -131,11 +137,12 @@ export class PastSubscriptions {
   }
 
   #forget(past: PastSubscription): void {
-    const { filter, lineage, last } = past
+    const { filter, first, lineage, last } = past
     this.#ended.delete(past)
-    const same = this.#byFilter.get(filter)
+    const stretch = stretchOf(filter, first)
+    const same = this.#begun.get(stretch)
     same?.delete(past)
-    if (same?.size === 0) this.#byFilter.delete(filter)
+    if (same?.size === 0) this.#begun.delete(stretch)
     lineage.members.delete(past)
     lineage.knownFrom = Math.max(lineage.knownFrom, lineage.members.size === 0 ? Infinity : knownAfter(last, lineage.members))
   }
@@ -147,6 +154,10 @@ export class PastSubscriptions {
       this.#forget(past)
     }
   }
+}
+
+function stretchOf(filter: string, first: number): string {
+  return `${Math.floor(first / STRETCH)} ${filter}`
 }
 
 /**
