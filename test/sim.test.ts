@@ -66,6 +66,7 @@ const ONCE_RED: readonly Case[] = [
   { seed: 7_300_096, workload: 'all', driftPpm: DRIFT_PPM, safetyMs: 20_000 },
   { seed: 8_111, membership: 'on', workload: 'both', safetyMs: 20_000 },
   ...[8, 10, 80, 104].map((seed): Case => ({ seed, workload: 'caches', writeback: 'on', lending: 'off', safetyMs: 20_000 })),
+  { seed: 9_030, workload: 'caches', safetyMs: 20_000 },
   ...[1_032, 37, 40, 45, 58, 1_037, 156].map((seed): Case => ({
     seed,
     workload: 'caches',

@@ -11,6 +11,8 @@ export class Reach {
   readonly #cluster: SimCluster
   readonly #groups: readonly GroupId[]
   #lookedAt = -Infinity
+  /** What was sent while frames were lost or late may hold up what comes behind it until then, though the network is well again. */
+  #unreliableUntil = -Infinity
   readonly #hindered = new Map<NodeId, Millis>()
   readonly #unserved = new Map<NodeId, Millis>()
 
@@ -21,9 +23,8 @@ export class Reach {
 
   /** When the node was last frozen, or cut off from one that was up; where what is sent may be lost or late, that is always. */
   hinderedAt(node: NodeId): Millis {
-    const { world, network } = this.#cluster
-    if (network.options.loss > 0 || network.options.straggle > 0) return world.now
-    return this.#hindered.get(node) ?? -Infinity
+    const unreliable = this.#isUnreliable() ? Infinity : this.#unreliableUntil
+    return Math.max(this.#hindered.get(node) ?? -Infinity, Math.min(this.#cluster.world.now, unreliable))
   }
 
   /** When some home was last not there for it: nobody led, or a majority could not hear who did, or the two did not hear each other. */
@@ -35,12 +36,18 @@ export class Reach {
     const { world, up } = this.#cluster
     if (world.now - this.#lookedAt < LOOK_MS) return
     this.#lookedAt = world.now
+    if (this.#isUnreliable()) this.#unreliableUntil = Math.max(world.now, this.#cluster.network.heldUntil)
     const served = this.#groups.map((group) => this.#homeOf(group))
     for (const node of up) {
       if (!this.#isWell(node) || up.some((other) => !this.#hear(node, other))) this.#hindered.set(node.id, world.now)
       const isServed = this.#isWell(node) && served.every((home) => home !== null && this.#hear(node, home))
       if (!isServed) this.#unserved.set(node.id, world.now)
     }
+  }
+
+  #isUnreliable(): boolean {
+    const { loss, straggle } = this.#cluster.network.options
+    return loss > 0 || straggle > 0
   }
 
   /** The leader, where a majority hears it. */
