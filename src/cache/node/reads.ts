@@ -46,17 +46,22 @@ export class Reads {
     this.#asked.set(partition, { caches, until: this.#clock.now() + ASKED_MS })
   }
 
+  /** Of what is read over and over all but the first time in a second is a look and no more. */
   read(partition: number, line: LineId): void {
     const asked = this.#asked.get(partition)
     if (asked === undefined) return
-    const now = this.#clock.now()
-    if (now > asked.until) return void this.#asked.delete(partition)
     for (const { prefix, lines } of asked.caches) {
       if (!line.startsWith(prefix)) continue
-      if (lines.size < LINES_MAX) lines.add(line)
-      this.#wakeup.by(now + EVERY_MS)
+      if (lines.size < LINES_MAX && !lines.has(line)) this.#add(partition, asked, lines, line)
       return
     }
+  }
+
+  #add(partition: number, { until }: Asked, lines: Set<LineId>, line: LineId): void {
+    const now = this.#clock.now()
+    if (now > until) return void this.#asked.delete(partition)
+    lines.add(line)
+    this.#wakeup.by(now + EVERY_MS)
   }
 
   close(): void {
