@@ -57,6 +57,10 @@ export function configLine(namespace: string, cache: string): LineId {
   return linePrefix('config', namespace, cache)
 }
 
+export function isEntry(line: LineId): boolean {
+  return line.startsWith(LETTERS.entry)
+}
+
 /** null: the text names no line. */
 export function parseLine(line: LineId): Line | null {
   const end = nameAt(line)
@@ -105,7 +109,7 @@ function isDigit(unit: number): boolean {
  * cache. That of other lines has no braces, whatever their names; two lines may share a place.
  */
 export function placeOf(line: LineId): string {
-  const at = line.startsWith(LETTERS.entry) ? nameAt(line) : -1
+  const at = isEntry(line) ? nameAt(line) : -1
   if (at >= 0) return line.slice(at)
   return line.replaceAll('{', '(')
 }

@@ -5,7 +5,7 @@
 import type { Millis } from '../../base/ids.ts'
 import type { Clock } from '../../io/clock.ts'
 import type { LineId } from '../coherence/protocol.ts'
-import { parseLine } from '../line-id.ts'
+import { cachePart, isEntry, parseLine } from '../line-id.ts'
 import { Wakeup } from './wakeup.ts'
 import type { Writes } from './writes.ts'
 
@@ -16,13 +16,9 @@ const TIMEOUT_MS: Millis = 2_000
 /** Homes say again what they want to hear, several times in that. That it is nothing any more they say once, and it may get lost. */
 const ASKED_MS: Millis = 5_000
 
-interface Told {
-  readonly prefix: LineId
-  readonly lines: Set<LineId>
-}
-
 interface Asked {
-  readonly caches: readonly Told[]
+  /** Of each cache what was read of it. */
+  readonly caches: ReadonlyMap<string, Set<LineId>>
   readonly until: Millis
 }
 
@@ -41,20 +37,19 @@ export class Reads {
   /** The home wants to hear of what begins so, and of nothing else any more. */
   ask(partition: number, prefixes: readonly LineId[]): void {
     if (prefixes.length === 0) return void this.#asked.delete(partition)
-    const before = this.#asked.get(partition)?.caches ?? []
-    const caches = prefixes.map((prefix) => before.find((one) => one.prefix === prefix) ?? { prefix, lines: new Set<LineId>() })
+    const before = this.#asked.get(partition)?.caches
+    const caches = new Map<string, Set<LineId>>()
+    for (const cache of prefixes.map(cachePart)) caches.set(cache, before?.get(cache) ?? new Set())
     this.#asked.set(partition, { caches, until: this.#clock.now() + ASKED_MS })
   }
 
   /** Of what is read over and over all but the first time in a second is a look and no more. */
   read(partition: number, line: LineId): void {
     const asked = this.#asked.get(partition)
-    if (asked === undefined) return
-    for (const { prefix, lines } of asked.caches) {
-      if (!line.startsWith(prefix)) continue
-      if (lines.size < LINES_MAX && !lines.has(line)) this.#add(partition, asked, lines, line)
-      return
-    }
+    // Beside an entry its tags are read, of which nothing goes.
+    if (asked === undefined || !isEntry(line)) return
+    const lines = asked.caches.get(cachePart(line))
+    if (lines !== undefined && lines.size < LINES_MAX && !lines.has(line)) this.#add(partition, asked, lines, line)
   }
 
   #add(partition: number, { until }: Asked, lines: Set<LineId>, line: LineId): void {
@@ -70,7 +65,7 @@ export class Reads {
 
   #tell(): void {
     for (const [partition, { caches }] of this.#asked) {
-      for (const { lines } of caches) {
+      for (const lines of caches.values()) {
         this.#touch(partition, [...lines])
         lines.clear()
       }
