@@ -294,6 +294,18 @@ test('the race of a fill: an answer that was overtaken by what it does not show 
   expect(near.get('k', 3)).toBeUndefined()
 })
 
+test('what its owner has not flushed is not kept, and neither is what was held before: it may be lost, and nobody would be told', () => {
+  const near = new NearCache()
+  near.back(0, '1')
+  near.told({ type: 'beat', seq: 0, cursor: null, leaseMs: 1_000 }, 0)
+  near.filled(near.begin('k'), { version: 1, value: 'flushed' })
+  near.filled(near.begin('k'), { version: 2, value: 'dirty' }, true)
+  near.filled(near.begin('l'), { version: 0, value: null }, true)
+  expect([near.get('k', 1), near.get('l', 1), near.size]).toEqual([undefined, undefined, 0])
+  near.filled(near.begin('k'), { version: 1, value: 'flushed' })
+  expect(near.get('k', 1)).toEqual({ version: 1, value: 'flushed' })
+})
+
 test('a reset takes what is being read, too; no lease and no connection: nothing is served, and nothing is thrown away', () => {
   const near = new NearCache()
   near.back(0, '1')

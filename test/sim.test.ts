@@ -67,6 +67,8 @@ const ONCE_RED: readonly Case[] = [
   { seed: 8_111, membership: 'on', workload: 'both', safetyMs: 20_000 },
   ...[8, 10, 80, 104].map((seed): Case => ({ seed, workload: 'caches', writeback: 'on', lending: 'off', safetyMs: 20_000 })),
   { seed: 9_030, workload: 'caches', safetyMs: 20_000 },
+  { seed: 9_800, workload: 'caches', writeback: 'on', lending: 'on' },
+  { seed: 14_003, workload: 'caches', writeback: 'on' },
   ...[1_032, 37, 40, 45, 58, 1_037, 156].map((seed): Case => ({
     seed,
     workload: 'caches',

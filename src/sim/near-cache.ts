@@ -73,12 +73,13 @@ export class NearCache {
     return { key, age: this.#age }
   }
 
-  /** A read was answered; null: it failed. */
-  filled({ key, age }: Ticket, found: Held | null): void {
+  /** A read was answered; null: it failed. `isDirty`: by the owner of the line, before it was in the log (line `M`): it may be lost without a word. */
+  filled({ key, age }: Ticket, found: Held | null, isDirty = false): void {
     const reading = this.#reading.get(key)
     const floor = reading?.floor ?? 0
     if (reading !== undefined && --reading.count === 0) this.#reading.delete(key)
     if (found === null || age !== this.#age) return
+    if (isDirty) return void this.#held.delete(key)
     // "Nothing there" has no version that could be compared.
     const isNew = found.value === null ? floor === 0 : found.version >= floor
     const known = this.#held.get(key)

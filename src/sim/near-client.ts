@@ -227,7 +227,7 @@ export class NearClient implements Client, WatchClient {
     this.look(key, (seen) => {
       this.#reading--
       const found = seen === null ? null : heldOf(seen)
-      near.filled(ticket, found)
+      near.filled(ticket, found, seen?.line === 'M')
       if (near === this.near && found !== null && near.held(key) === found) this.#filledAt.set(key, this.#context.cluster.world.now)
     })
   }

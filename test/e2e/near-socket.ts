@@ -60,7 +60,7 @@ export class NearSocket {
     const ticket = this.near.begin(key)
     const answer = await this.#call('cache.get', { cache: this.#options.cache, key })
     const found = foundIn(answer)
-    this.near.filled(ticket, found)
+    this.near.filled(ticket, found, isDirty(answer))
     return found
   }
 
@@ -180,6 +180,12 @@ function toldOf(event: Members, seq: number) {
     return { type: 'invalidate', seq, key: String(event['key']), version: event['version'] as number } as const
   // The lease is asked for: when this one was sent is not known.
   return { type: 'beat', seq, cursor: (event['cursor'] as string | undefined) ?? null, leaseMs: 0 } as const
+}
+
+/** What its owner has not put into the log yet. */
+function isDirty(answer: Members | null): boolean {
+  const { result, error } = (answer ?? {}) as { result?: { line: string }; error?: { line?: string } }
+  return (result?.line ?? error?.line) === 'M'
 }
 
 function foundIn(answer: Members | null): Held | null {
