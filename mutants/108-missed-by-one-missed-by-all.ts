@@ -1,5 +1,5 @@
 /** Who came further than its gateway is reset for what only that has missed. */
-import { type Mutant, cacheSimulator } from './mutant.ts'
+import { type Mutant, namedTest } from './mutant.ts'
 
 export const mutant: Mutant = {
   name: 'missed-by-one-missed-by-all',
@@ -8,5 +8,5 @@ export const mutant: Mutant = {
   file: 'src/cache/watch/stream.ts',
   find: '    if (part.place > since) return void this.#catchUp(part, this.#flow)\n',
   replace: '',
-  killedBy: cacheSimulator(1, 60),
+  killedBy: namedTest('src/cache/watch/invalidations.test.ts', 'what the gateway has missed is not missed by who came further elsewhere'),
 }
