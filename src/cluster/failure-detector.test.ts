@@ -4,7 +4,7 @@ import { ManualClock } from '../../test/manual-clock.ts'
 import { createActorSystem } from '../actors/system.ts'
 import { Prng } from '../base/prng.ts'
 import { createLocalBus } from '../io/transport-local.ts'
-import type { DiskRoom } from '../raft/group-host.ts'
+import type { DiskRoom } from '../raft/disk-room.ts'
 import { DETECTOR_PATH, createFailureDetector } from './failure-detector.ts'
 
 const TIMEOUT_MS = 1_000

@@ -12,12 +12,10 @@
 import type { Actor, ActorContext } from '../actors/actor.ts'
 import { type Envelope, type Plain, actorId, nodeOf } from '../actors/envelope.ts'
 import type { Millis, NodeId } from '../base/ids.ts'
-import type { DiskRoom } from '../raft/group-host.ts'
+import { DISK_ROOMS, type DiskRoom } from '../raft/disk-room.ts'
 
 export const DETECTOR_PATH = 'detector'
 const PINGS_PER_TIMEOUT = 5
-/** As they travel: by their place. */
-const ROOMS: readonly DiskRoom[] = ['enough', 'low', 'full']
 
 /** The verdicts alone, without actor or clock. Nodes that were never heard from are neither up nor reported down. */
 export class Verdicts {
@@ -58,7 +56,7 @@ export class Verdicts {
 /** [room, when it was asked], of the clock of the node that asked. Numbers, whatever came. */
 function readRoom(payload: Plain): readonly [room: DiskRoom, askedAt: Millis] {
   const [room, askedAt] = Array.isArray(payload) ? (payload as readonly Plain[]) : []
-  return [(typeof room === 'number' && ROOMS[room]) || 'enough', typeof askedAt === 'number' ? askedAt : -Infinity]
+  return [(typeof room === 'number' && DISK_ROOMS[room]) || 'enough', typeof askedAt === 'number' ? askedAt : -Infinity]
 }
 
 export interface FailureDetectorOptions {
@@ -88,11 +86,6 @@ export interface FailureDetector extends Actor {
   roomOf(node: NodeId): DiskRoom
   /** This node is about to end: the others are told, and hear no more of it. */
   end(): void
-}
-
-/** True: `a` has more room than `b`. */
-export function hasMoreRoom(a: DiskRoom, b: DiskRoom): boolean {
-  return ROOMS.indexOf(a) < ROOMS.indexOf(b)
 }
 
 export function createFailureDetector(options: FailureDetectorOptions): FailureDetector {
@@ -187,7 +180,7 @@ class Detector implements FailureDetector {
   }
 
   #word(askedAt: Millis): Plain {
-    return [ROOMS.indexOf(this.#options.room()), askedAt]
+    return [DISK_ROOMS.indexOf(this.#options.room()), askedAt]
   }
 
   #heard({ senderId, payload }: Envelope, ctx: ActorContext): Millis {

@@ -20,10 +20,11 @@ import {
   memberOf,
   replicaId,
 } from '../base/ids.ts'
+import { hasMoreRoom } from '../raft/disk-room.ts'
 import type { GroupHost, GroupStatus } from '../raft/group-host.ts'
 import type { ClusterDirectory } from './directory.ts'
 import type { Membership } from '../raft/core/types.ts'
-import { type FailureDetector, hasMoreRoom } from './failure-detector.ts'
+import type { FailureDetector } from './failure-detector.ts'
 import { planGroup, targetOf } from './reconcile-group.ts'
 import { LeaderRestore } from './restore-leaders.ts'
 import type { Placement } from './types.ts'

@@ -10,7 +10,7 @@ import type { Hashed } from './linear-hash.ts'
 import type { Lock } from './lock.ts'
 import type { ModeIndex } from './modes.ts'
 import type { Session } from './session.ts'
-import type { Timed } from './deadlines.ts'
+import type { Timed } from '../base/deadlines.ts'
 import type { Tracked } from '../base/changes.ts'
 
 /** The low bits of order keys: what is due at the same time expires by id, then by kind. */
@@ -37,7 +37,7 @@ export class Grant implements Timed, Tracked, Hashed<Grant> {
   deadline: Millis
   /** Entries: 1, and one more for each re-entry. */
   count: number
-  heapAt = -1
+  place = -1
   dirtyAt = -1
   stored = false
   next: Grant | null = null

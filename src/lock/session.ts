@@ -6,7 +6,7 @@
  */
 import type { Millis } from '../base/ids.ts'
 import type { Grant } from './grant.ts'
-import type { Timed } from './deadlines.ts'
+import type { Timed } from '../base/deadlines.ts'
 import type { Tracked } from '../base/changes.ts'
 import type { Waiter } from './waiter.ts'
 import { KINDS } from './grant.ts'
@@ -34,7 +34,7 @@ export class Session implements SessionFacts, Timed, Tracked {
   deadline: Millis
   /** Set once it has ended and still has grants, for the next entries to end: nobody can use it any more. */
   ending: Ending | null = null
-  heapAt = -1
+  place = -1
   dirtyAt = -1
   stored = false
   grantCount = 0

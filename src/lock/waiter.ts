@@ -10,7 +10,7 @@ import type { Acquire } from './codec.ts'
 import type { Lock } from './lock.ts'
 import type { ModeIndex } from './modes.ts'
 import type { Session } from './session.ts'
-import type { Timed } from './deadlines.ts'
+import type { Timed } from '../base/deadlines.ts'
 import type { Tracked } from '../base/changes.ts'
 import { KINDS } from './grant.ts'
 
@@ -39,7 +39,7 @@ export class Waiter implements Timed, Tracked {
   readonly deadline: Millis
   /** In the order of the request's items. */
   readonly claims: readonly Claim[]
-  heapAt = -1
+  place = -1
   dirtyAt = -1
   stored = false
   /** Set while the pump has it on its list. */

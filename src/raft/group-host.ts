@@ -7,6 +7,7 @@ import type { GroupId, LogIndex, MemberId, Millis, NodeId, ReplicaId, Term } fro
 import type { LatencyCounts } from '../base/latency-histogram.ts'
 import type { Membership, ProposeResult } from './core/types.ts'
 import type { RaftStatus } from './core/raft-core.ts'
+import type { DiskRoom } from './disk-room.ts'
 import type { StateMachine } from './machine.ts'
 
 /** Who is where. Kept by the cluster floor, read by the host at every send. */
@@ -56,9 +57,6 @@ export interface GroupStatus extends RaftStatus {
   /** Applied index that is durable in the key-value store. */
   readonly checkpointed: LogIndex
 }
-
-/** Of the disk: `low` is below the mark, `full` means that the log could not be written. */
-export type DiskRoom = 'enough' | 'low' | 'full'
 
 export interface HostStats {
   readonly elections: number

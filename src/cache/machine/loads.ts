@@ -4,13 +4,13 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { Changes } from '../../base/changes.ts'
+import { Deadlines } from '../../base/deadlines.ts'
 import type { Millis } from '../../base/ids.ts'
 import type { Ordered } from '../../base/lazy-heap.ts'
 import type { LineId } from '../coherence/protocol.ts'
 import { lineOf } from '../line-id.ts'
 import type { EntryName } from '../types.ts'
 import type { LineVersion } from './commands.ts'
-import { Deadlines } from './deadlines.ts'
 import { LOAD, WAITER } from './kinds.ts'
 import { Stored } from './stored.ts'
 

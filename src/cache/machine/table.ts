@@ -8,6 +8,7 @@
  * Every change of a line goes through `note`: it has a place of its own (`at`), and the observer hears it.
  */
 import { Changes } from '../../base/changes.ts'
+import { Deadlines } from '../../base/deadlines.ts'
 import type { Millis, NodeId } from '../../base/ids.ts'
 import { utf8Length } from '../../base/utf8.ts'
 import { NOTHING_HELD } from '../coherence/held.ts'
@@ -16,7 +17,6 @@ import { linePrefix, parseLine } from '../line-id.ts'
 import { CACHE_LIMITS, type CacheName, type ChangeReason, type EntryName } from '../types.ts'
 import { Cache } from './cache.ts'
 import { type LineVersion, type Share } from './commands.ts'
-import { Deadlines } from './deadlines.ts'
 import { Entry, EntryUse } from './entry.ts'
 import { type Change, Journal } from './journal.ts'
 import { Loads } from './loads.ts'

@@ -4,7 +4,7 @@ import { ManualClock } from '../../../test/manual-clock.ts'
 import type { ActorContext } from '../../actors/actor.ts'
 import type { Kv, KvRange } from '../../io/kv/kv.ts'
 import { DiskFullError } from '../../io/storage.ts'
-import type { DiskRoom } from '../group-host.ts'
+import type { DiskRoom } from '../disk-room.ts'
 import { Compactor, type Compacted } from './compactor.ts'
 import { coldRecords, groupOfKey, prefixOf, wholeGroup } from './keys.ts'
 

@@ -15,7 +15,8 @@
 import type { ActorContext } from '../../actors/actor.ts'
 import type { Millis } from '../../base/ids.ts'
 import type { WalStats } from '../../io/wal/wal.ts'
-import type { DiskRoom, GroupHostOptions } from '../group-host.ts'
+import type { DiskRoom } from '../disk-room.ts'
+import type { GroupHostOptions } from '../group-host.ts'
 
 const LOOK_MS: Millis = 250
 const SCARCE_PARTS = 4

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { NodeId, ReplicaId } from '../../base/ids.ts'
 import { membership } from '../../../test/raft-cluster.ts'
-import type { DiskRoom } from '../group-host.ts'
+import type { DiskRoom } from '../disk-room.ts'
 import { QuorumRoom } from './quorum-room.ts'
 
 const ROOMS: readonly DiskRoom[] = ['enough', 'low', 'full']

@@ -11,9 +11,7 @@
 import type { NodeId, ReplicaId } from '../../base/ids.ts'
 import { majority } from '../core/quorum.ts'
 import type { Membership } from '../core/types.ts'
-import type { DiskRoom } from '../group-host.ts'
-
-const FROM_BEST: readonly DiskRoom[] = ['enough', 'low', 'full']
+import { DISK_ROOMS, type DiskRoom } from '../disk-room.ts'
 
 export interface QuorumRoomParts {
   readonly nodeOf: (replica: ReplicaId) => NodeId | null
@@ -38,14 +36,14 @@ export class QuorumRoom {
   of(self: ReplicaId, own: DiskRoom, { voters, outgoing }: Membership): DiskRoom {
     if (this.#scarce.size === 0) return 'enough'
     const halves = [voters, outgoing].map((half) => this.#ofHalf(half, self, own))
-    return FROM_BEST.findLast((room) => halves.includes(room)) ?? 'enough'
+    return DISK_ROOMS.findLast((room) => halves.includes(room)) ?? 'enough'
   }
 
   #ofHalf(voters: readonly ReplicaId[], self: ReplicaId, own: DiskRoom): DiskRoom {
     const rooms = voters.map((voter) => (voter === self ? own : this.#roomOf(voter)))
     const needed = majority(voters.length)
     return (
-      FROM_BEST.find((_, worst) => rooms.filter((room) => room !== null && FROM_BEST.indexOf(room) <= worst).length >= needed) ?? 'enough'
+      DISK_ROOMS.find((_, worst) => rooms.filter((room) => room !== null && DISK_ROOMS.indexOf(room) <= worst).length >= needed) ?? 'enough'
     )
   }
 

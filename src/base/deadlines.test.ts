@@ -5,7 +5,7 @@ import { Deadlines } from './deadlines.ts'
 interface Item {
   deadline: number
   readonly order: number
-  heapAt: number
+  place: number
 }
 
 test('gives items by (deadline, order), whatever was moved and removed; nothing is left behind', () => {
@@ -17,7 +17,7 @@ test('gives items by (deadline, order), whatever was moved and removed; nothing 
       ops.forEach(({ kind, at, deadline }, order) => {
         const item = items[at % Math.max(1, items.length)]
         if (kind === 'add' || item === undefined) {
-          const added = { deadline, order: (order * 7919) % 1009, heapAt: -1 }
+          const added = { deadline, order: (order * 7919) % 1009, place: -1 }
           items.push(added)
           heap.add(added)
         } else if (kind === 'move') {
@@ -45,7 +45,7 @@ test('gives items by (deadline, order), whatever was moved and removed; nothing 
 
 test('a renewal costs no place', () => {
   const heap = new Deadlines<Item>()
-  const items = Array.from({ length: 100 }, (_, order) => ({ deadline: 10, order, heapAt: -1 }))
+  const items = Array.from({ length: 100 }, (_, order) => ({ deadline: 10, order, place: -1 }))
   for (const item of items) heap.add(item)
   for (let round = 1; round <= 50; round++) {
     for (const item of items) {

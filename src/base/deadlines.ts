@@ -1,14 +1,14 @@
 /**
- * Every deadline of the machine in one heap, ordered by (deadline, order). Each item has exactly one place (`heapAt`):
- * nothing is ever left behind, whatever is renewed or removed.
+ * The deadlines of a machine in one heap, ordered by (deadline, order). Each item has exactly one place: nothing is ever left
+ * behind, whatever is renewed or removed.
  */
-import { LazyHeap, type Ordered } from '../base/lazy-heap.ts'
-import type { Millis } from '../base/ids.ts'
+import type { Millis } from './ids.ts'
+import { LazyHeap, type Ordered } from './lazy-heap.ts'
 
 export interface Timed extends Ordered {
-  deadline: Millis
-  /** Place in the heap, -1 outside; owned by the heap. */
-  heapAt: number
+  readonly deadline: Millis
+  /** In the heap, -1 outside; owned by it. */
+  place: number
 }
 
 /** How many lower bounds `next` corrects per call. */
@@ -20,11 +20,11 @@ export class Deadlines<T extends Timed> extends LazyHeap<T> {
   }
 
   protected placeOf(item: T): number {
-    return item.heapAt
+    return item.place
   }
 
   protected setPlace(item: T, place: number): void {
-    item.heapAt = place
+    item.place = place
   }
 
   /** A time not after the earliest deadline, and nearly always equal to it; Infinity when there is none. */
