@@ -4,8 +4,8 @@
  */
 import { expect, test } from 'vitest'
 import { Prng } from '../src/base/prng.ts'
-import type { NewValue } from '../src/cache/types.ts'
 import { CacheCluster } from './cache-cluster.ts'
+import { textValue } from './cache/text-value.ts'
 
 const NAME = { namespace: 'default', cache: 'c' }
 const OPTIONS = { timeoutMs: 30_000 }
@@ -13,7 +13,7 @@ const PAUSE_MS = 1
 /** Of frames, each its own, in their order. */
 const LAG_MS_MIN = 0.2
 const LAG_MS_MORE = 2
-const VALUE: NewValue = { value: new TextEncoder().encode('1'), contentType: 'text/plain', ttlMs: 0, slidingMs: 0, tags: [] }
+const VALUE = textValue('1')
 
 function lag(cluster: CacheCluster, random: Prng): void {
   const last = new Map<string, number>()

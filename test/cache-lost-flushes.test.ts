@@ -3,21 +3,17 @@ import { expect, test } from 'vitest'
 import { decodeEnvelope } from '../src/actors/codec.ts'
 import { decodeFrame } from '../src/actors/frame.ts'
 import { partitionGroup } from '../src/base/ids.ts'
-import type { NewValue } from '../src/cache/types.ts'
 import { partitionOf } from '../src/cluster/ring.ts'
 import { loadHash } from '../src/io/hash.ts'
 import { type Running, SimCluster, type SimNode } from '../src/sim/cluster.ts'
 import { drawOptions } from '../src/sim/options.ts'
 import { World } from '../src/sim/world.ts'
+import { textValue } from './cache/text-value.ts'
 
 const hash = await loadHash()
 const NAME = { namespace: 'default', cache: 'c', key: 'k' }
 const OPTIONS = { timeoutMs: 10_000 }
 const nothing = (): void => {}
-
-function valueOf(text: string): NewValue {
-  return { value: new TextEncoder().encode(text), contentType: 'text/plain', ttlMs: 0, slidingMs: 0, tags: [] }
-}
 
 class Bed {
   readonly world: World
@@ -69,14 +65,14 @@ test.each(Array.from({ length: 10 }, (_, nth) => nth + 1))('seed %i', async (see
   const [owner, asker] = cluster.nodes.filter((node) => node !== home) as [SimNode, SimNode]
   const cachesOf = ({ running }: SimNode): Running['caches'] => (running as Running).caches
   await bed.result(cachesOf(owner).configure(NAME, { durability: 'writeback' }, OPTIONS))
-  await bed.result(cachesOf(owner).put(NAME, valueOf('1'), null, null, OPTIONS))
+  await bed.result(cachesOf(owner).put(NAME, textValue('1'), null, null, OPTIONS))
   await bed.world.run(bed.world.now + 2_000, nothing)
   let asked: ReturnType<Running['caches']['get']> | null = null
   bed.lose(owner, home, (nth) => {
     asked ??= cachesOf(asker).get(NAME, OPTIONS)
     return nth <= 3
   })
-  await bed.result(cachesOf(owner).put(NAME, valueOf('2'), null, null, OPTIONS))
+  await bed.result(cachesOf(owner).put(NAME, textValue('2'), null, null, OPTIONS))
   expect(asked).toBeNull()
   await bed.until(() => asked !== null)
   const { entry } = await bed.result(Promise.resolve(asked as unknown as ReturnType<Running['caches']['get']>))

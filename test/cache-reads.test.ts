@@ -4,8 +4,9 @@
  */
 import { expect, test } from 'vitest'
 import { partitionGroup } from '../src/base/ids.ts'
-import type { CacheConfig, NewValue } from '../src/cache/types.ts'
+import type { CacheConfig } from '../src/cache/types.ts'
 import { CacheCluster } from './cache-cluster.ts'
+import { textValue } from './cache/text-value.ts'
 
 const NAME = { namespace: 'default', cache: 'c' }
 const OPTIONS = { timeoutMs: 10_000 }
@@ -13,7 +14,7 @@ const ENTRIES = 8
 const PUTS = 40
 /** Longer than it takes a home to ask, and a node to tell. */
 const EVERY_MS = 700
-const VALUE: NewValue = { value: new TextEncoder().encode('1'), contentType: 'text/plain', ttlMs: 0, slidingMs: 0, tags: [] }
+const VALUE = textValue('1')
 
 async function begin(config: Partial<CacheConfig>) {
   const cluster = new CacheCluster([])

@@ -61,6 +61,11 @@ export function isEntry(line: LineId): boolean {
   return line.startsWith(LETTERS.entry)
 }
 
+/** Of a tag or a level: entries carry it, and are swept when it is invalidated. */
+export function isCarried(line: LineId): boolean {
+  return line.startsWith(LETTERS.tag) || line.startsWith(LETTERS.level)
+}
+
 /** null: the text names no line. */
 export function parseLine(line: LineId): Line | null {
   const end = nameAt(line)

@@ -18,6 +18,7 @@
 import { TricordError } from '../../base/errors.ts'
 import type { Millis, Term } from '../../base/ids.ts'
 import type { Clock, Timer } from '../../io/clock.ts'
+import { isEntry } from '../line-id.ts'
 import type { CacheMachine } from '../machine/machine.ts'
 import type { SweptPromise } from './sweep-times.ts'
 import { type LinePrefix, WATCH_LIMITS, type WatchAnswer, type WatchQuestion } from '../watch/words.ts'
@@ -190,7 +191,7 @@ function isEmpty({ changes, lost }: WatchAnswer): boolean {
 
 /** No interest in particular: everything. */
 function isOfInterest(line: string, interest: readonly LinePrefix[]): boolean {
-  if (!line.startsWith('e')) return false
+  if (!isEntry(line)) return false
   return interest.length === 0 || interest.some((prefix) => line.startsWith(prefix))
 }
 

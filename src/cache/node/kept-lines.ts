@@ -3,7 +3,7 @@
  * once, and lie in the store until their room is wanted: what is counted is of one epoch, and counts while that one lasts.
  */
 import type { LineId } from '../coherence/protocol.ts'
-import { cachePart } from '../line-id.ts'
+import { cachePart, isEntry } from '../line-id.ts'
 
 interface Counted {
   readonly epoch: number
@@ -30,7 +30,7 @@ export class KeptLines {
     }
     if (counted.epoch !== epoch) return
     counted.total += change
-    if (!line.startsWith('e')) return
+    if (!isEntry(line)) return
     const cache = cachePart(line)
     const lines = (counted.byCache.get(cache) ?? 0) + change
     if (lines === 0) counted.byCache.delete(cache)

@@ -14,6 +14,7 @@ import type { Confirmation, GroupHost } from '../../raft/group-host.ts'
 import { Directory } from '../coherence/directory.ts'
 import { HOME_DEFAULTS } from '../coherence/home.ts'
 import type { LineId, ToHome, ToNode } from '../coherence/protocol.ts'
+import { isCarried } from '../line-id.ts'
 import { VERSION_MAX } from '../machine/codes.ts'
 import type { OwnCommand, ReleaseCommand } from '../machine/commands.ts'
 import type { CacheMachine } from '../machine/machine.ts'
@@ -147,7 +148,7 @@ export class PartitionHome {
   changed({ line, at, reason, previous, own }: ObservedChange): void {
     this.directory.changed({ line, version: at, cause: reason, own }, previous, this.#now())
     this.watches.moved()
-    if (line.startsWith('t') || line.startsWith('l')) this.#sweeps.changed(line, false)
+    if (isCarried(line)) this.#sweeps.changed(line, false)
     this.#look()
   }
 
